@@ -1,0 +1,32 @@
+/** What is sent: short text for people, the alarm for systems. */
+export interface Message {
+  /** Stable over retries; receivers may use it to drop a second copy. */
+  readonly id: string;
+  readonly title: string;
+  readonly text: string;
+  readonly link?: string;
+  /** The alarm as `GET /api/v1/alarms/{id}` shows it, and the event that made this message. */
+  readonly body: unknown;
+}
+
+export interface Receipt {
+  /** What the other side answered, cut to 500 characters. */
+  readonly answer: string;
+}
+
+/** Sends one message to one receiver. */
+export interface Channel {
+  readonly name: string;
+  /** @throws ChannelError */
+  send(message: Message, signal: AbortSignal): Promise<Receipt>;
+}
+
+/** The sender says whether trying again can help; dispatch.ts does the retrying. */
+export class ChannelError extends Error {
+  readonly code = 'channel-failed';
+  readonly retryable: boolean;
+  constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.retryable = options.retryable;
+  }
+}
