@@ -1,0 +1,17 @@
+import { z } from 'zod';
+import { bytesSchema, durationSchema } from '../contract/settings.ts';
+
+/** Key `uplink` of edge.yaml: how the link to the broker is used. */
+export const uplinkSchema = z
+  .strictObject({
+    gzip: z.boolean().default(false).describe('Compress batches of more than 1 KiB on the wire'),
+    keepAlive: durationSchema({ minMs: 60_000, maxMs: 3_600_000 }).prefault('60s').describe('MQTT keep-alive'),
+    backlogBytesPerSecond: bytesSchema({ min: 100, max: 1024 ** 3, words: '100 B to 1 GiB' })
+      .optional()
+      .describe('Most bytes a second for what was recorded during an outage; without, what the link carries'),
+  })
+  .describe('Use of the link to the broker');
+
+export type UplinkSettings = z.output<typeof uplinkSchema>;
+
+export const UPLINK_DEFAULTS: UplinkSettings = uplinkSchema.parse({});
