@@ -1,0 +1,22 @@
+export interface BenchOptions {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly root: string;
+}
+
+type Bench = (options: BenchOptions) => Promise<number>;
+
+/** Each benchmark by name; loaded when called. One line to add one. */
+const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  kill: async () => (await import('./kill.ts')).runKillBench,
+};
+
+/** @returns exit code */
+export async function runBench(options: BenchOptions): Promise<number> {
+  const load = BENCHES[options.name];
+  if (load === undefined) {
+    process.stderr.write(`error: no benchmark ${options.name}; there are: ${Object.keys(BENCHES).join(', ')}\n`);
+    return 2;
+  }
+  return (await load())(options);
+}

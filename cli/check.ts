@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { formatMistake, type Mistake } from '../contract/mistakes.ts';
+import { checkEdge } from '../edge/check.ts';
+import { checkDataFile, checkGateway } from '../gateway/check.ts';
+import { checkSimulation } from '../simulators/check.ts';
+
+interface Findings {
+  readonly mistakes: readonly Mistake[];
+  /** Figures worth knowing that are no mistakes, such as a line's time budget. */
+  readonly notes: readonly string[];
+}
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Checks files of any kind and prints every mistake of all of them.
+ *
+ * @returns exit code: 0 when there is none, 2 otherwise
+ */
+export function checkFiles(files: readonly string[], root: string, env: Env): number {
+  let mistakes = 0;
+  for (const file of files) {
+    const findings = checkFile(file, root, env);
+    for (const mistake of findings.mistakes) process.stdout.write(`${formatMistake(mistake)}\n`);
+    for (const note of findings.notes) process.stdout.write(`${file}: ${note}\n`);
+    mistakes += findings.mistakes.length;
+  }
+  process.stdout.write(
+    mistakes === 0
+      ? `${files.length === 1 ? 'no mistakes' : `${files.length} files, no mistakes`}\n`
+      : `${mistakes} mistake${mistakes === 1 ? '' : 's'}\n`,
+  );
+  return mistakes === 0 ? 0 : 2;
+}
+
+function checkFile(file: string, root: string, env: Env): Findings {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    return {
+      mistakes: [
+        {
+          file,
+          path: '',
+          found: (error as NodeJS.ErrnoException).code ?? String(error),
+          allowed: 'a file that can be read',
+        },
+      ],
+      notes: [],
+    };
+  }
+  switch (kindOf(file, text)) {
+    case 'edge':
+      return checkEdge(text, file, root);
+    case 'simulation':
+      return checkSimulation(text, file, root);
+    case 'data':
+      return checkDataFile(text, file, root);
+    case 'gateway':
+      return checkGateway(file, root, env);
+  }
+}
+
+/** What a file is, by what stands in it; a file that fits nothing is judged as a gateway's. */
+function kindOf(file: string, text: string): 'edge' | 'gateway' | 'simulation' | 'data' {
+  if (file.endsWith('.csv')) return 'data';
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch {
+    // The checker of the kind says where the syntax is wrong; the name tells the kind.
+    const name = file.split('/').at(-1) ?? file;
+    if (name.startsWith('edge')) return 'edge';
+    return name.startsWith('simulat') ? 'simulation' : 'gateway';
+  }
+  if (Array.isArray(value)) return 'data';
+  const has = (key: string) => typeof value === 'object' && value !== null && key in value;
+  if (has('edge') || (has('lines') && !has('control'))) return 'edge';
+  if (has('control') || has('seed') || has('timeline')) return 'simulation';
+  if (
+    has('class') ||
+    has('registers') ||
+    (has('points') && !has('http')) ||
+    (has('devices') &&
+      Array.isArray((value as { devices: unknown }).devices) &&
+      typeof (value as { devices: unknown[] }).devices[0] === 'object')
+  )
+    return 'data';
+  return 'gateway';
+}

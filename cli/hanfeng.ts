@@ -1,0 +1,144 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { ConfigError, formatMistake } from '../contract/mistakes.ts';
+import { createLog } from './log.ts';
+import { PACKAGE_ROOT } from './root.ts';
+
+/** Exit codes: 0 done, 1 failed at run time, 2 bad usage or configuration. */
+const FAILED = 1;
+const BAD_USAGE = 2;
+
+interface ProcessOptions {
+  readonly configFile: string;
+  readonly root: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly log: ReturnType<typeof createLog>;
+}
+
+/** Runs one long-lived process until SIGTERM or SIGINT, then lets it end in order. */
+async function runProcess(
+  name: string,
+  configFile: string,
+  run: (options: ProcessOptions) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+  if (process.env.HANFENG_END_WITH_STDIN === '1')
+    process.stdin
+      .on('end', () => stop.abort())
+      .on('error', () => stop.abort())
+      .resume();
+  await run({
+    configFile,
+    root: PACKAGE_ROOT,
+    env: process.env,
+    signal: stop.signal,
+    log: createLog(name, process.env),
+  });
+}
+
+const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string };
+const hanfeng = new Command('hanfeng')
+  .description("Watches a city's infrastructure: acquisition, zero-loss delivery, alarms, leakage.")
+  .version(version)
+  .exitOverride()
+  .showHelpAfterError()
+  .addHelpText('after', '\nExit codes: 0 done, 1 failed at run time, 2 bad usage or configuration.');
+
+hanfeng
+  .command('gateway')
+  .description('run the gateway: broker, store, alarms, API and page')
+  .requiredOption('--config <file>', 'gateway.yaml')
+  .action(async ({ config }: { config: string }) => {
+    const { runGateway } = await import('../gateway/main.ts');
+    await runProcess('gateway', config, runGateway);
+  });
+
+const edge = hanfeng
+  .command('edge')
+  .description('run an edge agent: reads devices, keeps readings until they are stored')
+  .option('--config <file>', 'edge.yaml')
+  .action(async ({ config }: { config?: string }) => {
+    if (config === undefined)
+      throw new CommanderError(BAD_USAGE, 'edge', "required option '--config <file>' not specified");
+    const { runEdge } = await import('../edge/main.ts');
+    await runProcess('edge', config, runEdge);
+  });
+
+const simulate = hanfeng
+  .command('simulate')
+  .description('serve a simulated district on real protocols')
+  .option('--config <file>', 'simulate.yaml')
+  .action(async ({ config }: { config?: string }) => {
+    if (config === undefined)
+      throw new CommanderError(BAD_USAGE, 'simulate', "required option '--config <file>' not specified");
+    const { runSimulator } = await import('../simulators/main.ts');
+    await runProcess('simulate', config, runSimulator);
+  });
+
+hanfeng
+  .command('check')
+  .description('validate configuration, device, class and scenario files; every mistake in one report')
+  .argument('<file...>')
+  .action(async (files: string[]) => {
+    const { checkFiles } = await import('./check.ts');
+    process.exitCode = checkFiles(files, PACKAGE_ROOT, process.env);
+  });
+
+const { defineAccountCommands } = await import('./accounts.ts');
+defineAccountCommands(hanfeng);
+
+hanfeng
+  .command('replay')
+  .description('feed recorded readings through the judging path in event time')
+  .requiredOption('--config <file>', 'gateway.yaml, with columns: for wide input')
+  .requiredOption('--input <csv...>', 'CSV or CSV.gz; several are merged by time')
+  .requiredOption('--alarms <file>', 'one JSON object per alarm raised is written here')
+  .action(async ({ config, input, alarms }: { config: string; input: string[]; alarms: string }) => {
+    const { runReplay } = await import('../gateway/replay.ts');
+    const log = createLog('replay', process.env);
+    await runReplay({
+      configFile: config,
+      inputs: input,
+      alarmsFile: alarms,
+      root: PACKAGE_ROOT,
+      env: process.env,
+      log,
+    });
+  });
+
+hanfeng
+  .command('demo')
+  .description('the demo district: simulators, edge agents and gateway with one log and one Ctrl-C (npm start)')
+  .option('--webhook <url>', 'also send alarms to this address')
+  .action(async (options: { webhook?: string }) => {
+    const { runDemo } = await import('./demo.ts');
+    process.exitCode = await runDemo({ ...options, root: PACKAGE_ROOT, env: process.env });
+  });
+
+const { defineMoreCommands } = await import('./more.ts');
+defineMoreCommands({ hanfeng, edge, simulate });
+
+try {
+  await hanfeng.parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    // commander has printed its own errors; ours carry only the text.
+    if (!error.code.startsWith('commander.')) process.stderr.write(`error: ${error.message}\n`);
+    return BAD_USAGE;
+  }
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.mistakes.map(formatMistake).join('\n')}\n`);
+    return BAD_USAGE;
+  }
+  const { code, message, stack } = error as Error & { code?: string };
+  process.stderr.write(code === undefined ? `${stack ?? message}\n` : `error: ${message} (${code})\n`);
+  return FAILED;
+}

@@ -1,0 +1,71 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { PACKAGE_ROOT } from './root.ts';
+
+interface Parents {
+  readonly hanfeng: Command;
+  readonly edge: Command;
+  readonly simulate: Command;
+}
+
+const parseNumber = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number');
+  return value;
+};
+
+/** The commands for technicians and engineers: probing devices, faults of the simulator, benchmarks. */
+export function defineMoreCommands({ hanfeng, edge, simulate }: Parents): void {
+  hanfeng
+    .command('probe <url>')
+    .description(
+      'read a real device once; every point decoded, raw registers beside. URL: tcp://host:502, rtu:///dev/ttyUSB0?baud=9600&parity=none, rtu+tcp://host:port',
+    )
+    .requiredOption('--model <model>', 'device model: a file of edge/devices, without .yaml')
+    .option('--unit <id>', 'unit id', parseNumber, 1)
+    .action(async (url: string, { model, unit }: { model: string; unit: number }) => {
+      const { runProbe } = await import('../edge/probe.ts');
+      process.exitCode = await runProbe({ url, model, unit, root: PACKAGE_ROOT, stdout: process.stdout });
+    });
+
+  for (const [name, watch, description] of [
+    ['status', false, 'live values, line health and outbox fill of an edge on this machine, once'],
+    ['watch', true, 'the same, renewed every second'],
+  ] as const) {
+    edge
+      .command(name)
+      .description(description)
+      .requiredOption('--config <file>', 'edge.yaml of the running edge')
+      .action(async ({ config }: { config: string }) => {
+        const { runEdgeStatus } = await import('../edge/status.ts');
+        process.exitCode = await runEdgeStatus({
+          configFile: config,
+          root: PACKAGE_ROOT,
+          env: process.env,
+          watch,
+          stdout: process.stdout,
+        });
+      });
+  }
+
+  simulate
+    .command('fault <name>')
+    .description('switch a fault of the running simulation on or off')
+    .requiredOption('--device <id>', 'the simulated device')
+    .option('--value <number>', 'size of the fault, where it has one', parseNumber)
+    .option('--off', 'end the fault', false)
+    .option('--control <url>', 'control address of the simulation', 'http://127.0.0.1:15080')
+    .action(async (name: string, options: { device: string; value?: number; off: boolean; control: string }) => {
+      const { runFault } = await import('../simulators/control.ts');
+      const { off, value, ...rest } = options;
+      await runFault({ ...rest, name, on: !off, ...(value === undefined ? {} : { value }) });
+    });
+
+  hanfeng
+    .command('bench <name> [args...]')
+    .description("one of the project's benchmarks; prints a table and JSON (bench/README.md lists them)")
+    .allowUnknownOption()
+    .action(async (name: string, args: string[]) => {
+      const { runBench } = await import('../bench/index.ts');
+      process.exitCode = await runBench({ name, args, root: PACKAGE_ROOT });
+    });
+}
