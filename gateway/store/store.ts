@@ -156,6 +156,8 @@ export interface Page<T> {
 
 export interface AlarmFilter {
   readonly states?: readonly AlarmState[];
+  /** Only those not normal, held or latched. */
+  readonly open?: true;
   readonly priorities?: readonly number[];
   readonly asset?: string;
   readonly kind?: string;
@@ -172,6 +174,8 @@ export interface AlarmFilter {
 export interface Store {
   /** Id of this data folder; a copy restored from a backup gets a new one, so that edges send again what it lacks. */
   readonly id: string;
+  /** After a restore: the folder is another one now. */
+  adoptNewId(id: string): Promise<void>;
   recover(): Promise<Recovered>;
   /** Commits after `after`, in order, with the inputs and readings they were made of. */
   replay(after: number): AsyncIterable<{
@@ -201,6 +205,7 @@ export interface Store {
   ): Promise<readonly (StoredReading | undefined)[]>;
   hasIdempotencyKey(key: string): Promise<boolean>;
 
+  /** Lists come newest first. */
   alarms(filter: AlarmFilter): Promise<Page<Alarm>>;
   alarm(id: string): Promise<Alarm | undefined>;
   journal(
@@ -217,6 +222,7 @@ export interface Store {
     readonly limit: number;
     readonly cursor?: string;
   }): Promise<Page<DeadLetter>>;
+  deadLetter(id: string): Promise<DeadLetter | undefined>;
   audit(filter: Partial<Range> & { readonly limit: number; readonly cursor?: string }): Promise<Page<AuditEntry>>;
   close(): Promise<void>;
 }
