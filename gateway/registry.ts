@@ -1,6 +1,7 @@
-import type { Quality, Reason } from '../contract/reading.ts';
+import { QUALITIES, type Quality, REASONS, type Reason } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
 import type { DeviceInfo, PointInfo, SourceInfo } from './domain/plant.ts';
+import type { Readings } from './domain/readings.ts';
 import type { EdgeRecord, LaneMark } from './store/store.ts';
 
 /** The newest value of a point, as the screens show it. */
@@ -26,4 +27,197 @@ export interface Registry {
   edges(): Iterable<EdgeRecord>;
   edge(id: string): EdgeRecord | undefined;
   marks(): Iterable<LaneMark>;
+}
+
+/** A device and the dense ids of its points; what the ingest path looks up once per device and message. */
+export interface DeviceEntry {
+  device: DeviceInfo;
+  readonly pointIds: Map<string, number>;
+}
+
+/** A point as a file or a message describes it, before it has a dense id. */
+export type PointDescription = Omit<PointInfo, 'id'>;
+
+/**
+ * The registry in memory: nested maps for names, typed arrays for last values.
+ * Only ingest calls the writing methods.
+ */
+export class PlantRegistry implements Registry {
+  private readonly entries = new Map<string, DeviceEntry>();
+  private readonly pointList: PointInfo[] = [];
+  private readonly sourceList: SourceInfo[] = [];
+  private readonly sourceIds = new Map<string, number>();
+  private readonly edgeRecords = new Map<string, EdgeRecord>();
+  private readonly laneMarks = new Map<string, Map<string, LaneMark>>();
+  private lastTs = new Float64Array(0);
+  private lastReceivedAt = new Float64Array(0);
+  private lastValue = new Float64Array(0);
+  private lastQuality = new Uint8Array(0);
+  private lastReason = new Uint8Array(0);
+
+  device(id: string): DeviceInfo | undefined {
+    return this.entries.get(id)?.device;
+  }
+
+  *devices(): Iterable<DeviceInfo> {
+    for (const { device } of this.entries.values()) yield device;
+  }
+
+  point(id: number): PointInfo | undefined {
+    return this.pointList[id];
+  }
+
+  pointId(device: string, measurement: string): number | undefined {
+    return this.entries.get(device)?.pointIds.get(measurement);
+  }
+
+  points(): Iterable<PointInfo> {
+    return this.pointList.values();
+  }
+
+  pointsOf(device: string): readonly PointInfo[] {
+    const ids = this.entries.get(device)?.pointIds.values() ?? [];
+    return [...ids].map((id) => this.pointList[id] as PointInfo);
+  }
+
+  source(id: number): SourceInfo | undefined {
+    return this.sourceList[id];
+  }
+
+  last(point: number): LastValue | undefined {
+    const ts = this.lastTs[point];
+    if (ts === undefined || ts === 0) return undefined;
+    const value = this.lastValue[point] as number;
+    const reason = this.lastReason[point] as number;
+    return {
+      ts,
+      receivedAt: this.lastReceivedAt[point] as number,
+      ...(Number.isNaN(value) ? {} : { value }),
+      quality: QUALITIES[this.lastQuality[point] as number] as Quality,
+      ...(reason === 0 ? {} : { reason: REASONS[reason] as Reason }),
+    };
+  }
+
+  edges(): Iterable<EdgeRecord> {
+    return this.edgeRecords.values();
+  }
+
+  edge(id: string): EdgeRecord | undefined {
+    return this.edgeRecords.get(id);
+  }
+
+  *marks(): Iterable<LaneMark> {
+    for (const lanes of this.laneMarks.values()) yield* lanes.values();
+  }
+
+  /** Lanes of one edge. */
+  marksOf(edge: string): Iterable<LaneMark> {
+    return this.laneMarks.get(edge)?.values() ?? [];
+  }
+
+  mark(edge: string, lane: string): LaneMark | undefined {
+    return this.laneMarks.get(edge)?.get(lane);
+  }
+
+  /** @internal The hot path of ingest: one look-up per device of a message. */
+  entry(device: string): DeviceEntry | undefined {
+    return this.entries.get(device);
+  }
+
+  get pointCount(): number {
+    return this.pointList.length;
+  }
+
+  get sourceCount(): number {
+    return this.sourceList.length;
+  }
+
+  sourceId(key: string): number | undefined {
+    return this.sourceIds.get(key);
+  }
+
+  /** @internal Adds a device or puts a newer record in its place; its points stay. */
+  putDevice(device: DeviceInfo): DeviceEntry {
+    const entry = this.entries.get(device.id);
+    if (entry !== undefined) {
+      entry.device = device;
+      return entry;
+    }
+    const fresh: DeviceEntry = { device, pointIds: new Map() };
+    this.entries.set(device.id, fresh);
+    return fresh;
+  }
+
+  /** @internal Gives a new point the next dense id. Its device must be known. */
+  addPoint(description: PointDescription): PointInfo {
+    const point: PointInfo = { ...description, id: this.pointList.length };
+    this.putPoint(point);
+    return point;
+  }
+
+  /** @internal A point with the id it has: a newer record of a known one, or the next one of a recovery. */
+  putPoint(point: PointInfo): void {
+    const entry = this.entries.get(point.device);
+    if (entry === undefined) throw new Error(`point ${point.device}/${point.measurement} of an unknown device`);
+    if (point.id > this.pointList.length)
+      throw new Error(`point id ${point.id} leaves a gap after ${this.pointList.length}`);
+    this.pointList[point.id] = point;
+    entry.pointIds.set(point.measurement, point.id);
+    if (point.id >= this.lastTs.length) this.growLast(point.id + 1);
+  }
+
+  /** @internal Known or new source of event time; new ones get the next id. */
+  addSource(source: Omit<SourceInfo, 'id'>): SourceInfo {
+    const known = this.sourceIds.get(source.key);
+    if (known !== undefined) return this.sourceList[known] as SourceInfo;
+    const fresh: SourceInfo = { ...source, id: this.sourceList.length };
+    this.putSource(fresh);
+    return fresh;
+  }
+
+  /** @internal A source of a recovery, in the order of its ids. */
+  putSource(source: SourceInfo): void {
+    this.sourceList[source.id] = source;
+    this.sourceIds.set(source.key, source.id);
+  }
+
+  /** @internal */
+  putEdge(edge: EdgeRecord): void {
+    this.edgeRecords.set(edge.id, edge);
+  }
+
+  /** @internal */
+  putMark(mark: LaneMark): void {
+    const lanes = this.laneMarks.get(mark.edge);
+    if (lanes === undefined) this.laneMarks.set(mark.edge, new Map([[mark.lane, mark]]));
+    else lanes.set(mark.lane, mark);
+  }
+
+  /** @internal Rows [from, to) are on disk: they become last values where they are the newest. */
+  putLast(readings: Readings, from: number, to: number, receivedAt: Millis): void {
+    const { point, tsMs, value, quality, reason } = readings;
+    for (let row = from; row < to; row++) {
+      const id = point[row] as number;
+      const ts = tsMs[row] as number;
+      if (ts < (this.lastTs[id] as number)) continue;
+      this.lastTs[id] = ts;
+      this.lastReceivedAt[id] = receivedAt;
+      this.lastValue[id] = value[row] as number;
+      this.lastQuality[id] = quality[row] as number;
+      this.lastReason[id] = reason[row] as number;
+    }
+  }
+
+  private growLast(needed: number): void {
+    const capacity = Math.max(1024, 2 ** Math.ceil(Math.log2(needed)));
+    const widen = <T extends Float64Array | Uint8Array>(old: T, next: T): T => {
+      next.set(old);
+      return next;
+    };
+    this.lastTs = widen(this.lastTs, new Float64Array(capacity));
+    this.lastReceivedAt = widen(this.lastReceivedAt, new Float64Array(capacity));
+    this.lastValue = widen(this.lastValue, new Float64Array(capacity));
+    this.lastQuality = widen(this.lastQuality, new Uint8Array(capacity));
+    this.lastReason = widen(this.lastReason, new Uint8Array(capacity));
+  }
 }

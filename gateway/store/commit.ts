@@ -1,0 +1,134 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Alarm } from '../../contract/alarm.ts';
+import { appendReadings, insertRows, int, type ListColumn } from './columns.ts';
+import type { Commit } from './store.ts';
+
+/** Dead letters kept; the oldest go first. */
+export const DEAD_LETTERS_MAX = 10_000;
+/** Idempotency keys kept: a client that tries again does so within a day. */
+const IDEMPOTENCY_MS = 24 * 3_600_000;
+
+const text = (values: readonly string[]): ListColumn => ({ type: 'text', values });
+const integer = (values: readonly number[]): ListColumn => ({ type: 'integer', values });
+const flag = (values: readonly boolean[]): ListColumn => ({ type: 'boolean', values: values.map(Number) });
+const json = (records: readonly unknown[]): ListColumn => text(records.map((record) => JSON.stringify(record)));
+
+/** Two commits of one number can't both be written: a repeat after a lost answer finds the first. */
+export async function isCommitted(connection: DuckDBConnection, number: number): Promise<boolean> {
+  const found = await connection.runAndReadAll(`SELECT count(*)::INTEGER FROM commits WHERE number = ${int(number)}`);
+  return found.getRows()[0]?.[0] === 1;
+}
+
+/** Writes one commit in one transaction, readings into `hotTable`; on an error nothing of it stays. */
+export async function writeCommit(connection: DuckDBConnection, hotTable: string, commit: Commit): Promise<void> {
+  await connection.run('BEGIN');
+  try {
+    await connection.run(`INSERT INTO commits VALUES (${int(commit.number)}, ${int(commit.at)}, $1)`, [
+      JSON.stringify(commit.inputs),
+    ]);
+    await appendReadings(connection, hotTable, commit.number, commit.readings);
+    await writePlant(connection, commit);
+    await writeAlarms(connection, commit);
+    await writeLogs(connection, commit);
+    await connection.run('COMMIT');
+  } catch (error) {
+    await connection.run('ROLLBACK').catch(() => {});
+    throw error;
+  }
+}
+
+async function writePlant(connection: DuckDBConnection, commit: Commit): Promise<void> {
+  const { devices = [], points = [], sources = [], edges = [], marks = [] } = commit;
+  await upsert(connection, 'devices', 'id', [text(devices.map(({ id }) => id)), json(devices)]);
+  await upsert(connection, 'points', 'id', [integer(points.map(({ id }) => id)), json(points)]);
+  await upsert(connection, 'sources', 'id', [integer(sources.map(({ id }) => id)), json(sources)]);
+  await upsert(connection, 'edges', 'id', [text(edges.map(({ id }) => id)), json(edges)]);
+  await upsert(connection, 'marks', 'key', [text(marks.map(({ edge, lane }) => `${edge}/${lane}`)), json(marks)]);
+}
+
+function upsert(
+  connection: DuckDBConnection,
+  table: string,
+  key: string,
+  columns: readonly ListColumn[],
+): Promise<void> {
+  return insertRows(connection, table, columns, `ON CONFLICT (${key}) DO UPDATE SET record = excluded.record`);
+}
+
+/** Whether a start must load this alarm. */
+export function isOpen(alarm: Alarm): boolean {
+  return alarm.state !== 'normal' || alarm.latched || alarm.holds.length > 0;
+}
+
+async function writeAlarms(connection: DuckDBConnection, commit: Commit): Promise<void> {
+  const { alarms = [], journal = [], notifications = [] } = commit;
+  await insertRows(
+    connection,
+    'alarms',
+    [
+      text(alarms.map(({ id }) => id)),
+      text(alarms.map(({ kind }) => kind)),
+      text(alarms.map(({ asset }) => asset)),
+      integer(alarms.map(({ priority }) => priority)),
+      text(alarms.map(({ state }) => state)),
+      flag(alarms.map(isOpen)),
+      integer(alarms.map(({ raisedAt }) => raisedAt)),
+      json(alarms),
+    ],
+    `ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, asset = excluded.asset, priority = excluded.priority,
+       state = excluded.state, open = excluded.open, raised_at = excluded.raised_at, record = excluded.record`,
+  );
+  await insertRows(connection, 'journal', [
+    ...numbered(commit.number, journal.length),
+    text(journal.map(({ alarm }) => alarm)),
+    integer(journal.map(({ at }) => at)),
+    json(journal),
+  ]);
+  await insertRows(
+    connection,
+    'notifications',
+    [
+      text(notifications.map(({ id }) => id)),
+      text(notifications.map(({ alarm }) => alarm)),
+      text(notifications.map(({ state }) => state)),
+      integer(notifications.map(({ dueAt }) => dueAt)),
+      json(notifications),
+    ],
+    `ON CONFLICT (id) DO UPDATE SET alarm = excluded.alarm, state = excluded.state, due_at = excluded.due_at, record = excluded.record`,
+  );
+}
+
+async function writeLogs(connection: DuckDBConnection, commit: Commit): Promise<void> {
+  const { deadLetters = [], audit = [], idempotencyKeys = [] } = commit;
+  if (deadLetters.length > 0) {
+    await insertRows(connection, 'dead_letters', [
+      ...numbered(commit.number, deadLetters.length),
+      text(deadLetters.map(({ id }) => id)),
+      text(deadLetters.map(({ reason }) => reason)),
+      json(deadLetters),
+    ]);
+    await connection.run(
+      `DELETE FROM dead_letters WHERE (commit, n) IN
+         (SELECT (commit, n) FROM dead_letters ORDER BY commit DESC, n DESC OFFSET ${DEAD_LETTERS_MAX})`,
+    );
+  }
+  await insertRows(connection, 'audit', [
+    ...numbered(commit.number, audit.length),
+    integer(audit.map(({ at }) => at)),
+    json(audit),
+  ]);
+  if (idempotencyKeys.length > 0) {
+    await insertRows(
+      connection,
+      'idempotency_keys',
+      [text(idempotencyKeys), integer(idempotencyKeys.map(() => commit.at))],
+      'ON CONFLICT DO NOTHING',
+    );
+    await connection.run(`DELETE FROM idempotency_keys WHERE moment < ${int(commit.at - IDEMPOTENCY_MS)}`);
+  }
+}
+
+/** Commit number and place in it: the order of a log's lines. */
+function numbered(commit: number, rows: number): ListColumn[] {
+  return [integer(Array.from({ length: rows }, () => commit)), integer(Array.from({ length: rows }, (_, n) => n))];
+}

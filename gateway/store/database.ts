@@ -1,0 +1,240 @@
+import { mkdir, stat, statfs } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { migrate } from './schema.ts';
+import { StoreError } from './store.ts';
+
+export interface DatabaseOptions {
+  /** Data folder; created when missing. */
+  readonly dataDir: string;
+  readonly threads: number;
+  readonly memoryLimitMb: number;
+}
+
+/** Connections that read; the pool's size bounds how many reads hold a transaction at once. */
+const READERS = 2;
+/** Reads that may wait for one of them. */
+const READ_QUEUE_MAX = 256;
+/** A read holding its transaction longer would stop checkpoints: the log grew 330 MB in 40 s at 330,000 rows/s. */
+export const READ_TIMEOUT_MS = 5000;
+/** Log size at which we fold it into the file ourselves. */
+const CHECKPOINT_WAL_BYTES = 256 * 1024 * 1024;
+/** Free space a checkpoint must leave: a full disk in there invalidates the database until it is reopened. */
+const CHECKPOINT_FREE_BYTES = 128 * 1024 * 1024;
+
+/** Files this process has open: the lock of the operating system does not tell two openers of one process apart. */
+const openFiles = new Set<string>();
+
+interface Opened {
+  readonly instance: DuckDBInstance;
+  readonly writer: DuckDBConnection;
+  readonly readers: DuckDBConnection[];
+}
+
+/**
+ * One DuckDB file with one writing connection and a few reading ones. Reopens itself after a fatal error.
+ * Locked down: no extension install, no file access outside the data folder, configuration frozen.
+ */
+export class Database {
+  readonly file: string;
+  readonly dataDir: string;
+  private readonly options: DatabaseOptions;
+  private opened: Opened | undefined;
+  private readonly idleReaders: DuckDBConnection[] = [];
+  private readonly waiting: ((connection: DuckDBConnection) => void)[] = [];
+  private activeReads = 0;
+  private closed = false;
+  private readersHeld: Promise<void> | undefined;
+
+  private constructor(options: DatabaseOptions) {
+    this.options = options;
+    this.dataDir = resolve(options.dataDir);
+    this.file = join(this.dataDir, 'hanfeng.duckdb');
+  }
+
+  /** @throws StoreError `store-broken` when another gateway has the folder, or the file can't be read */
+  static async open(options: DatabaseOptions): Promise<Database> {
+    const database = new Database(options);
+    await mkdir(database.dataDir, { recursive: true, mode: 0o750 });
+    if (openFiles.has(database.file)) throw inUse(database.dataDir, 'this process');
+    openFiles.add(database.file);
+    try {
+      await database.connect();
+    } catch (error) {
+      openFiles.delete(database.file);
+      throw error;
+    }
+    return database;
+  }
+
+  get writer(): DuckDBConnection {
+    if (this.opened === undefined) throw new StoreError('store-broken', 'the store is closed', { retryable: false });
+    return this.opened.writer;
+  }
+
+  /**
+   * Runs a read on a connection of its own, cut off after {@link READ_TIMEOUT_MS}.
+   *
+   * @throws StoreError `query-timeout`
+   */
+  async read<T>(run: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    const connection = await this.acquire();
+    let expired = false;
+    const timer = setTimeout(() => {
+      expired = true;
+      connection.interrupt();
+    }, READ_TIMEOUT_MS);
+    try {
+      return await run(connection);
+    } catch (error) {
+      if (expired) {
+        throw new StoreError('query-timeout', `the query took longer than ${READ_TIMEOUT_MS / 1000} s`, {
+          retryable: false,
+          cause: error,
+        });
+      }
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      this.release(connection);
+    }
+  }
+
+  /** Closes every connection and opens the file again: the only way on after a fatal error. */
+  async reopen(): Promise<void> {
+    await this.holdReads(async () => {
+      this.disconnect();
+      await this.connect();
+    });
+  }
+
+  /** Folds the write-ahead log into the file when it has grown, and only when the disk has room for it. */
+  async checkpointIfDue(): Promise<'done' | 'not-due' | 'no-space'> {
+    const walBytes = await sizeOf(`${this.file}.wal`);
+    return walBytes < CHECKPOINT_WAL_BYTES ? 'not-due' : this.checkpoint(walBytes);
+  }
+
+  async checkpoint(walBytes?: number): Promise<'done' | 'no-space'> {
+    const needed = (walBytes ?? (await sizeOf(`${this.file}.wal`))) + CHECKPOINT_FREE_BYTES;
+    if ((await this.freeBytes()) < needed) return 'no-space';
+    await this.holdReads(() => this.writer.run('CHECKPOINT'));
+    return 'done';
+  }
+
+  async freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.dataDir);
+    return bavail * bsize;
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.holdReads(async () => this.disconnect());
+    openFiles.delete(this.file);
+  }
+
+  private async connect(): Promise<void> {
+    const { threads, memoryLimitMb } = this.options;
+    let instance: DuckDBInstance;
+    try {
+      instance = await DuckDBInstance.create(this.file, {
+        threads: String(threads),
+        memory_limit: `${memoryLimitMb}MB`,
+        checkpoint_threshold: '1TB',
+        autoinstall_known_extensions: 'false',
+        autoload_known_extensions: 'false',
+        temp_directory: join(this.dataDir, 'tmp'),
+      });
+    } catch (error) {
+      const text = (error as Error).message;
+      const holder = /PID (\d+)/.exec(text)?.[1];
+      if (/lock/i.test(text)) throw inUse(this.dataDir, holder === undefined ? 'another process' : `process ${holder}`);
+      throw new StoreError('store-broken', `${this.file} can't be opened: ${text}`, { retryable: false, cause: error });
+    }
+    const writer = await instance.connect();
+    await writer.run(`SET allowed_directories = ['${this.dataDir.replaceAll("'", "''")}/']`);
+    await writer.run('SET enable_external_access = false');
+    await writer.run('SET lock_configuration = true');
+    await migrate(writer);
+    const readers: DuckDBConnection[] = [];
+    for (let index = 0; index < READERS; index++) readers.push(await instance.connect());
+    this.opened = { instance, writer, readers };
+    this.idleReaders.push(...readers);
+  }
+
+  private disconnect(): void {
+    if (this.opened === undefined) return;
+    const { instance, writer, readers } = this.opened;
+    this.opened = undefined;
+    this.idleReaders.length = 0;
+    for (const connection of [writer, ...readers]) connection.closeSync();
+    instance.closeSync();
+  }
+
+  /** Runs `work` while no read is active; reads that come meanwhile wait. */
+  private async holdReads<T>(work: () => Promise<T>): Promise<T> {
+    while (this.readersHeld !== undefined) await this.readersHeld;
+    let letGo: () => void = () => {};
+    this.readersHeld = new Promise((done) => {
+      letGo = done;
+    });
+    try {
+      while (this.activeReads > 0) await new Promise((done) => setTimeout(done, 2));
+      return await work();
+    } finally {
+      this.readersHeld = undefined;
+      letGo();
+      this.serveWaiting();
+    }
+  }
+
+  private acquire(): Promise<DuckDBConnection> {
+    if (this.closed) return Promise.reject(new StoreError('store-broken', 'the store is closed', { retryable: false }));
+    if (this.waiting.length >= READ_QUEUE_MAX)
+      return Promise.reject(new StoreError('query-timeout', 'too many queries at once', { retryable: true }));
+    return new Promise((done) => {
+      this.waiting.push(done);
+      this.serveWaiting();
+    });
+  }
+
+  private serveWaiting(): void {
+    while (this.readersHeld === undefined && this.waiting.length > 0) {
+      const connection = this.idleReaders.pop();
+      if (connection === undefined) return;
+      this.activeReads++;
+      this.waiting.shift()?.(connection);
+    }
+  }
+
+  private release(connection: DuckDBConnection): void {
+    this.activeReads--;
+    this.idleReaders.push(connection);
+    this.serveWaiting();
+  }
+}
+
+/** What DuckDB says when only closing everything helps. */
+export function isFatal(error: unknown): boolean {
+  return /database has been invalidated|FATAL|INTERNAL Error/i.test((error as Error)?.message ?? '');
+}
+
+/** What DuckDB says when the disk is full. */
+export function isDiskFull(error: unknown): boolean {
+  return /No space left|disk (?:is )?full|Could not write|failed to (?:write|allocate)|ENOSPC/i.test(
+    (error as Error)?.message ?? '',
+  );
+}
+
+function inUse(folder: string, holder: string): StoreError {
+  return new StoreError('store-broken', `the data folder ${folder} is in use by ${holder}; one gateway per folder`, {
+    retryable: false,
+  });
+}
+
+async function sizeOf(file: string): Promise<number> {
+  return stat(file).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}

@@ -1,0 +1,260 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { QUALITIES, type Quality, REASONS, type Reason } from '../../contract/reading.ts';
+import type { Millis } from '../../contract/time.ts';
+import { fillBuckets, type Slot, slotLength } from './buckets.ts';
+import { int, streamColumns } from './columns.ts';
+import { type Bucket, type Range, type Series, type SeriesQuery, type StoredReading, StoreError } from './store.ts';
+
+/** Most buckets of one answer: more than a screen has pixels. */
+export const BUCKETS_MAX = 20_000;
+/** Most values of one query over many points (points x slots). */
+export const QUERY_VALUES_MAX = 2_000_000;
+/** Most raw readings of one answer. */
+export const READINGS_LIMIT_MAX = 1_000_000;
+
+/**
+ * All stored readings as one relation with the columns `point, ts, value, quality, reason, commit, place`;
+ * of two rows of one (point, ts) the one with the higher (commit, place) counts.
+ */
+export function storedReadings(hotTables: readonly string[]): string {
+  return hotTables
+    .map((table) => `SELECT point, ts, value, quality, reason, commit, rowid AS place FROM ${table}`)
+    .join(' UNION ALL ');
+}
+
+const LAST_COMMITTED = `QUALIFY row_number() OVER (PARTITION BY point, ts ORDER BY commit DESC, place DESC) = 1`;
+
+/** Oldest first, at most `limit`. */
+export async function readingsOf(
+  connection: DuckDBConnection,
+  relation: string,
+  point: number,
+  { from, to }: Range,
+  limit: number,
+): Promise<StoredReading[]> {
+  const readings: StoredReading[] = [];
+  await streamColumns(
+    connection,
+    `SELECT ts, value, quality, reason FROM (${relation})
+       WHERE point = ${int(point)} AND ts >= ${int(from)} AND ts < ${int(to)}
+       ${LAST_COMMITTED} ORDER BY ts LIMIT ${int(Math.min(limit, READINGS_LIMIT_MAX))}`,
+    ['bigint', 'double', 'utinyint', 'utinyint'],
+    ([ts, value, quality, reason], rows) => {
+      for (let row = 0; row < rows; row++)
+        readings.push(
+          storedReading(ts?.[row] as number, value?.[row] as number, quality?.[row] as number, reason?.[row] as number),
+        );
+    },
+  );
+  return readings;
+}
+
+function storedReading(ts: Millis, value: number, quality: number, reason: number): StoredReading {
+  return {
+    ts,
+    ...(Number.isNaN(value) ? {} : { value }),
+    quality: QUALITIES[quality] as Quality,
+    ...(reason === 0 ? {} : { reason: REASONS[reason] as Reason }),
+  };
+}
+
+/** @see fillBuckets for what a bucket means */
+export async function bucketsOf(
+  connection: DuckDBConnection,
+  relation: string,
+  point: number,
+  range: Range,
+  count: number,
+  maxSilenceMs: number,
+): Promise<Bucket[]> {
+  if (range.to <= range.from) return [];
+  if (count > BUCKETS_MAX) throw tooLarge(`${count} buckets`, `ask for at most ${BUCKETS_MAX}`);
+  const stepMs = slotLength(range, count);
+  const slots: Slot[] = [];
+  await streamColumns(
+    connection,
+    slotSql(relation, point, range, stepMs, maxSilenceMs),
+    [
+      'integer',
+      'double',
+      'utinyint',
+      'double',
+      'double',
+      'double',
+      'double',
+      'double',
+      'double',
+      'double',
+      'double',
+      'utinyint',
+    ],
+    ([slot, n, worst, min, max, weighted, weightMs, firstTs, lastTs, goodTs, goodValue, goodQuality], rows) => {
+      for (let row = 0; row < rows; row++)
+        slots.push({
+          slot: slot?.[row] as number,
+          count: n?.[row] as number,
+          worstQuality: worst?.[row] as number,
+          min: min?.[row] as number,
+          max: max?.[row] as number,
+          weighted: weighted?.[row] as number,
+          weightMs: weightMs?.[row] as number,
+          firstTs: firstTs?.[row] as number,
+          lastTs: lastTs?.[row] as number,
+          lastGoodTs: goodTs?.[row] as number,
+          lastGoodValue: goodValue?.[row] as number,
+          lastGoodQuality: goodQuality?.[row] as number,
+        });
+    },
+  );
+  return fillBuckets(slots, range, stepMs, maxSilenceMs);
+}
+
+/** Readings per slot; those up to `maxSilenceMs` before the range make slot -1, for what is carried into it. */
+function slotSql(relation: string, point: number, { from, to }: Range, stepMs: number, maxSilenceMs: number): string {
+  const nan = `'nan'::DOUBLE`;
+  return `
+    WITH readings AS (
+      SELECT ts, value, quality FROM (${relation})
+      WHERE point = ${int(point)} AND ts >= ${int(Math.floor(from - maxSilenceMs))} AND ts < ${int(to)}
+      ${LAST_COMMITTED}),
+    placed AS (
+      SELECT *, quality < 2 AND NOT isnan(value) AS good, lead(ts) OVER (ORDER BY ts) AS next_ts,
+        CASE WHEN ts < ${int(from)} THEN -1 ELSE ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER END AS slot
+      FROM readings),
+    held AS (
+      SELECT *, least(coalesce(next_ts, ${int(to)}), ${int(from)} + (slot + 1) * ${int(stepMs)}, ${int(to)},
+        ts + ${int(Math.floor(maxSilenceMs))}) - ts AS held_ms
+      FROM placed)
+    SELECT slot, count(*)::DOUBLE, max(quality),
+      coalesce(min(value) FILTER (good), ${nan}), coalesce(max(value) FILTER (good), ${nan}),
+      coalesce(sum(value * held_ms) FILTER (good), 0)::DOUBLE, coalesce(sum(held_ms) FILTER (good), 0)::DOUBLE,
+      min(ts)::DOUBLE, max(ts)::DOUBLE, coalesce((max(ts) FILTER (good))::DOUBLE, ${nan}),
+      coalesce(arg_max(value, ts) FILTER (good), 0), coalesce(arg_max(quality, ts) FILTER (good), 0)::UTINYINT
+    FROM held GROUP BY slot ORDER BY slot`;
+}
+
+const AGGREGATES: Readonly<Record<SeriesQuery['aggregate'], string>> = {
+  min: 'min(value)',
+  max: 'max(value)',
+  mean: 'avg(value)',
+  sum: 'sum(value)',
+  last: 'arg_max(value, ts)',
+  count: 'count(*)::DOUBLE',
+};
+
+const ACROSS: Readonly<Record<NonNullable<SeriesQuery['across']>, string>> = {
+  sum: 'sum(value)',
+  mean: 'avg(value)',
+  max: 'max(value)',
+};
+
+/** Plain aggregates of valued readings per slot from `from` on; `mean` counts readings alike. */
+export async function seriesOf(connection: DuckDBConnection, relation: string, query: SeriesQuery): Promise<Series[]> {
+  const { points, from, to, stepMs, aggregate, across } = query;
+  if (points.length === 0 || to <= from) return [];
+  const slots = Math.ceil((to - from) / stepMs);
+  const values = across === undefined ? slots * points.length : slots;
+  if (values > QUERY_VALUES_MAX) {
+    throw tooLarge(`${values} values`, `use a longer step or fewer points: at most ${QUERY_VALUES_MAX} values`);
+  }
+  const slotted = `
+    SELECT point, ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot, ${AGGREGATES[aggregate]} AS value,
+      count(*)::DOUBLE AS readings, max(quality) AS worst
+    FROM (SELECT point, ts, value, quality FROM (${relation})
+          WHERE point IN (${points.map(int).join(', ')}) AND ts >= ${int(from)} AND ts < ${int(to)}
+          ${LAST_COMMITTED})
+    WHERE quality < 2 AND NOT isnan(value) GROUP BY point, slot`;
+  const sql =
+    across === undefined
+      ? `SELECT point, slot, value, readings, worst FROM (${slotted}) ORDER BY point, slot`
+      : `SELECT -1::INTEGER, slot, ${ACROSS[across]}, sum(readings)::DOUBLE, max(worst) FROM (${slotted}) GROUP BY slot ORDER BY slot`;
+  const series = new Map<number, Series['values'][number][]>();
+  await streamColumns(
+    connection,
+    sql,
+    ['integer', 'integer', 'double', 'double', 'utinyint'],
+    ([point, slot, value, count, worst], rows) => {
+      for (let row = 0; row < rows; row++) {
+        const id = point?.[row] as number;
+        let list = series.get(id);
+        if (list === undefined) {
+          list = [];
+          series.set(id, list);
+        }
+        list.push({
+          ts: from + (slot?.[row] as number) * stepMs,
+          value: value?.[row] as number,
+          count: count?.[row] as number,
+          worstQuality: QUALITIES[worst?.[row] as number] as Quality,
+        });
+      }
+    },
+  );
+  if (across !== undefined) return [{ values: series.get(-1) ?? [] }];
+  return points.map((point) => ({ point, values: series.get(point) ?? [] }));
+}
+
+/** Newest by source time, index = position in `points`. */
+export async function latestOf(
+  connection: DuckDBConnection,
+  relation: string,
+  points: readonly number[] | 'all',
+): Promise<Map<number, StoredReading>> {
+  const found = new Map<number, StoredReading>();
+  if (points.length === 0) return found;
+  const where = points === 'all' ? '' : `WHERE point IN (${points.map(int).join(', ')})`;
+  await streamColumns(
+    connection,
+    `SELECT point, newest.ts, newest.value, newest.quality, newest.reason FROM (
+       SELECT point, arg_max({'ts': ts, 'value': value, 'quality': quality, 'reason': reason},
+         {'ts': ts, 'commit': commit, 'place': place}) AS newest
+       FROM (${relation}) ${where} GROUP BY point)`,
+    ['integer', 'bigint', 'double', 'utinyint', 'utinyint'],
+    ([point, ts, value, quality, reason], rows) => {
+      for (let row = 0; row < rows; row++)
+        found.set(
+          point?.[row] as number,
+          storedReading(ts?.[row] as number, value?.[row] as number, quality?.[row] as number, reason?.[row] as number),
+        );
+    },
+  );
+  return found;
+}
+
+/** What is stored at exactly these moments; key `<point>@<ts>`. */
+export async function existingOf(
+  connection: DuckDBConnection,
+  relation: string,
+  pairs: readonly { readonly point: number; readonly ts: Millis }[],
+): Promise<Map<string, StoredReading>> {
+  const found = new Map<string, StoredReading>();
+  if (pairs.length === 0) return found;
+  let from = Number.POSITIVE_INFINITY;
+  let to = Number.NEGATIVE_INFINITY;
+  for (const { ts } of pairs) {
+    from = Math.min(from, ts);
+    to = Math.max(to, ts);
+  }
+  const points = [...new Set(pairs.map(({ point }) => point))];
+  const wanted = pairs.map(({ point, ts }) => `(${int(point)}, ${int(ts)})`).join(', ');
+  await streamColumns(
+    connection,
+    `SELECT point, ts, value, quality, reason FROM (${relation})
+       WHERE ts BETWEEN ${int(from)} AND ${int(to)} AND point IN (${points.map(int).join(', ')})
+         AND (point, ts) IN (VALUES ${wanted})
+       ${LAST_COMMITTED}`,
+    ['integer', 'bigint', 'double', 'utinyint', 'utinyint'],
+    ([point, ts, value, quality, reason], rows) => {
+      for (let row = 0; row < rows; row++)
+        found.set(
+          `${point?.[row]}@${ts?.[row]}`,
+          storedReading(ts?.[row] as number, value?.[row] as number, quality?.[row] as number, reason?.[row] as number),
+        );
+    },
+  );
+  return found;
+}
+
+function tooLarge(what: string, hint: string): StoreError {
+  return new StoreError('query-too-large', `${what} in one answer; ${hint}`, { retryable: false });
+}
