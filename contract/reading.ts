@@ -91,7 +91,16 @@ export interface Batch {
   /** Per line: everything sampled until then has been sent. */
   readonly upTo: Readonly<Record<string, Millis>>;
   readonly dropped?: DroppedRange;
+  /** What the whole outbox still holds beyond every stored mark, as of `sentAt`; absent when nothing. */
+  readonly unsent?: Unsent;
   readonly readings: readonly DeviceReadings[];
+}
+
+/** Readings on an edge's disk that the gateway has not confirmed yet. */
+export interface Unsent {
+  readonly readings: number;
+  /** When the oldest of them was sampled. */
+  readonly oldestAt: Millis;
 }
 
 /** Largest batch payload we take, before and after inflating: 8 MiB holds some 100,000 readings. */
@@ -118,6 +127,7 @@ const envelopeSchema = z.object({
     .object({ from: countSchema.min(1), to: countSchema.min(1), readings: countSchema })
     .refine((range) => range.to >= range.from, 'to must not be before from')
     .optional(),
+  unsent: z.object({ readings: countSchema, oldestAt: momentSchema }).optional(),
   readings: z.array(z.unknown()).max(READINGS_MAX).default([]),
 });
 

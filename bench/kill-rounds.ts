@@ -1,0 +1,453 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  closeSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import mqtt from 'mqtt';
+import { stringify } from 'yaml';
+import { type Child, type LogLine, startChild } from '../cli/children.ts';
+import { openAccounts } from '../gateway/accounts.ts';
+import { startCountingServer } from './counting-server.ts';
+
+/** Who is killed, or what is broken, in a round. */
+export const VICTIMS = ['gateway', 'edge', 'broker', 'edge-torn-tail', 'gateway-older-copy'] as const;
+export type Victim = (typeof VICTIMS)[number];
+
+export interface KillOptions {
+  readonly root: string;
+  readonly rounds: number;
+  readonly seed: number;
+  readonly broker: 'embedded' | 'mosquitto';
+  readonly victims: readonly Victim[];
+  readonly say: (text: string) => void;
+}
+
+export interface KillReport {
+  readonly rounds: number;
+  readonly seed: number;
+  readonly broker: string;
+  readonly made: number;
+  readonly stored: number;
+  readonly found: number;
+  readonly missing: number;
+  readonly repeated: number;
+  readonly unexplained: number;
+  readonly acknowledged: number;
+  readonly acknowledgedLost: number;
+}
+
+/** 20 values every 100 ms are 200 readings a second. */
+const POINTS = 20;
+const EVERY = '100ms';
+const EDGE = 'edge-1';
+const COUNTER = 'counter';
+const DOOR_DEVICE = 'door-1';
+const DOOR_EVERY_MS = 50;
+const ROUND_MIN_MS = 2000;
+const ROUND_SPREAD_MS = 3000;
+const DOWN_SPREAD_MS = 1500;
+const DRAIN_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 30_000;
+const PAGE = 10_000;
+
+interface Delivery {
+  readonly made: number;
+  readonly stored: number;
+  readonly missing: number;
+  readonly rejected: number;
+  readonly dropped: number;
+}
+
+const sleep = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
+
+/**
+ * Lets an edge read a counting device at 200 points/s, and a device publish by itself, while processes are killed
+ * at random; afterwards every reading is looked up in the store.
+ */
+export async function runKillRounds({ root, rounds, seed, broker, victims, say }: KillOptions): Promise<KillReport> {
+  const random = mulberry32(seed);
+  const folder = mkdtempSync(join(tmpdir(), 'hanfeng-kill-'));
+  const source = await startCountingServer(POINTS);
+  const district = await buildDistrict({ root, folder, broker, modbusPort: source.port });
+  // A restored older copy of the gateway rightly lacks what devices without a buffer sent since: only edges send again.
+  const door = victims.includes('gateway-older-copy') ? undefined : startDoor(district);
+  try {
+    await district.start();
+    for (let round = 1; round <= rounds; round++) {
+      await sleep(ROUND_MIN_MS + random() * ROUND_SPREAD_MS);
+      const victim = victims[Math.floor(random() * victims.length)] as Victim;
+      say(`round ${round}/${rounds}: ${victim} after ${source.answered()} reads`);
+      await district.strike(victim, random() * DOWN_SPREAD_MS);
+    }
+    await sleep(ROUND_MIN_MS);
+    await door?.stop();
+    await district.stopEdge();
+    await district.startEdge();
+    const delivery = await district.drained();
+    return await count({ district, delivery, door, rounds, seed, broker });
+  } finally {
+    await door?.stop();
+    await district.stop();
+    await source.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface DistrictOptions {
+  readonly root: string;
+  readonly folder: string;
+  readonly broker: 'embedded' | 'mosquitto';
+  readonly modbusPort: number;
+}
+type District = Awaited<ReturnType<typeof buildDistrict>>;
+
+async function buildDistrict({ root, folder, broker, modbusPort }: DistrictOptions) {
+  const [httpPort, mqttPort] = [await freePort(), await freePort()];
+  const gatewayData = join(folder, 'gateway');
+  const edgeData = join(folder, 'edge');
+  mkdirSync(gatewayData, { recursive: true });
+  const accounts = await openAccounts(gatewayData, Date.now);
+  const edgeSecret = broker === 'mosquitto' ? 'unused' : (await accounts.addCredential('edge', EDGE)).secret;
+  const doorSecret = broker === 'mosquitto' ? 'unused' : (await accounts.addCredential('device', DOOR_DEVICE)).secret;
+  const { token } = await accounts.addToken({ name: 'kill', role: 'admin' });
+
+  const gatewayFile = write('gateway.yaml', {
+    site: 'kill',
+    http: { port: httpPort },
+    mqtt: broker === 'mosquitto' ? { url: `mqtt://127.0.0.1:${mqttPort}` } : { embedded: { port: mqttPort } },
+  });
+  mkdirSync(join(folder, 'models'));
+  write('models/counter.yaml', {
+    model: 'counter',
+    name: 'Counting server of the kill benchmark',
+    maker: 'Hanfeng',
+    class: 'other',
+    sources: { own: 'bench/counting-server.ts' },
+    defaults: { table: 'holding-registers', type: 'uint32', order: 'ABCD', source: 'own' },
+    points: Object.fromEntries(
+      Array.from({ length: POINTS }, (_, i) => [`count-${i}`, { address: i * 2, label: `Count ${i}` }]),
+    ),
+  });
+  const edgeFile = write('edge.yaml', {
+    edge: EDGE,
+    models: ['models'],
+    lines: [
+      {
+        id: 'line-1',
+        transport: 'tcp',
+        host: '127.0.0.1',
+        port: modbusPort,
+        devices: [{ id: COUNTER, model: 'counter', every: EVERY }],
+      },
+    ],
+  });
+  const brokerFile = join(folder, 'mosquitto.conf');
+  writeFileSync(brokerFile, `listener ${mqttPort} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n`);
+
+  function write(name: string, value: unknown): string {
+    const file = join(folder, name);
+    writeFileSync(file, stringify(value));
+    return file;
+  }
+
+  const log: LogLine[] = [];
+  const keep = (line: LogLine) => {
+    log.push(line);
+    if (log.length > 2000) log.shift();
+  };
+  const api = `http://127.0.0.1:${httpPort}`;
+  const headers = { authorization: `Bearer ${token}` };
+  let gateway: Child | undefined;
+  let edge: Child | undefined;
+  let mosquitto: ChildProcess | undefined;
+
+  const startGateway = async () => {
+    gateway = startChild({
+      name: 'gateway',
+      root,
+      args: ['gateway', '--config', gatewayFile],
+      env: { ...process.env, HANFENG_DATA_DIR: gatewayData, HANFENG_LOG_LEVEL: 'warn' },
+      onLine: keep,
+    });
+    await waitFor('the gateway is ready', READY_TIMEOUT_MS, async () => (await fetch(`${api}/readyz`)).ok);
+  };
+  const startEdge = () => {
+    edge = startChild({
+      name: 'edge',
+      root,
+      args: ['edge', '--config', edgeFile],
+      env: {
+        ...process.env,
+        HANFENG_DATA_DIR: edgeData,
+        HANFENG_MQTT_URL: `mqtt://127.0.0.1:${mqttPort}`,
+        HANFENG_MQTT_PASSWORD: edgeSecret,
+        HANFENG_LOG_LEVEL: 'warn',
+      },
+      onLine: keep,
+    });
+  };
+  const startBroker = async () => {
+    if (broker !== 'mosquitto') return;
+    mosquitto = spawn('mosquitto', ['-c', brokerFile], {
+      stdio: 'ignore',
+      env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` },
+    });
+    await sleep(300);
+  };
+  const killBroker = async () => {
+    const victim = mosquitto;
+    if (victim === undefined || victim.exitCode !== null) return;
+    const ended = new Promise((done) => victim.once('exit', done));
+    victim.kill('SIGKILL');
+    await ended;
+  };
+
+  /** What waits for the promised answer; our own processes' last words are printed when it does not come. */
+  async function waitFor(what: string, timeoutMs: number, check: () => Promise<boolean>): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    let last: unknown;
+    while (performance.now() < deadline) {
+      try {
+        if (await check()) return;
+      } catch (error) {
+        last = error;
+      }
+      if (gateway?.hasEnded() === true) break;
+      await sleep(100);
+    }
+    const words = log
+      .slice(-30)
+      .map((line) => `${line.process} ${line.level} ${line.message} ${JSON.stringify(line.fields)}`);
+    throw new Error(`${what}: not within ${timeoutMs} ms\n${String(last ?? '')}\n${words.join('\n')}`);
+  }
+
+  async function get<T>(path: string): Promise<T> {
+    const answer = await fetch(`${api}${path}`, { headers });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  }
+  const delivery = async (): Promise<Delivery> => {
+    const { edges } = await get<{ edges: readonly (Delivery & { readonly edge: string })[] }>('/api/v1/delivery');
+    const found = edges.find((entry) => entry.edge === EDGE);
+    if (found === undefined) throw new Error('the edge is not in the ledger yet');
+    return found;
+  };
+  /** Copies taken while the gateway is down: what a restore brings back. */
+  const copy = join(folder, 'older-copy');
+  let hasCopy = false;
+
+  return {
+    mqttPort,
+    doorSecret,
+    get,
+    startEdge: async () => startEdge(),
+    stopEdge: async () => edge?.stop(8000),
+    async start() {
+      await startBroker();
+      await startGateway();
+      startEdge();
+      await waitFor('the first readings are stored', READY_TIMEOUT_MS, async () => (await delivery()).stored > 0);
+    },
+    async strike(victim: Victim, downMs: number) {
+      if (victim === 'broker') {
+        await killBroker();
+        await sleep(downMs);
+        await startBroker();
+      } else if (victim === 'edge' || victim === 'edge-torn-tail') {
+        await edge?.kill();
+        if (victim === 'edge-torn-tail') tearNewestFile(edgeData, downMs);
+        await sleep(downMs);
+        startEdge();
+      } else {
+        await gateway?.kill();
+        if (victim === 'gateway-older-copy' && hasCopy) {
+          rmSync(gatewayData, { recursive: true, force: true });
+          cpSync(copy, gatewayData, { recursive: true });
+          hasCopy = false;
+        } else if (victim === 'gateway-older-copy') {
+          rmSync(copy, { recursive: true, force: true });
+          cpSync(gatewayData, copy, { recursive: true });
+          hasCopy = true;
+        }
+        await sleep(downMs);
+        await startGateway();
+      }
+    },
+    /** Waits until the ledger stands still with nothing missing, with a fresh edge that has no more than its backlog. */
+    async drained(): Promise<Delivery> {
+      await edge?.stop(8000);
+      // What the last stop left in the outbox is sent by one more, short run; then nothing is under way.
+      let before = -1;
+      for (const deadline = performance.now() + DRAIN_TIMEOUT_MS; performance.now() < deadline; ) {
+        const now = await delivery();
+        if (now.missing === 0 && now.made === before) return now;
+        before = now.made;
+        await sleep(1000);
+      }
+      return delivery();
+    },
+    async stop() {
+      await edge?.stop(8000);
+      await gateway?.stop(8000);
+      await killBroker();
+    },
+  };
+}
+
+/** Cuts into the newest file of the outbox, or adds garbage to it, as a power cut may. */
+function tearNewestFile(folder: string, salt: number): void {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path).isFile() && /\.(seg|lane|log|dat)$/.test(path))
+    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  const newest = files[0];
+  if (newest === undefined) return;
+  if (salt % 2 < 1) {
+    // Only garbage after the end: what was flushed stays, so nothing acknowledged may go missing.
+    const file = openSync(newest, 'a');
+    writeSync(file, Buffer.from('torn by a power cut', 'latin1'));
+    closeSync(file);
+  } else truncateSync(newest, Math.max(0, statSync(newest).size - 7));
+}
+
+/** A field device of its own that counts upwards by QoS 1 and remembers what was acknowledged. */
+function startDoor({ mqttPort, doorSecret }: Pick<District, 'mqttPort' | 'doorSecret'>) {
+  const acknowledged = new Map<number, number>();
+  const client = mqtt.connect(`mqtt://127.0.0.1:${mqttPort}`, {
+    username: DOOR_DEVICE,
+    password: doorSecret,
+    clientId: DOOR_DEVICE,
+    reconnectPeriod: 200,
+    queueQoSZero: false,
+  });
+  client.on('error', () => {});
+  let next = 1;
+  let lastTs = 0;
+  const timer = setInterval(() => {
+    if (!client.connected) return;
+    const value = next++;
+    const ts = Math.max(Date.now(), lastTs + 1);
+    lastTs = ts;
+    client.publish(
+      `hf/v1/device/${DOOR_DEVICE}/readings`,
+      JSON.stringify({ ts, values: { count: value } }),
+      { qos: 1 },
+      (error) => {
+        if (!error) acknowledged.set(value, ts);
+      },
+    );
+  }, DOOR_EVERY_MS);
+  let stopped = false;
+  return {
+    acknowledged,
+    async stop() {
+      if (stopped) return;
+      stopped = true;
+      clearInterval(timer);
+      await sleep(500);
+      await new Promise<void>((done) => client.end(true, {}, () => done()));
+    },
+  };
+}
+
+async function readAll(district: District, device: string, measurement: string) {
+  const all: { ts: string; value: number }[] = [];
+  let from = Date.now() - 86_400_000;
+  for (;;) {
+    const { readings } = await district.get<{ readings: { ts: string; value?: number }[] }>(
+      `/api/v1/points/${device}/${measurement}/readings?from=${from}&to=${Date.now() + 60_000}&limit=${PAGE}`,
+    );
+    for (const { ts, value } of readings) if (value !== undefined) all.push({ ts, value });
+    if (readings.length < PAGE) return { values: all, bad: 0 };
+    from = Date.parse((readings.at(-1) as { ts: string }).ts) + 1;
+  }
+}
+
+interface CountOptions {
+  readonly district: District;
+  readonly delivery: Delivery;
+  readonly door: ReturnType<typeof startDoor> | undefined;
+  readonly rounds: number;
+  readonly seed: number;
+  readonly broker: string;
+}
+
+async function count({ district, delivery, door, rounds, seed, broker }: CountOptions): Promise<KillReport> {
+  let found = 0;
+  let repeated = 0;
+  for (let point = 0; point < POINTS; point++) {
+    const answer = await district.get<{ points: { id: string }[] }>(`/api/v1/points?device=${COUNTER}&limit=100`);
+    if (!answer.points.some(({ id }) => id === `${COUNTER}/count-${point}`)) continue;
+    const rows = await readRows(district, COUNTER, `count-${point}`);
+    found += rows.all;
+    repeated += rows.values.length - new Set(rows.values).size;
+  }
+  const doorRows =
+    door === undefined ? [] : (await readAll(district, DOOR_DEVICE, 'count')).values.map(({ value }) => value);
+  const doorSet = new Set(doorRows);
+  repeated += doorRows.length - doorSet.size;
+  const acknowledgedLost =
+    door === undefined ? 0 : [...door.acknowledged.keys()].filter((value) => !doorSet.has(value)).length;
+  return {
+    rounds,
+    seed,
+    broker,
+    made: delivery.made,
+    stored: delivery.stored,
+    found,
+    missing: delivery.missing + Math.max(0, delivery.stored - found),
+    repeated: repeated + Math.max(0, found - delivery.stored),
+    unexplained: delivery.made - delivery.stored - delivery.rejected - delivery.dropped,
+    acknowledged: door?.acknowledged.size ?? 0,
+    acknowledgedLost,
+  };
+}
+
+/** All rows of a point, bad ones too; `values` = those with one. */
+async function readRows(district: District, device: string, measurement: string) {
+  let all = 0;
+  const values: number[] = [];
+  let from = Date.now() - 86_400_000;
+  for (;;) {
+    const { readings } = await district.get<{ readings: { ts: string; value?: number }[] }>(
+      `/api/v1/points/${device}/${measurement}/readings?from=${from}&to=${Date.now() + 60_000}&limit=${PAGE}`,
+    );
+    all += readings.length;
+    for (const { value } of readings) if (value !== undefined) values.push(value);
+    if (readings.length < PAGE) return { all, values };
+    from = Date.parse((readings.at(-1) as { ts: string }).ts) + 1;
+  }
+}
+
+async function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const probe = createServer().once('error', failed);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => done(port));
+    });
+  });
+}
+
+/** Small seeded generator (mulberry32, public domain algorithm): the same seed kills at the same points. */
+function mulberry32(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
