@@ -52,6 +52,8 @@ export interface Ingest {
   audit(entry: AuditEntry): Promise<void>;
   /** Once a second. */
   tick(at: Millis): Promise<void>;
+  /** Whether what comes now can be stored; the reason is for the log and for people with a login. */
+  ready(): { readonly ready: boolean; readonly reason?: string };
   onCommitted(listener: (committed: Committed) => void): () => void;
   /** Commits what is queued, snapshots, and takes nothing more. */
   close(): Promise<void>;
