@@ -11,6 +11,7 @@ export async function runKillBench({ args, root }: BenchOptions): Promise<number
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       broker: { type: 'string', default: 'embedded' },
       victims: { type: 'string' },
+      order: { type: 'string', default: 'random' },
     },
   });
   const victims =
@@ -22,6 +23,7 @@ export async function runKillBench({ args, root }: BenchOptions): Promise<number
     seed: Number(values.seed),
     broker: values.broker === 'mosquitto' ? 'mosquitto' : 'embedded',
     victims,
+    order: values.order === 'in-turn' ? 'in-turn' : 'random',
     say: (text) => process.stdout.write(`${text}\n`),
   });
   print(report);
