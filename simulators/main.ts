@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { ConfigError } from '../contract/mistakes.ts';
+import { checkSimulation } from './check.ts';
+import { loadSimulation, type SimulationConfig } from './config.ts';
+import { serveControl } from './control-server.ts';
+import { buildDistrict } from './district.ts';
+import { type LineServer, serveTcp } from './modbus/tcp-server.ts';
+import { Simulation } from './simulation.ts';
+
+/** How often the district is moved on: instruments in the field refresh about once a second. */
+const TICK_MS = 1000;
+
+export interface SimulatorOptions {
+  readonly configFile: string;
+  readonly root: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/**
+ * Runs a simulated district until the signal aborts.
+ *
+ * @throws ConfigError when the file can't be used; an error of the system when a port is taken
+ */
+export async function runSimulator({ configFile, root, signal, log }: SimulatorOptions): Promise<void> {
+  const config = loadSimulation(configFile);
+  const { mistakes } = checkSimulation(readFileSync(configFile, 'utf8'), configFile, root);
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  const running = await startSimulation(config, { signal, log });
+  await running.ended;
+}
+
+/** A district that serves; for tests and for a page that starts it. */
+export interface RunningSimulation {
+  readonly simulation: Simulation;
+  /** Line id to the port it really listens on. */
+  readonly ports: ReadonlyMap<string, number>;
+  readonly controlPort?: number;
+  /** Resolves when everything is closed after the signal. */
+  readonly ended: Promise<void>;
+}
+
+export async function startSimulation(
+  config: SimulationConfig,
+  { signal, log }: Pick<SimulatorOptions, 'signal' | 'log'>,
+): Promise<RunningSimulation> {
+  const start = config.start ?? Date.now();
+  const simulation = new Simulation(buildDistrict({ ...config, start }), config.lines, config.seed);
+  const servers: LineServer[] = [];
+  const ports = new Map<string, number>();
+  try {
+    for (const line of config.lines) {
+      const simulated = simulation.lines.get(line.id);
+      if (simulated === undefined) continue;
+      const server = await serveTcp(simulated, { ...line.listen, signal });
+      servers.push(server);
+      ports.set(line.id, server.port);
+    }
+    const control = config.control === undefined ? undefined : await serveControl(simulation, config.control);
+    if (control !== undefined) servers.push(control);
+    log.info(
+      {
+        devices: simulation.instruments.size,
+        lines: Object.fromEntries(ports),
+        control: control?.port,
+        seed: config.seed,
+      },
+      'simulated district is up',
+    );
+    return {
+      simulation,
+      ports,
+      ...(control === undefined ? {} : { controlPort: control.port }),
+      ended: run(simulation, { start, speed: config.speed, signal }).finally(() => closeAll(servers)),
+    };
+  } catch (error) {
+    await closeAll(servers);
+    throw error;
+  }
+}
+
+/** Moves the district with the wall clock, `speed` times as fast, until the signal aborts. */
+async function run(
+  simulation: Simulation,
+  { start, speed, signal }: { readonly start: number; readonly speed: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const began = performance.now();
+  while (!signal.aborted) {
+    simulation.moveTo(Math.round(start + (performance.now() - began) * speed));
+    await sleep(TICK_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function closeAll(servers: readonly LineServer[]): Promise<void> {
+  await Promise.all(servers.map((server) => server.close()));
+}

@@ -1,0 +1,26 @@
+import type { RegisterMemory, Table } from './memory.ts';
+
+/** A quantity the instrument adds up while it has power: flow to volume, power to energy. */
+export interface Counter {
+  readonly of: string;
+  readonly into: string;
+  /** Where negative amounts go; without it the counter stands still then. */
+  readonly reverse?: string;
+  /** Amount per unit of the quantity and second: m3/h to m3 is 1/3600. */
+  readonly perSecond: number;
+  /** Total of a new instrument lies between 0 and this. */
+  readonly startMax: number;
+}
+
+/** One real device model: what it measures and how that stands in its registers. */
+export interface RegisterModel {
+  /** `<maker>-<model>`, the name of its file in the product's device folder. */
+  readonly name: string;
+  /** Standard deviation of one sample as a share of the value, by quantity. */
+  readonly noise: Readonly<Record<string, number>>;
+  readonly counters: readonly Counter[];
+  /** Address ranges that answer 0 where nothing is documented; elsewhere a gap is an illegal data address. */
+  readonly reserved?: readonly { readonly table: Table; readonly from: number; readonly to: number }[];
+  /** Writes every register; `of` gives a quantity in the unit this model documents, 0 when its place has none. */
+  encode(memory: RegisterMemory, of: (quantity: string) => number): void;
+}

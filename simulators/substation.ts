@@ -1,0 +1,139 @@
+import { demandShare } from './demand.ts';
+import { FaultBoard, type FaultKind, type Plant, type Quantities, type Surroundings } from './plant.ts';
+import { type Random, Wander } from './random.ts';
+import { drySettledRise, stepDryWinding } from './transformer.ts';
+
+const PHASES = ['A', 'B', 'C'] as const;
+const RATED_KVA = 630;
+const RATED_V = 230;
+/** What the houses and shops on this substation draw on average, kW. */
+const TOWN_KW = 170;
+const POWER_FACTOR = 0.94;
+/** Each phase's share of the load: single-phase customers are never spread evenly. */
+const SHARES = { A: 0.345, B: 0.328, C: 0.327 } as const;
+/** Voltage falls this much from no load to rated load. */
+const REGULATION = 0.035;
+/** The box is warmer than the air by this at rated load. */
+const BOX_RISE_K = 9;
+const FAN_ON_CEL = 80;
+const FAN_OFF_CEL = 70;
+const ALARM_CEL = 130;
+const TRIP_CEL = 150;
+
+/** Loads other plants hang on this substation, kW. */
+export interface FedPlants {
+  readonly powerKW: () => number;
+}
+
+/**
+ * A 10/0.4 kV box substation with a 630 kVA cast-resin transformer. Voltages V, currents A, powers kW, kV.A and kvar,
+ * temperatures Cel.
+ */
+export class Substation implements Plant {
+  readonly name = 'substation';
+  readonly faults: readonly FaultKind[] = [
+    { name: 'overload', what: 'the load rises to this share of the rating', unit: '%', usual: 125 },
+    { name: 'fan-failed', what: 'the transformer’s fans do not start', unit: '1', usual: 1 },
+    { name: 'door', what: 'the door of the box is open', unit: '1', usual: 1 },
+    { name: 'breaker-trip', what: 'the main breaker trips: no current behind it', unit: '1', usual: 1 },
+    { name: 'overvoltage', what: 'the supply rises to this', unit: 'V', usual: 258 },
+  ];
+  private readonly board = new FaultBoard();
+  private readonly fed: readonly FedPlants[];
+  private readonly wanders: Readonly<Record<(typeof PHASES)[number], Wander>>;
+  private readonly grid: Wander;
+  private readonly frequency: Wander;
+  private temperatures: Record<(typeof PHASES)[number], number> | undefined;
+  private fanOn = false;
+  private meter: Quantities = {};
+  private controller: Quantities = {};
+
+  constructor(random: Random, fed: readonly FedPlants[]) {
+    this.fed = fed;
+    const wander = (name: string, memoryS: number) => new Wander(random.fork(`substation/${name}`), memoryS);
+    this.wanders = { A: wander('A', 400), B: wander('B', 400), C: wander('C', 400) };
+    this.grid = wander('grid', 1800);
+    this.frequency = wander('frequency', 60);
+  }
+
+  places(): readonly string[] {
+    return ['incomer', 'transformer'];
+  }
+
+  step(seconds: number, surroundings: Surroundings): void {
+    const overload = this.board.get('overload', 'incomer');
+    const tripped = this.board.has('breaker-trip', 'incomer');
+    const usualKW = TOWN_KW * demandShare(surroundings) + this.fed.reduce((sum, plant) => sum + plant.powerKW(), 0);
+    const wantedKW = overload === undefined ? usualKW : (overload / 100) * RATED_KVA * POWER_FACTOR;
+    const supply = this.board.get('overvoltage', 'incomer') ?? RATED_V * (1.015 + 0.006 * this.grid.step(seconds));
+    const values: Record<string, number> = {};
+    let power = 0;
+    let apparent = 0;
+    for (const phase of PHASES) {
+      const phaseKW = tripped ? 0 : wantedKW * SHARES[phase] * (1 + 0.03 * this.wanders[phase].step(seconds));
+      const voltage = supply * (1 - (REGULATION * phaseKW * 3) / (RATED_KVA * POWER_FACTOR));
+      values[`voltage${phase}`] = voltage;
+      values[`current${phase}`] = (phaseKW * 1000) / (voltage * POWER_FACTOR);
+      values[`power${phase}`] = phaseKW;
+      power += phaseKW;
+      apparent += phaseKW / POWER_FACTOR;
+    }
+    this.meter = {
+      ...values,
+      power,
+      apparentPower: apparent,
+      reactivePower: Math.sqrt(Math.max(0, apparent ** 2 - power ** 2)),
+      powerFactor: tripped ? 1 : POWER_FACTOR,
+      frequency: 50 + 0.012 * this.frequency.step(seconds),
+      thdVoltage: 1.6 + (1.2 * apparent) / RATED_KVA,
+      breaker: tripped ? 0 : 1,
+    };
+    this.stepTransformer(seconds, surroundings.airCel, values);
+  }
+
+  sense(place: string): Quantities | undefined {
+    if (place === 'incomer') return this.meter;
+    return place === 'transformer' ? this.controller : undefined;
+  }
+
+  setFault(fault: string, place: string, value: number | undefined): boolean {
+    const at = fault === 'fan-failed' || fault === 'door' ? 'transformer' : 'incomer';
+    if (!this.faults.some(({ name }) => name === fault) || !this.places().includes(place)) return false;
+    this.board.set(fault, at, value);
+    return true;
+  }
+
+  private stepTransformer(seconds: number, airCel: number, values: Quantities): void {
+    const factor = (phase: (typeof PHASES)[number]) =>
+      ((values[`current${phase}`] ?? 0) * RATED_V * 3) / (RATED_KVA * 1000);
+    const mean = (factor('A') + factor('B') + factor('C')) / 3;
+    const ambientCel = airCel + 4 + BOX_RISE_K * mean;
+    const settled = (phase: (typeof PHASES)[number]) => ambientCel + drySettledRise(factor(phase), false);
+    const temperatures = this.temperatures ?? { A: settled('A'), B: settled('B'), C: settled('C') };
+    const hottest = Math.max(temperatures.A, temperatures.B, temperatures.C);
+    if (hottest > FAN_ON_CEL) this.fanOn = true;
+    else if (hottest < FAN_OFF_CEL) this.fanOn = false;
+    const fanFailed = this.board.has('fan-failed', 'transformer');
+    const fanOn = this.fanOn && !fanFailed;
+    for (const phase of PHASES)
+      temperatures[phase] = stepDryWinding(temperatures[phase], {
+        loadFactor: factor(phase),
+        ambientCel,
+        fanOn,
+        seconds,
+      });
+    this.temperatures = temperatures;
+    this.controller = {
+      temperatureA: temperatures.A,
+      temperatureB: temperatures.B,
+      temperatureC: temperatures.C,
+      temperatureCore: ambientCel + 22 + 10 * mean,
+      fan: this.fanOn ? 1 : 0,
+      fanFault: this.fanOn && fanFailed ? 1 : 0,
+      overTemperature: hottest > ALARM_CEL ? 1 : 0,
+      trip: hottest > TRIP_CEL ? 1 : 0,
+      door: this.board.has('door', 'transformer') ? 1 : 0,
+      ambient: ambientCel,
+    };
+  }
+}
