@@ -95,8 +95,10 @@ export async function runKillRounds({
   const folder = mkdtempSync(join(tmpdir(), 'hanfeng-kill-'));
   const source = await startCountingServer(POINTS);
   const district = await buildDistrict({ root, folder, broker, modbusPort: source.port });
-  // A restored older copy of the gateway rightly lacks what devices without a buffer sent since: only edges send again.
-  const door = victims.includes('gateway-older-copy') ? undefined : startDoor(district);
+  // PUBACK means stored only where the broker is ours; and a restored older copy of the gateway rightly lacks
+  // what devices without a buffer sent since: only edges send again.
+  const hasDoor = broker === 'embedded' && !victims.includes('gateway-older-copy');
+  const door = hasDoor ? startDoor(district) : undefined;
   try {
     await district.start();
     for (let round = 1; round <= rounds; round++) {
