@@ -76,7 +76,15 @@ export interface DroppedRange {
   readonly to: number;
   /** Exactly how many readings were in it. */
   readonly readings: number;
+  /**
+   * How many in each number of the range, `from` first; adds up to `readings`. A gateway that already has some of the
+   * numbers counts only the others. Absent: it can have none of them.
+   */
+  readonly counts?: readonly number[];
 }
+
+/** Most numbers one tombstone with counts covers. */
+export const DROPPED_COUNTS_MAX = 1000;
 
 /** One numbered message of an edge's outbox (contract: MQTT, Delivery). */
 export interface Batch {
@@ -124,8 +132,17 @@ const envelopeSchema = z.object({
   clock: z.enum(['synced', 'free']).default('synced'),
   upTo: z.record(idSchema, momentSchema).default({}),
   dropped: z
-    .object({ from: countSchema.min(1), to: countSchema.min(1), readings: countSchema })
+    .object({
+      from: countSchema.min(1),
+      to: countSchema.min(1),
+      readings: countSchema,
+      counts: z.array(countSchema).max(DROPPED_COUNTS_MAX).optional(),
+    })
     .refine((range) => range.to >= range.from, 'to must not be before from')
+    .refine(
+      ({ from, to, counts }) => counts === undefined || counts.length === to - from + 1,
+      'counts must name each number',
+    )
     .optional(),
   unsent: z.object({ readings: countSchema, oldestAt: momentSchema }).optional(),
   readings: z.array(z.unknown()).max(READINGS_MAX).default([]),
