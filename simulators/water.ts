@@ -21,7 +21,7 @@ export class Water implements Plant {
       name: 'burst',
       what: 'a main bursts: this much flows out at the area’s normal pressure',
       unit: 'm3/h',
-      usual: 60,
+      usual: 120,
     },
   ];
   private readonly board = new FaultBoard();
