@@ -1,5 +1,6 @@
 import type { Alarm, JournalEntry } from '../../contract/alarm.ts';
-import type { JudgeInput, PointInfo, Rule, SourceInfo } from './plant.ts';
+import { LiveJudge } from './live-judge.ts';
+import type { DeviceInfo, JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
 import type { Readings } from './readings.ts';
 
 /** What one step of judging brought about, in order; the caller writes it in the commit of its input. */
@@ -9,17 +10,14 @@ export interface Verdict {
   readonly journal: JournalEntry[];
 }
 
-/** Why a person's action was refused; nothing changed. */
-export interface Refusal {
-  readonly code: 'alarm-unknown' | 'action-not-possible' | 'action-invalid';
-  readonly message: string;
-}
-
 /**
  * Judges readings in event time. Its private state changes in place; otherwise pure: same start and inputs, same verdicts.
+ *
+ * Start: `addSource` and `addPoint` for all that is known, then `restore`, then the inputs since the snapshot.
+ * Within a commit the readings of a batch come before its `up-to`.
  */
 export interface Judge {
-  /** A point or source that came into being after the start. Rules for a new point may come with it. */
+  /** A point that came into being, with its rules; told again with the same id, its rules are replaced. */
   addPoint(point: PointInfo, source: number, rules: readonly Rule[]): void;
   addSource(source: SourceInfo): void;
   /** @returns a refusal for an operator's input that makes no sense, otherwise undefined */
@@ -28,3 +26,16 @@ export interface Judge {
   snapshot(): string;
   restore(state: string): void;
 }
+
+export interface JudgeOptions {
+  /** IANA name of the site's zone, for the times in messages. */
+  readonly timezone: string;
+  /** Class and location of a device, for alarms that no configured rule describes (stale, offline). */
+  readonly device?: (id: string) => Pick<DeviceInfo, 'class' | 'location'> | undefined;
+}
+
+export function createJudge(options: JudgeOptions): Judge {
+  return new LiveJudge(options);
+}
+
+export type { Refusal };

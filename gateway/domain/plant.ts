@@ -54,15 +54,20 @@ export interface Rule {
   readonly pointId: string;
   readonly priority: Priority;
   readonly unit?: string;
-  /** Limits: the value at which it trips, and how far back it must come (same unit, >= 0). */
+  /** Limits: trips strictly beyond it, and then must come back by the deadband (same unit as the point, >= 0). */
   readonly setpoint?: number;
   readonly deadband: number;
+  /** How its truth is found; absent: a limit, above for `high…` kinds and below for `low…` kinds. */
+  readonly test?: { readonly type: 'above' | 'below' };
   readonly onDelayMs: number;
   readonly offDelayMs: number;
   /** Kept until an operator resets it. */
   readonly latch: boolean;
+  /** Acknowledged and still active for this long: unacknowledged again. Absent: never. */
+  readonly reAlarmMs?: number;
   /** Text before the figures, for example `Flow high`. */
   readonly title: string;
+  readonly titleZh?: string;
   readonly response?: string;
 }
 
@@ -113,4 +118,10 @@ export interface OperatorCommand {
   /** Shelve: until when; undefined with `oneShot` ends at return to normal. */
   readonly until?: Millis;
   readonly oneShot?: boolean;
+}
+
+/** Why a person's action was refused; nothing changed. */
+export interface Refusal {
+  readonly code: 'alarm-unknown' | 'action-not-possible' | 'action-invalid';
+  readonly message: string;
 }

@@ -1,0 +1,364 @@
+import type { Alarm, AlarmState, JournalEntry } from '../../../contract/alarm.ts';
+import type { Millis } from '../../../contract/time.ts';
+import type { OperatorCommand, Refusal, Rule } from '../plant.ts';
+import { isClosed, isRefusal, type Life, type LifeEvent, lifeEventOf, NORMAL, step } from './lifecycle.ts';
+import { occurrenceId, type SiteClock, sentence } from './occurrence.ts';
+
+/** Closed occurrences kept in memory so that people can still comment, confirm or put them out of service. */
+export const CLOSED_MAX = 2000;
+
+/** What an alarm rests on when it is raised. */
+export interface Evidence {
+  readonly value?: number;
+  /** Words after the value: `limit 80`. */
+  readonly against?: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** One occurrence and everything known of it; plain data, goes into snapshots as it is. */
+interface Occurrence {
+  readonly rule: Rule;
+  readonly id: string;
+  life: Life;
+  readonly since: Millis;
+  readonly raisedAt: Millis;
+  changedAt: Millis;
+  returnedAt?: Millis;
+  acknowledgedAt?: Millis;
+  acknowledgedBy?: string;
+  /** When it wants attention again, on the gateway's clock. */
+  reAlarmAt?: Millis;
+  readonly value?: number;
+  readonly message: string;
+  readonly evidence: Readonly<Record<string, unknown>>;
+  readonly raisedLate: boolean;
+}
+
+/** Where transitions are written. */
+export interface Records {
+  readonly alarms: Alarm[];
+  readonly journal: JournalEntry[];
+}
+
+export interface Raise {
+  readonly since: Millis;
+  readonly at: Millis;
+  readonly evidence: Evidence;
+}
+
+/**
+ * All occurrences that are not over, by rule and by id. Turns trips and clears, commands and time into
+ * changed alarm records and journal lines; the rules of what may follow what are in lifecycle.ts.
+ */
+export class AlarmLedger {
+  private readonly clock: SiteClock;
+  private readonly byRule = new Map<string, Occurrence>();
+  private readonly byId = new Map<string, Occurrence>();
+  /** Ids of closed occurrences in byId, oldest first. */
+  private readonly closed: string[] = [];
+  /** Occurrences with something due on the gateway's clock. */
+  private readonly timed = new Set<Occurrence>();
+
+  constructor(clock: SiteClock) {
+    this.clock = clock;
+  }
+
+  isOpen(ruleKey: string): boolean {
+    return this.byRule.has(ruleKey);
+  }
+
+  /** When the open occurrence of a rule began. */
+  since(ruleKey: string): Millis | undefined {
+    return this.byRule.get(ruleKey)?.since;
+  }
+
+  /** A condition tripped: a new occurrence, or the one that waits for a person comes back. */
+  raise(rule: Rule, raise: Raise, recordedAt: Millis, out: Records): void {
+    const current = this.byRule.get(rule.key);
+    if (current !== undefined && current.life.state !== 'normal') {
+      delete current.returnedAt;
+      this.change(current, { kind: 'raise' }, 're-raise', raise.at, recordedAt, { who: 'system' }, out);
+      return;
+    }
+    let life = NORMAL;
+    if (current !== undefined) {
+      // Back to normal under a hold: the hold moves on to the new occurrence.
+      const { holds, shelvedUntil, oneShot } = current.life;
+      life = { ...NORMAL, holds, oneShot, ...(shelvedUntil === undefined ? {} : { shelvedUntil }) };
+      current.life = NORMAL;
+      this.retire(current);
+      out.alarms.push(toAlarm(current));
+    }
+    const occurrence = this.create(rule, raise, life, false);
+    const known = this.byId.get(occurrence.id);
+    if (known !== undefined) {
+      // The same condition at the same event time, told again: the same occurrence.
+      this.change(known, { kind: 'raise' }, 're-raise', raise.at, recordedAt, { who: 'system' }, out);
+      return;
+    }
+    this.byRule.set(rule.key, occurrence);
+    this.byId.set(occurrence.id, occurrence);
+    this.change(
+      occurrence,
+      { kind: 'raise' },
+      'raise',
+      raise.at,
+      recordedAt,
+      { who: 'system', why: occurrence.message },
+      out,
+    );
+  }
+
+  /** A condition cleared. */
+  clear(ruleKey: string, at: Millis, recordedAt: Millis, out: Records): void {
+    const current = this.byRule.get(ruleKey);
+    if (current === undefined || !current.life.active) return;
+    current.returnedAt = at;
+    this.change(
+      current,
+      { kind: 'return', latch: current.rule.latch },
+      'return',
+      at,
+      recordedAt,
+      { who: 'system' },
+      out,
+    );
+  }
+
+  /**
+   * It had already ended when its data came: journalled, in the list of the past, never paged.
+   *
+   * @returns its id, for {@link returnLate}
+   */
+  raiseLate(rule: Rule, raise: Raise, recordedAt: Millis, out: Records): string {
+    const occurrence = this.create(rule, raise, NORMAL, true);
+    const { id } = occurrence;
+    if (this.byId.has(id)) return id;
+    occurrence.changedAt = recordedAt;
+    this.byId.set(id, occurrence);
+    this.retire(occurrence);
+    this.write(
+      occurrence,
+      'normal',
+      'raise-late',
+      raise.at,
+      recordedAt,
+      { who: 'system', why: occurrence.message },
+      out,
+    );
+    return id;
+  }
+
+  /** When it had ended; nothing happens when it is no late one. */
+  returnLate(id: string, at: Millis, recordedAt: Millis, out: Records): void {
+    const occurrence = this.byId.get(id);
+    if (occurrence === undefined || !occurrence.raisedLate || occurrence.returnedAt !== undefined) return;
+    occurrence.returnedAt = at;
+    occurrence.changedAt = recordedAt;
+    this.write(occurrence, 'normal', 'return-late', at, recordedAt, { who: 'system' }, out);
+  }
+
+  /** Suppression by logic: a parent explains it. Nothing happens when the alarm is not there. */
+  suppress(ruleKey: string, on: boolean, at: Millis, recordedAt: Millis, why: string, out: Records): void {
+    const current = this.byRule.get(ruleKey);
+    if (current === undefined) return;
+    const kind = on ? 'suppress' : 'unsuppress';
+    this.change(current, { kind }, kind, at, recordedAt, { who: 'system', why }, out);
+  }
+
+  operate(command: OperatorCommand, out: Records): Refusal | undefined {
+    const occurrence = this.byId.get(command.alarm);
+    if (occurrence === undefined)
+      return { code: 'alarm-unknown', message: `no alarm ${command.alarm} is open or was lately` };
+    if (occurrence.raisedLate && command.action !== 'comment' && command.action !== 'confirm')
+      return { code: 'action-not-possible', message: 'it had ended before its data came' };
+    const event = lifeEventOf(command);
+    if (event !== undefined && isRefusal(event)) return event;
+    const newer = this.byRule.get(occurrence.rule.key);
+    if (event !== undefined && newer !== undefined && newer !== occurrence && event.kind !== 'confirm')
+      return { code: 'action-not-possible', message: `it was raised again as ${newer.id}` };
+    const next = event === undefined ? occurrence.life : step(occurrence.life, event);
+    if (isRefusal(next)) return next;
+    if (command.action === 'acknowledge') {
+      occurrence.acknowledgedAt = command.at;
+      occurrence.acknowledgedBy = command.who;
+    }
+    const from = occurrence.life.state;
+    occurrence.life = next;
+    this.settle(occurrence, command.at);
+    this.write(occurrence, from, command.action, command.at, command.at, { who: command.who, ...whyOf(command) }, out);
+    return undefined;
+  }
+
+  /** The gateway's clock moved: shelving ends, forgotten alarms ask again. */
+  tick(now: Millis, out: Records): void {
+    for (const occurrence of this.timed) {
+      const { shelvedUntil } = occurrence.life;
+      if (shelvedUntil !== undefined && shelvedUntil <= now)
+        this.change(occurrence, { kind: 'shelve-expired' }, 'shelve-expired', now, now, { who: 'system' }, out);
+      if (occurrence.reAlarmAt !== undefined && occurrence.reAlarmAt <= now)
+        this.change(occurrence, { kind: 're-alarm' }, 're-alarm', now, now, { who: 'system' }, out);
+    }
+  }
+
+  /** Rules that left the configuration take their alarms with them. */
+  closeUnknown(known: (ruleKey: string) => boolean, now: Millis, out: Records): void {
+    for (const [key, occurrence] of this.byRule) {
+      if (known(key)) continue;
+      const from = occurrence.life.state;
+      occurrence.life = NORMAL;
+      occurrence.returnedAt ??= now;
+      this.settle(occurrence, now);
+      this.write(occurrence, from, 'remove', now, now, { who: 'system', why: 'its rule left the configuration' }, out);
+    }
+  }
+
+  snapshot(): unknown {
+    return { open: [...this.byRule.values()], closed: this.closed.map((id) => this.byId.get(id)) };
+  }
+
+  restore(state: unknown): void {
+    const { open, closed } = state as { open: Occurrence[]; closed: Occurrence[] };
+    for (const map of [this.byRule, this.byId]) map.clear();
+    this.timed.clear();
+    this.closed.length = 0;
+    for (const occurrence of open) {
+      this.byRule.set(occurrence.rule.key, occurrence);
+      this.byId.set(occurrence.id, occurrence);
+      this.watch(occurrence);
+    }
+    for (const occurrence of closed) {
+      this.byId.set(occurrence.id, occurrence);
+      this.closed.push(occurrence.id);
+    }
+  }
+
+  private create(rule: Rule, raise: Raise, life: Life, raisedLate: boolean): Occurrence {
+    const { since, at, evidence } = raise;
+    const message = sentence(
+      {
+        title: rule.title,
+        asset: rule.asset,
+        since,
+        raisedAt: at,
+        ...(rule.unit === undefined ? {} : { unit: rule.unit }),
+        ...(rule.location === undefined ? {} : { location: rule.location }),
+        ...(rule.response === undefined ? {} : { response: rule.response }),
+        ...(evidence.value === undefined ? {} : { value: evidence.value }),
+        ...(evidence.against === undefined ? {} : { against: evidence.against }),
+      },
+      this.clock,
+    );
+    return {
+      rule,
+      id: occurrenceId(rule.key, at),
+      life,
+      since,
+      raisedAt: at,
+      changedAt: at,
+      message,
+      evidence: evidence.details,
+      raisedLate,
+      ...(evidence.value === undefined ? {} : { value: evidence.value }),
+    };
+  }
+
+  private change(
+    occurrence: Occurrence,
+    event: LifeEvent,
+    name: string,
+    at: Millis,
+    recordedAt: Millis,
+    by: { readonly who: string; readonly why?: string },
+    out: Records,
+  ): void {
+    const next = step(occurrence.life, event);
+    if (isRefusal(next) || next === occurrence.life) return;
+    const from = occurrence.life.state;
+    occurrence.life = next;
+    this.settle(occurrence, recordedAt);
+    this.write(occurrence, from, name, at, recordedAt, by, out);
+  }
+
+  /** Keeps timers and maps in step with the life. */
+  private settle(occurrence: Occurrence, now: Millis): void {
+    const { reAlarmMs } = occurrence.rule;
+    const waits = reAlarmMs !== undefined && occurrence.life.active && occurrence.life.state === 'acknowledged';
+    if (!waits) delete occurrence.reAlarmAt;
+    else occurrence.reAlarmAt ??= now + reAlarmMs;
+    occurrence.changedAt = now;
+    this.watch(occurrence);
+    if (!isClosed(occurrence.life)) {
+      // A closed one that a person put on hold is open again.
+      if (this.byRule.get(occurrence.rule.key) !== occurrence) this.reopen(occurrence);
+    } else if (this.byRule.get(occurrence.rule.key) === occurrence) this.retire(occurrence);
+  }
+
+  private watch(occurrence: Occurrence): void {
+    if (occurrence.life.shelvedUntil === undefined && occurrence.reAlarmAt === undefined) this.timed.delete(occurrence);
+    else this.timed.add(occurrence);
+  }
+
+  private reopen(occurrence: Occurrence): void {
+    const place = this.closed.indexOf(occurrence.id);
+    if (place >= 0) this.closed.splice(place, 1);
+    this.byRule.set(occurrence.rule.key, occurrence);
+  }
+
+  private retire(occurrence: Occurrence): void {
+    if (this.byRule.get(occurrence.rule.key) === occurrence) this.byRule.delete(occurrence.rule.key);
+    this.timed.delete(occurrence);
+    this.closed.push(occurrence.id);
+    while (this.closed.length > CLOSED_MAX) this.byId.delete(this.closed.shift() as string);
+  }
+
+  private write(
+    occurrence: Occurrence,
+    from: AlarmState,
+    event: string,
+    at: Millis,
+    recordedAt: Millis,
+    by: { readonly who: string; readonly why?: string },
+    out: Records,
+  ): void {
+    out.journal.push({ alarm: occurrence.id, at, recordedAt, from, to: occurrence.life.state, event, ...by });
+    out.alarms.push(toAlarm(occurrence));
+  }
+}
+
+function whyOf(command: OperatorCommand): { why?: string } {
+  return command.comment === undefined || command.comment === '' ? {} : { why: command.comment };
+}
+
+function toAlarm(occurrence: Occurrence): Alarm {
+  const { rule, life } = occurrence;
+  const optional = <K extends string, V>(key: K, value: V | undefined) =>
+    (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
+  return {
+    id: occurrence.id,
+    kind: rule.kind,
+    asset: rule.asset,
+    ...optional('point', rule.pointId === '' ? undefined : rule.pointId),
+    ...optional('assetClass', rule.assetClass),
+    ...optional('location', rule.location),
+    priority: rule.priority,
+    state: life.state,
+    holds: life.holds,
+    latched: life.latched,
+    active: life.active,
+    message: occurrence.message,
+    since: occurrence.since,
+    raisedAt: occurrence.raisedAt,
+    changedAt: occurrence.changedAt,
+    ...optional('returnedAt', occurrence.returnedAt),
+    ...optional('acknowledgedAt', occurrence.acknowledgedAt),
+    ...optional('acknowledgedBy', occurrence.acknowledgedBy),
+    ...optional('shelvedUntil', life.shelvedUntil),
+    ...optional('value', occurrence.value),
+    ...optional('setpoint', rule.setpoint),
+    ...optional('unit', rule.unit),
+    raisedLate: occurrence.raisedLate,
+    ...optional('response', rule.response),
+    evidence: occurrence.evidence,
+  };
+}

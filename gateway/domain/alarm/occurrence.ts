@@ -1,0 +1,95 @@
+import type { Millis } from '../../../contract/time.ts';
+import { unitLabel } from '../../../contract/units.ts';
+
+/** Longest message: one SMS (contract/alarm.ts). */
+export const MESSAGE_MAX = 160;
+
+/**
+ * Id of one occurrence: the same rule and event time give the same id, so a replay repeats nothing.
+ *
+ * @returns 15-20 characters of `0-9 a-z -`; time first, so that ids sort roughly by age
+ */
+export function occurrenceId(ruleKey: string, raisedAt: Millis): string {
+  return `${Math.max(0, Math.round(raisedAt)).toString(36)}-${hash53(`${ruleKey}@${raisedAt}`).toString(36)}`;
+}
+
+/** cyrb53: 53 well-mixed bits of a text (public domain, github.com/bryc/code, cyrb53). */
+function hash53(text: string): number {
+  let high = 0xdeadbeef;
+  let low = 0x41c6ce57;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    high = Math.imul(high ^ code, 2654435761);
+    low = Math.imul(low ^ code, 1597334677);
+  }
+  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
+  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
+  return 4294967296 * (2097151 & low) + (high >>> 0);
+}
+
+/** What an alarm sentence is made of: what, how far, where, since when, do what. */
+export interface Sentence {
+  readonly title: string;
+  readonly value?: number;
+  readonly unit?: string;
+  /** Words after the value: `limit 80`. */
+  readonly against?: string;
+  readonly asset: string;
+  readonly location?: string;
+  readonly since: Millis;
+  readonly raisedAt: Millis;
+  readonly response?: string;
+}
+
+/** `Flow high: 92.4 m³/h, limit 80. fm-12, Binhu East, since 03:12. Close V-0716.` At most 160 characters. */
+export function sentence(parts: Sentence, clock: SiteClock): string {
+  const { title, value, unit, against, asset, location, response } = parts;
+  const figure = value === undefined ? undefined : `${formatFigure(value)}${unit ? ` ${unitLabel(unit)}` : ''}`;
+  const howFar = [figure, against].filter((part) => part !== undefined && part !== '').join(', ');
+  const where = [asset, location].filter((part) => part !== undefined && part !== '').join(', ');
+  const head = `${title}${howFar === '' ? '' : `: ${howFar}`}. ${where}, since ${clock.short(parts.since, parts.raisedAt)}.`;
+  const first = response === undefined ? '' : firstSentence(response);
+  const whole = first === '' ? head : `${head} ${first}`;
+  if (whole.length <= MESSAGE_MAX) return whole;
+  return head.length <= MESSAGE_MAX ? head : `${head.slice(0, MESSAGE_MAX - 1)}…`;
+}
+
+/** At most four significant digits, whole numbers from 1000 on: nobody reads `92.38461 m³/h`. */
+export function formatFigure(value: number): string {
+  if (Math.abs(value) >= 1000) return String(Math.round(value));
+  return String(Number(value.toPrecision(4)));
+}
+
+function firstSentence(text: string): string {
+  const end = /[.。!](?=\s|$)/u.exec(text);
+  return (end === null ? text : text.slice(0, end.index + 1)).trim();
+}
+
+/** Writes moments as people on the site read them. */
+export interface SiteClock {
+  /** `03:12`, or `11-22 03:12` when `seenAt` is another day. */
+  short(at: Millis, seenAt: Millis): string;
+}
+
+/** @param timezone - IANA name, for example `Asia/Shanghai` */
+export function siteClock(timezone: string): SiteClock {
+  const format = new Intl.DateTimeFormat('en-CA', {
+    timeZone: timezone,
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  });
+  const parts = (at: Millis): { day: string; time: string } => {
+    const found: Record<string, string> = {};
+    for (const { type, value } of format.formatToParts(at)) found[type] = value;
+    return { day: `${found.month}-${found.day}`, time: `${found.hour}:${found.minute}` };
+  };
+  return {
+    short(at, seenAt) {
+      const moment = parts(at);
+      return moment.day === parts(seenAt).day ? moment.time : `${moment.day} ${moment.time}`;
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { formatDuration } from '../../../contract/time.ts';
+import type { DeviceInfo, PointInfo, Rule } from '../plant.ts';
+
+/** An edge that has been silent for this long is offline: three missed heartbeats of 10 s. */
+export const EDGE_SILENCE_MS = 30_000;
+/** A device whose every poll failed for this long is offline (fault-rules, 6: 3 polls and 60 s). */
+export const DEVICE_OFFLINE_DELAY_MS = 60_000;
+/** A value that was bad for this long is a fault of its own. */
+export const BAD_QUALITY_DELAY_MS = 60_000;
+
+type Where = Pick<DeviceInfo, 'class' | 'location'> | undefined;
+
+const BASE = { deadband: 0, offDelayMs: 0, onDelayMs: 0, latch: false, point: -1, pointId: '' } as const;
+
+function placed(where: Where): Pick<Rule, 'assetClass' | 'location'> {
+  return {
+    ...(where === undefined ? {} : { assetClass: where.class }),
+    ...(where?.location === undefined ? {} : { location: where.location }),
+  };
+}
+
+/** One point is silent while its device still talks. */
+export function stalePointRule(point: PointInfo, where: Where): Rule {
+  const pointId = `${point.device}/${point.measurement}`;
+  return {
+    ...BASE,
+    ...placed(where),
+    key: `${pointId}#stale`,
+    kind: 'stale',
+    asset: point.device,
+    point: point.id,
+    pointId,
+    priority: 4,
+    title: `${point.label ?? point.measurement} not updated`,
+    titleZh: `${point.labelZh ?? point.measurement}未更新`,
+    response: 'Check the device and its line.',
+  };
+}
+
+/** A whole device is silent: one alarm instead of one per point. */
+export function silentDeviceRule(device: string, where: Where): Rule {
+  return {
+    ...BASE,
+    ...placed(where),
+    key: `${device}#stale`,
+    kind: 'stale',
+    asset: device,
+    priority: 4,
+    title: 'Device silent',
+    titleZh: '设备无数据',
+    response: 'Check its power and its link.',
+  };
+}
+
+/** Every poll of a device fails: it does not answer. */
+export function offlineDeviceRule(device: string, where: Where): Rule {
+  return {
+    ...BASE,
+    ...placed(where),
+    key: `${device}#device-offline`,
+    kind: 'device-offline',
+    asset: device,
+    onDelayMs: DEVICE_OFFLINE_DELAY_MS,
+    priority: 3,
+    title: 'Device does not answer',
+    titleZh: '设备无应答',
+    response: 'Check its power and its line.',
+  };
+}
+
+/** A point delivers no usable value. */
+export function badPointRule(point: PointInfo, where: Where): Rule {
+  const pointId = `${point.device}/${point.measurement}`;
+  return {
+    ...BASE,
+    ...placed(where),
+    key: `${pointId}#bad-quality`,
+    kind: 'bad-quality',
+    asset: point.device,
+    point: point.id,
+    pointId,
+    onDelayMs: BAD_QUALITY_DELAY_MS,
+    priority: 4,
+    title: `${point.label ?? point.measurement} has no valid value`,
+    titleZh: `${point.labelZh ?? point.measurement}无有效值`,
+    response: 'Check the sensor and its wiring.',
+  };
+}
+
+/** An edge is silent: the root; what hangs on it is unknown, not in alarm. */
+export function offlineEdgeRule(edge: string): Rule {
+  return {
+    ...BASE,
+    key: `${edge}#offline`,
+    kind: 'offline',
+    asset: edge,
+    location: edge,
+    priority: 2,
+    title: 'Edge offline',
+    titleZh: '边缘节点离线',
+    response: 'Check its power and its uplink.',
+  };
+}
+
+/** `12m without data` for the sentence. */
+export function silenceText(silenceMs: number): string {
+  return `${formatDuration(Math.floor(silenceMs / 1000) * 1000)} without data`;
+}

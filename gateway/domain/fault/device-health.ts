@@ -1,0 +1,289 @@
+import { REASONS } from '../../../contract/reading.ts';
+import { formatTime, type Millis } from '../../../contract/time.ts';
+import type { ConditionSink, Conditions } from '../alarm/condition.ts';
+import type { Evidence } from '../alarm/ledger.ts';
+import type { DeviceInfo, PointInfo } from '../plant.ts';
+import { BUSY_COMMUNICATION, BUSY_DEVICE_SILENT, BUSY_STALE, type PointStates } from '../point-states.ts';
+import type { RuleTable } from '../rule-table.ts';
+import { badPointRule, offlineDeviceRule, silenceText, silentDeviceRule, stalePointRule } from './built-in.ts';
+
+/** Reasons that say "it does not answer" rather than "it answers nonsense" (MODBUS exceptions 10 and 11: no path, no reply). */
+const COMMUNICATION: ReadonlySet<number> = new Set(
+  ['timeout', 'disconnected', 'crc', 'exception-10', 'exception-11'].map((reason) => REASONS.indexOf(reason as never)),
+);
+/** Point names listed in evidence; the count says the rest. */
+const NAMES_MAX = 20;
+
+/** A device within one source of event time. */
+export interface DeviceState {
+  readonly id: string;
+  readonly points: number[];
+  /** How many of its points do not answer. */
+  unanswered: number;
+  /** Key of the alarm that says it is silent; undefined while it talks. */
+  silentKey: string | undefined;
+  /** The flags of its points changed: fast paths must be set anew. */
+  changed: boolean;
+}
+
+/** What is now for a source: its event time, or the judge's clock where readings count by receipt. */
+export interface SourceTime {
+  readonly now: Millis;
+  readonly byReceipt: boolean;
+  readonly wall: Millis;
+}
+
+export interface HealthSink extends ConditionSink {
+  tripped(rule: number, since: Millis, at: Millis, evidence?: Evidence): void;
+}
+
+/**
+ * Faults of the measuring itself, per point and per device: silent, not answering, without a valid value.
+ * What a whole device explains is one alarm of the device.
+ */
+export class DeviceHealth {
+  private readonly points: PointStates;
+  private readonly table: RuleTable;
+  private readonly conditions: Conditions;
+  private readonly infos: readonly PointInfo[];
+  private readonly where: (device: string) => Pick<DeviceInfo, 'class' | 'location'> | undefined;
+  private readonly devices: DeviceState[] = [];
+  /** Rows of bad-quality rules by point, of device-offline rules by device row. */
+  private readonly badRow = new Map<number, number>();
+  private readonly offlineRow = new Map<number, number>();
+
+  constructor(
+    points: PointStates,
+    table: RuleTable,
+    conditions: Conditions,
+    infos: readonly PointInfo[],
+    where: (device: string) => Pick<DeviceInfo, 'class' | 'location'> | undefined,
+  ) {
+    this.points = points;
+    this.table = table;
+    this.conditions = conditions;
+    this.infos = infos;
+    this.where = where;
+  }
+
+  /** A point joins its device among those of its source. */
+  join(point: number, ofSource: DeviceState[]): void {
+    const { device: id } = this.infos[point]!;
+    let device = ofSource.findLast((candidate) => candidate.id === id);
+    if (device === undefined) {
+      device = { id, points: [], unanswered: 0, silentKey: undefined, changed: false };
+      ofSource.push(device);
+      this.devices.push(device);
+    }
+    device.points.push(point);
+    this.points.device[point] = this.devices.lastIndexOf(device);
+  }
+
+  deviceOf(point: number): DeviceState {
+    return this.devices[this.points.device[point]!]!;
+  }
+
+  /** Built-in rules with delays that a reading of this point may move. */
+  rowsOf(point: number): readonly number[] {
+    const bad = this.badRow.get(point);
+    const offline = this.offlineRow.get(this.points.device[point]!);
+    if (bad === undefined && offline === undefined) return NONE;
+    return [bad, offline].filter((row) => row !== undefined);
+  }
+
+  /** Its truth is about bad values: they do not make it unknown. */
+  judgesQuality(row: number): boolean {
+    return this.table.isBuiltIn(row);
+  }
+
+  /** A reading's quality: does the point have a valid value, does the device answer? */
+  note(point: number, ts: Millis, isBad: boolean, reason: number, sink: ConditionSink): void {
+    const device = this.deviceOf(point);
+    const answered = (this.points.busy[point]! & BUSY_COMMUNICATION) === 0;
+    const answers = !(isBad && COMMUNICATION.has(reason));
+    if (answers !== answered) {
+      this.points.busy[point]! ^= BUSY_COMMUNICATION;
+      device.unanswered += answers ? -1 : 1;
+    }
+    const isOffline = device.unanswered === device.points.length;
+    if (isOffline) {
+      this.feed(this.offlineRule(point, device), true, ts, sink);
+      for (const sibling of device.points) this.feed(this.badRow.get(sibling), false, ts, sink);
+      return;
+    }
+    this.feed(this.offlineRow.get(this.points.device[point]!), false, ts, sink);
+    this.feed(isBad ? this.badRule(point) : this.badRow.get(point), isBad, ts, sink);
+  }
+
+  /**
+   * Finds what has been silent for too long.
+   *
+   * @returns the source's time before which nothing more can become silent
+   */
+  lookForSilence(devices: readonly DeviceState[], time: SourceTime, sink: HealthSink): Millis {
+    let wake = Number.POSITIVE_INFINITY;
+    for (const device of devices) {
+      if (device.silentKey !== undefined) continue;
+      let last = Number.NEGATIVE_INFINITY;
+      let patienceMs = Number.POSITIVE_INFINITY;
+      for (const point of device.points) {
+        last = Math.max(last, this.lastHeard(point, time));
+        patienceMs = Math.min(patienceMs, this.points.maxSilenceMs[point]!);
+      }
+      if (time.now - last > patienceMs) {
+        this.deviceSilent(device, last, patienceMs, time, sink);
+        continue;
+      }
+      wake = Math.min(wake, last + patienceMs);
+      for (const point of device.points) {
+        if ((this.points.busy[point]! & BUSY_STALE) !== 0) continue;
+        const dueAt = this.lastHeard(point, time) + this.points.maxSilenceMs[point]!;
+        if (time.now > dueAt) this.pointStale(point, device, time, sink);
+        else wake = Math.min(wake, dueAt);
+      }
+    }
+    return wake;
+  }
+
+  /** A reading came after a silence. */
+  silenceOver(point: number, ts: Millis, time: SourceTime, sink: ConditionSink): void {
+    const device = this.deviceOf(point);
+    const at = time.byReceipt ? time.wall : ts;
+    if (device.silentKey !== undefined) {
+      sink.cleared(this.table.builtInKnown(device.silentKey)!, at);
+      device.silentKey = undefined;
+      for (const sibling of device.points) {
+        this.points.busy[sibling]! &= ~BUSY_DEVICE_SILENT;
+        // The others get their full time again before they count as silent by themselves.
+        this.points.floor[sibling] = time.byReceipt ? time.now : Math.max(time.now, ts);
+      }
+    }
+    if ((this.points.busy[point]! & BUSY_STALE) !== 0) {
+      this.points.busy[point]! &= ~BUSY_STALE;
+      const { device: id, measurement } = this.infos[point]!;
+      sink.cleared(this.table.builtInKnown(`${id}/${measurement}#stale`)!, at);
+    }
+  }
+
+  /** What a bad-quality or device-offline alarm rests on. */
+  evidence(row: number, since: Millis, at: Millis): Evidence {
+    const rule = this.table.rules[row]!;
+    const point = this.table.point[row]!;
+    const reason = REASONS[this.points.reason[point]!] ?? 'other';
+    const window = { from: formatTime(since), to: formatTime(at) };
+    if (rule.kind !== 'device-offline') return { against: reason, details: { reason, window } };
+    return { against: reason, details: { reason, window, ...this.names(this.deviceOf(point)) } };
+  }
+
+  snapshot(): unknown {
+    return this.devices
+      .filter((device) => device.silentKey !== undefined)
+      .map(({ points, silentKey }) => [points[0], silentKey]);
+  }
+
+  /** After points and built-in rules are back. */
+  restore(state: unknown): void {
+    const silent = new Map(state as [number, string][]);
+    for (const device of this.devices) {
+      device.unanswered = device.points.filter((point) => (this.points.busy[point]! & BUSY_COMMUNICATION) !== 0).length;
+      device.silentKey = silent.get(device.points[0]!);
+      device.changed = false;
+    }
+    for (let row = 0; row < this.table.rules.length; row++) {
+      if (!this.table.isBuiltIn(row)) continue;
+      const point = this.table.point[row]!;
+      const { kind } = this.table.rules[row]!;
+      if (kind === 'bad-quality') this.badRow.set(point, row);
+      if (kind === 'device-offline') this.offlineRow.set(this.points.device[point]!, row);
+    }
+  }
+
+  private lastHeard(point: number, time: SourceTime): Millis {
+    const newest = this.points.newest(point);
+    if (Number.isNaN(this.points.floor[point]!))
+      this.points.floor[point] = newest === Number.NEGATIVE_INFINITY ? time.now : Number.NEGATIVE_INFINITY;
+    const heard = newest === Number.NEGATIVE_INFINITY ? newest : time.byReceipt ? this.points.heard[point]! : newest;
+    return Math.max(heard, this.points.floor[point]!);
+  }
+
+  private deviceSilent(
+    device: DeviceState,
+    last: Millis,
+    patienceMs: number,
+    time: SourceTime,
+    sink: HealthSink,
+  ): void {
+    const only = device.points.length === 1 ? device.points[0] : undefined;
+    const where = this.where(device.id);
+    const make = () =>
+      only === undefined ? silentDeviceRule(device.id, where) : stalePointRule(this.infos[only]!, where);
+    const key = only === undefined ? `${device.id}#stale` : make().key;
+    const row = this.table.builtInRow(key, device.points[0]!, make);
+    this.conditions.resize(this.table.rules.length);
+    device.silentKey = key;
+    device.changed = true;
+    for (const point of device.points) this.points.busy[point]! |= BUSY_DEVICE_SILENT;
+    this.raiseSilence(row, last, patienceMs, time, sink, this.names(device));
+  }
+
+  private pointStale(point: number, device: DeviceState, time: SourceTime, sink: HealthSink): void {
+    const info = this.infos[point]!;
+    const row = this.table.builtInRow(`${info.device}/${info.measurement}#stale`, point, () =>
+      stalePointRule(info, this.where(info.device)),
+    );
+    this.conditions.resize(this.table.rules.length);
+    device.changed = true;
+    this.points.busy[point]! |= BUSY_STALE;
+    this.raiseSilence(row, this.lastHeard(point, time), this.points.maxSilenceMs[point]!, time, sink, {});
+  }
+
+  private raiseSilence(
+    row: number,
+    last: Millis,
+    patienceMs: number,
+    time: SourceTime,
+    sink: HealthSink,
+    affected: Readonly<Record<string, unknown>>,
+  ): void {
+    const silenceMs = time.now - last;
+    const since = time.byReceipt ? time.wall - silenceMs : last;
+    const at = time.byReceipt ? time.wall : last + patienceMs;
+    sink.tripped(row, since, at, {
+      against: silenceText(silenceMs),
+      details: { lastHeard: formatTime(since), maxSilenceMs: patienceMs, silenceMs, ...affected },
+    });
+  }
+
+  private names(device: DeviceState): { readonly points: string[]; readonly affected: number } {
+    const points = device.points.slice(0, NAMES_MAX).map((point) => `${device.id}/${this.infos[point]!.measurement}`);
+    return { points, affected: device.points.length };
+  }
+
+  private offlineRule(point: number, device: DeviceState): number {
+    const deviceRow = this.points.device[point]!;
+    const known = this.offlineRow.get(deviceRow);
+    if (known !== undefined) return known;
+    const make = () => offlineDeviceRule(device.id, this.where(device.id));
+    const row = this.table.builtInRow(`${device.id}#device-offline`, device.points[0]!, make);
+    this.conditions.resize(this.table.rules.length);
+    this.offlineRow.set(deviceRow, row);
+    return row;
+  }
+
+  private badRule(point: number): number {
+    const known = this.badRow.get(point);
+    if (known !== undefined) return known;
+    const info = this.infos[point]!;
+    const make = () => badPointRule(info, this.where(info.device));
+    const row = this.table.builtInRow(`${info.device}/${info.measurement}#bad-quality`, point, make);
+    this.conditions.resize(this.table.rules.length);
+    this.badRow.set(point, row);
+    return row;
+  }
+
+  private feed(row: number | undefined, truth: boolean, ts: Millis, sink: ConditionSink): void {
+    if (row !== undefined) this.conditions.feed(row, truth, ts, this.table.rules[row]!, sink);
+  }
+}
+
+const NONE: readonly number[] = [];

@@ -1,0 +1,74 @@
+import { formatTime, type Millis } from '../../../contract/time.ts';
+import type { RuleTable } from '../rule-table.ts';
+import { EDGE_SILENCE_MS, offlineEdgeRule, silenceText } from './built-in.ts';
+import type { HealthSink } from './device-health.ts';
+
+interface EdgeState {
+  /** The judge's clock, and the wall clock, when it was last heard. */
+  heardClock: Millis;
+  heardAt: Millis;
+  isOffline: boolean;
+  /** What its retained state says; the alarm goes by silence, which a lost last will can't hide. */
+  online: boolean;
+}
+
+/** Edges by their heartbeat: one root alarm per silent edge; what hangs on it is unknown, because its event time stands still. */
+export class EdgeSilence {
+  private readonly table: RuleTable;
+  private readonly affected: (edge: string) => Readonly<Record<string, unknown>>;
+  private readonly edges = new Map<string, EdgeState>();
+
+  /** @param affected - what hangs on an edge, for the evidence */
+  constructor(table: RuleTable, affected: (edge: string) => Readonly<Record<string, unknown>>) {
+    this.table = table;
+    this.affected = affected;
+  }
+
+  heard(edge: string, at: Millis, clock: Millis, sink: HealthSink): void {
+    const state = this.known(edge, at, clock);
+    state.heardClock = clock;
+    state.heardAt = at;
+    if (!state.isOffline) return;
+    state.isOffline = false;
+    sink.cleared(this.row(edge), at);
+  }
+
+  /** A retained state may be old: it makes the edge known, and proves nothing about now. */
+  state(edge: string, online: boolean, at: Millis, clock: Millis): void {
+    this.known(edge, at, clock).online = online;
+  }
+
+  tick(at: Millis, clock: Millis, sink: HealthSink): void {
+    for (const [edge, state] of this.edges) {
+      const silenceMs = clock - state.heardClock;
+      if (state.isOffline || silenceMs < EDGE_SILENCE_MS) continue;
+      state.isOffline = true;
+      sink.tripped(this.row(edge), state.heardAt, at, {
+        against: silenceText(silenceMs),
+        details: { lastHeard: formatTime(state.heardAt), silenceMs, lastWill: !state.online, ...this.affected(edge) },
+      });
+    }
+  }
+
+  snapshot(): unknown {
+    return [...this.edges];
+  }
+
+  restore(state: unknown): void {
+    this.edges.clear();
+    for (const [edge, saved] of state as [string, EdgeState][]) this.edges.set(edge, saved);
+  }
+
+  private known(edge: string, at: Millis, clock: Millis): EdgeState {
+    let state = this.edges.get(edge);
+    if (state === undefined) {
+      state = { heardClock: clock, heardAt: at, isOffline: false, online: true };
+      this.edges.set(edge, state);
+    }
+    return state;
+  }
+
+  private row(edge: string): number {
+    return this.table.builtInRow(`${edge}#offline`, -1, () => offlineEdgeRule(edge));
+  }
+}

@@ -1,0 +1,578 @@
+import { BAD, QUALITIES, REASONS } from '../../contract/reading.ts';
+import { formatTime, type Millis } from '../../contract/time.ts';
+import { Conditions, QUIET } from './alarm/condition.ts';
+import { LateConditions } from './alarm/late.ts';
+import { AlarmLedger, type Evidence, type Raise } from './alarm/ledger.ts';
+import { beyondLimit } from './alarm/limit.ts';
+import { formatFigure, siteClock } from './alarm/occurrence.ts';
+import { DeviceHealth, type DeviceState, type HealthSink } from './fault/device-health.ts';
+import { EdgeSilence } from './fault/edge-silence.ts';
+import type { Judge, JudgeOptions, Verdict } from './judge.ts';
+import type { JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
+import {
+  BUSY_BAD,
+  BUSY_DEVICE_SILENT,
+  BUSY_STALE,
+  CALM_HIGH,
+  CALM_LOW,
+  NEWEST,
+  PointStates,
+  STRIDE,
+  VALUE,
+} from './point-states.ts';
+import type { Readings } from './readings.ts';
+import { RuleTable } from './rule-table.ts';
+
+/** A reading stamped further ahead of its receipt than this is judged at its receipt: its clock is wrong. */
+export const AHEAD_MAX_MS = 5 * 60_000;
+/** What began and ended within one message, and ended longer ago than this, is journalled as raised late. */
+export const LATE_AFTER_MS = 2 * 60_000;
+/** Ticks further apart than this: the gateway was deaf in between, so the gap counts as one second of silence. */
+export const TICK_GAP_MAX_MS = 10_000;
+
+/** One stream of event time. */
+interface SourceState {
+  readonly info: SourceInfo;
+  /** With `upTo`: event time so far. Without: the judge's clock. */
+  now: Millis;
+  readonly devices: DeviceState[];
+  /** Rules with a running delay. */
+  readonly timed: Set<number>;
+  /** Nothing is due before these moments of the source's time. */
+  wakeTimed: Millis;
+  wakeSilence: Millis;
+}
+
+/**
+ * Judges in place over typed arrays: a reading whose value lies in its point's calm band costs a few loads and stores;
+ * everything else takes the long way.
+ */
+export class LiveJudge implements Judge, HealthSink {
+  private readonly points = new PointStates();
+  private readonly table = new RuleTable();
+  private readonly conditions = new Conditions();
+  private readonly late = new LateConditions();
+  private readonly ledger: AlarmLedger;
+  private readonly health: DeviceHealth;
+  private readonly edges: EdgeSilence;
+  private readonly sources = new Map<number, SourceState>();
+  private readonly infos: PointInfo[] = [];
+  /** Sum of the ticks, gaps cut: how long we have been listening. */
+  private clock: Millis = 0;
+  private lastTick: Millis | undefined;
+  /** Newest wall clock we were told: when a transition was learned of. */
+  private wall: Millis = 0;
+  /** Tripped during this input, not written yet: it may end in the same input. */
+  private readonly openings = new Map<number, Raise>();
+  /** Last live episode of rules that tripped: [since, returned], so that a repeat of old data is not taken for news. */
+  private readonly episodes = new Map<number, readonly [Millis, Millis]>();
+  /** Rules may have gone since the snapshot; settled with the next input. */
+  private checkRules = false;
+  private verdict: Verdict = { alarms: [], journal: [] };
+
+  constructor(options: JudgeOptions) {
+    this.ledger = new AlarmLedger(siteClock(options.timezone));
+    const where = options.device ?? (() => undefined);
+    this.health = new DeviceHealth(this.points, this.table, this.conditions, this.infos, where);
+    this.edges = new EdgeSilence(this.table, (edge) => this.affectedBy(edge));
+  }
+
+  addSource(info: SourceInfo): void {
+    if (this.sources.has(info.id)) return;
+    this.sources.set(info.id, {
+      info,
+      now: info.hasUpTo ? Number.NEGATIVE_INFINITY : this.clock,
+      devices: [],
+      timed: new Set(),
+      wakeTimed: Number.POSITIVE_INFINITY,
+      wakeSilence: Number.NEGATIVE_INFINITY,
+    });
+  }
+
+  addPoint(info: PointInfo, sourceId: number, rules: readonly Rule[]): void {
+    const { id } = info;
+    const source = this.sources.get(sourceId);
+    if (source === undefined) throw new RangeError(`point ${info.device}/${info.measurement}: no source ${sourceId}`);
+    this.points.resize(id + 1);
+    const isNew = this.points.source[id] === -1;
+    const running = isNew ? [] : this.takeRules(id);
+    this.infos[id] = info;
+    this.points.maxSilenceMs[id] = info.maxSilenceMs;
+    if (isNew || this.points.source[id] !== sourceId) {
+      this.points.source[id] = sourceId;
+      this.health.join(id, source.devices);
+    }
+    this.points.firstRule[id] = this.table.rules.length;
+    this.points.ruleCount[id] = rules.length;
+    let low = Number.NEGATIVE_INFINITY;
+    let high = Number.POSITIVE_INFINITY;
+    for (const rule of rules) {
+      const row = this.table.add(rule, id);
+      if (this.table.side[row] === 1) high = Math.min(high, rule.setpoint as number);
+      if (this.table.side[row] === -1) low = Math.max(low, rule.setpoint as number);
+    }
+    this.conditions.resize(this.table.rules.length);
+    this.points.restLow[id] = low;
+    this.points.restHigh[id] = high;
+    for (const { key, phase, since, due } of running) {
+      const row = this.points.firstRule[id]! + rules.findIndex((rule) => rule.key === key);
+      if (row < this.points.firstRule[id]!) continue;
+      this.conditions.phase[row] = phase;
+      this.conditions.since[row] = since;
+      this.conditions.due[row] = due;
+      this.watchDelay(source, row);
+    }
+    source.wakeSilence = Number.NEGATIVE_INFINITY;
+    this.rearm(id);
+  }
+
+  apply(input: JudgeInput, readings: Readings, verdict: Verdict): Refusal | undefined {
+    this.verdict = verdict;
+    if (this.checkRules) this.dropGoneRules();
+    let refusal: Refusal | undefined;
+    switch (input.kind) {
+      case 'readings':
+        this.wall = Math.max(this.wall, input.receivedAt);
+        this.judge(input, readings);
+        break;
+      case 'up-to': {
+        const source = this.sources.get(input.source);
+        if (source !== undefined) this.advance(source, input.upTo);
+        break;
+      }
+      case 'tick':
+        this.tick(input.at);
+        break;
+      case 'heard':
+        this.wall = Math.max(this.wall, input.at);
+        this.edges.heard(input.edge, input.at, this.clock, this);
+        break;
+      case 'edge':
+        this.edges.state(input.edge, input.online, input.at, this.clock);
+        break;
+      case 'operator':
+        this.wall = Math.max(this.wall, input.command.at);
+        refusal = this.ledger.operate(input.command, verdict);
+        break;
+    }
+    this.flushOpenings();
+    return refusal;
+  }
+
+  // -- readings ---------------------------------------------------------------------------------------------------------
+
+  private judge(input: Extract<JudgeInput, { kind: 'readings' }>, readings: Readings): void {
+    const source = this.sources.get(input.source);
+    if (source === undefined) return;
+    const { point: points, tsMs, value: values, quality: qualities, reason: reasons } = readings;
+    const { hot, heard } = this.points;
+    const horizon = input.receivedAt + AHEAD_MAX_MS;
+    const { clock } = this;
+    for (let row = input.from; row < input.to; row++) {
+      const point = points[row]!;
+      const ts = tsMs[row]!;
+      const value = values[row]!;
+      const at = point * STRIDE;
+      if (
+        value >= hot[at + CALM_LOW]! &&
+        value <= hot[at + CALM_HIGH]! &&
+        ts > hot[at + NEWEST]! &&
+        ts <= horizon &&
+        qualities[row] !== BAD
+      ) {
+        hot[at + NEWEST] = ts;
+        hot[at + VALUE] = value;
+        heard[point] = clock;
+      } else if (point < this.points.count && this.infos[point] !== undefined) {
+        this.judgeCarefully(
+          source,
+          point,
+          ts <= horizon ? ts : input.receivedAt,
+          value,
+          qualities[row]!,
+          reasons[row]!,
+        );
+      }
+    }
+  }
+
+  private judgeCarefully(
+    source: SourceState,
+    point: number,
+    ts: Millis,
+    value: number,
+    quality: number,
+    reason: number,
+  ): void {
+    const { points } = this;
+    const newest = points.newest(point);
+    if (ts < newest) return this.judgeLate(point, ts, value, quality);
+    const isBad = quality === BAD;
+    if (ts === newest && (isBad ? points.quality[point] === BAD : value === points.value(point))) return;
+
+    this.settleUntil(point, ts, newest);
+    const device = this.health.deviceOf(point);
+    if ((points.busy[point]! & (BUSY_STALE | BUSY_DEVICE_SILENT)) !== 0) {
+      this.health.silenceOver(point, ts, this.timeOf(source), this);
+      source.wakeSilence = Number.NEGATIVE_INFINITY;
+      for (const sibling of device.points) this.rearm(sibling);
+    }
+    points.hot[point * STRIDE + NEWEST] = ts;
+    points.heard[point] = this.clock;
+    points.quality[point] = quality;
+    points.reason[point] = reason;
+    this.health.note(point, ts, isBad, reason, this);
+    if (isBad) points.busy[point]! |= BUSY_BAD;
+    else {
+      points.busy[point]! &= ~BUSY_BAD;
+      points.hot[point * STRIDE + VALUE] = value;
+      this.feedRules(point, ts, value);
+    }
+    this.watchDelays(source, point);
+    for (const row of this.health.rowsOf(point)) this.watchDelay(source, row);
+    this.rearm(point);
+  }
+
+  private feedRules(point: number, ts: Millis, value: number): void {
+    const first = this.points.firstRule[point]!;
+    const end = first + this.points.ruleCount[point]!;
+    for (let row = first; row < end; row++) {
+      const side = this.table.side[row]!;
+      if (side === 0) continue;
+      const rule = this.table.rules[row]!;
+      this.conditions.feed(row, beyondLimit(rule, side, value, this.conditions.isTripped(row)), ts, rule, this);
+    }
+  }
+
+  /** Delays that were over before this reading were over on what was known until then. */
+  private settleUntil(point: number, ts: Millis, newest: Millis): void {
+    const heldUntil = newest + this.points.maxSilenceMs[point]!;
+    if (this.points.quality[point] !== BAD) {
+      const first = this.points.firstRule[point]!;
+      const end = first + this.points.ruleCount[point]!;
+      for (let row = first; row < end; row++) this.conditions.complete(row, ts - 1, heldUntil, this);
+    }
+    for (const row of this.health.rowsOf(point)) this.conditions.complete(row, ts - 1, heldUntil, this);
+  }
+
+  /** Came after newer readings: the live state stays as it is; what began and ended in there is journalled as late. */
+  private judgeLate(point: number, ts: Millis, value: number, quality: number): void {
+    if (quality === BAD) return;
+    const first = this.points.firstRule[point]!;
+    const end = first + this.points.ruleCount[point]!;
+    const isCalm = value >= this.points.restLow[point]! && value <= this.points.restHigh[point]!;
+    for (let row = first; row < end; row++) {
+      const side = this.table.side[row]!;
+      if (side === 0 || (isCalm && !this.late.follows(row))) continue;
+      const rule = this.table.rules[row]!;
+      this.late.feed(
+        row,
+        {
+          ts,
+          value,
+          liveIsTripped: this.conditions.isTripped(row),
+          maxSilenceMs: this.points.maxSilenceMs[point]!,
+        },
+        (tripped) => beyondLimit(rule, side, value, tripped),
+        rule,
+        this,
+      );
+    }
+  }
+
+  // -- time -------------------------------------------------------------------------------------------------------------
+
+  private tick(at: Millis): void {
+    const gap = this.lastTick === undefined ? 0 : at - this.lastTick;
+    this.clock += gap > TICK_GAP_MAX_MS ? 1000 : Math.max(0, gap);
+    this.lastTick = at;
+    this.wall = Math.max(this.wall, at);
+    for (const source of this.sources.values()) if (!source.info.hasUpTo) this.advance(source, this.clock);
+    this.edges.tick(at, this.clock, this);
+    this.flushOpenings();
+    this.ledger.tick(at, this.verdict);
+  }
+
+  private advance(source: SourceState, now: Millis): void {
+    if (now < source.now) return;
+    source.now = now;
+    if (now >= source.wakeTimed) this.completeDelays(source);
+    if (now >= source.wakeSilence) {
+      source.wakeSilence = this.health.lookForSilence(source.devices, this.timeOf(source), this);
+      for (const device of source.devices) if (device.changed) this.rearmDevice(device);
+    }
+  }
+
+  private completeDelays(source: SourceState): void {
+    let wake = Number.POSITIVE_INFINITY;
+    for (const row of source.timed) {
+      const point = this.table.point[row]!;
+      const heldUntil = this.points.newest(point) + this.points.maxSilenceMs[point]!;
+      const isUnknown = this.points.quality[point] === BAD && !this.health.judgesQuality(row);
+      if (!isUnknown) this.conditions.complete(row, this.pointTime(source, point), heldUntil, this);
+      if (!this.conditions.isTimed(row)) {
+        source.timed.delete(row);
+        this.rearm(point);
+      } else if (!isUnknown && this.conditions.due[row]! <= heldUntil) {
+        wake = Math.min(wake, this.sourceTime(source, point, this.conditions.due[row]!));
+      }
+    }
+    source.wakeTimed = wake;
+  }
+
+  /** Event time that a point's silence has reached. */
+  private pointTime(source: SourceState, point: number): Millis {
+    if (source.info.hasUpTo) return source.now;
+    return this.points.newest(point) + (this.clock - this.points.heard[point]!);
+  }
+
+  /** The source's time at which the point's event time will be `at`. */
+  private sourceTime(source: SourceState, point: number, at: Millis): Millis {
+    return source.info.hasUpTo ? at : this.points.heard[point]! + (at - this.points.newest(point));
+  }
+
+  private timeOf(source: SourceState): { readonly now: Millis; readonly byReceipt: boolean; readonly wall: Millis } {
+    return { now: source.now, byReceipt: !source.info.hasUpTo, wall: this.wall };
+  }
+
+  private watchDelays(source: SourceState, point: number): void {
+    const first = this.points.firstRule[point]!;
+    const end = first + this.points.ruleCount[point]!;
+    for (let row = first; row < end; row++) this.watchDelay(source, row);
+  }
+
+  private watchDelay(source: SourceState, row: number): void {
+    if (!this.conditions.isTimed(row)) {
+      source.timed.delete(row);
+      return;
+    }
+    source.timed.add(row);
+    const point = this.table.point[row]!;
+    source.wakeTimed = Math.min(source.wakeTimed, this.sourceTime(source, point, this.conditions.due[row]!));
+  }
+
+  private rearm(point: number): void {
+    let isCalm = this.points.busy[point] === 0;
+    const first = this.points.firstRule[point]!;
+    const end = first + this.points.ruleCount[point]!;
+    for (let row = first; isCalm && row < end; row++) isCalm = this.conditions.phase[row] === QUIET;
+    this.points.rearm(point, isCalm);
+  }
+
+  private rearmDevice(device: DeviceState): void {
+    device.changed = false;
+    for (const point of device.points) this.rearm(point);
+  }
+
+  // -- what trips and clears --------------------------------------------------------------------------------------------
+
+  tripped(row: number, since: Millis, at: Millis, evidence?: Evidence): void {
+    const raise = { since, at, evidence: evidence ?? this.evidenceOf(row, since, at) };
+    this.openings.set(row, raise);
+  }
+
+  cleared(row: number, at: Millis): void {
+    const opening = this.openings.get(row);
+    const rule = this.table.rules[row]!;
+    const since = opening?.since ?? at;
+    this.episodes.delete(row);
+    if (this.episodes.size >= EPISODES_MAX) this.episodes.delete(this.episodes.keys().next().value as number);
+    this.episodes.set(row, [Math.min(since, this.sinceOf(row) ?? since), at]);
+    if (opening === undefined) {
+      this.ledger.clear(rule.key, at, this.wall, this.verdict);
+      return;
+    }
+    this.openings.delete(row);
+    if (this.wall - at > LATE_AFTER_MS && !this.ledger.isOpen(rule.key)) {
+      this.returnedLate(this.ledger.raiseLate(rule, opening, this.wall, this.verdict), at);
+      return;
+    }
+    this.ledger.raise(rule, opening, this.wall, this.verdict);
+    this.ledger.clear(rule.key, at, this.wall, this.verdict);
+  }
+
+  raisedLate(row: number, since: Millis, at: Millis, value: number): string {
+    const rule = this.table.rules[row]!;
+    const episode = this.episodes.get(row);
+    if (episode !== undefined && at >= episode[0] && at <= episode[1]) return '';
+    const evidence = this.limitEvidence(rule, value, since, at);
+    return this.ledger.raiseLate(rule, { since, at, evidence }, this.wall, this.verdict);
+  }
+
+  returnedLate(id: string, at: Millis): void {
+    this.ledger.returnLate(id, at, this.wall, this.verdict);
+  }
+
+  private flushOpenings(): void {
+    for (const [row, raise] of this.openings) this.ledger.raise(this.table.rules[row]!, raise, this.wall, this.verdict);
+    this.openings.clear();
+  }
+
+  private sinceOf(row: number): Millis | undefined {
+    return this.ledger.since(this.table.rules[row]!.key);
+  }
+
+  private evidenceOf(row: number, since: Millis, at: Millis): Evidence {
+    const rule = this.table.rules[row]!;
+    const point = this.table.point[row]!;
+    if (this.table.side[row] !== 0) return this.limitEvidence(rule, this.points.value(point), since, at);
+    return this.health.evidence(row, since, at);
+  }
+
+  private limitEvidence(rule: Rule, value: number, since: Millis, at: Millis): Evidence {
+    const quality = this.points.quality[rule.point] ?? 0;
+    return {
+      value,
+      against: `limit ${formatFigure(rule.setpoint as number)}`,
+      details: {
+        value,
+        limit: rule.setpoint,
+        deadband: rule.deadband,
+        ...(rule.unit === undefined ? {} : { unit: rule.unit }),
+        window: { from: formatTime(since), to: formatTime(at) },
+        ...(quality === 0 ? {} : { quality: QUALITIES[quality], reason: REASONS[this.points.reason[rule.point]!] }),
+      },
+    };
+  }
+
+  // -- rules come and go ------------------------------------------------------------------------------------------------
+
+  /** Takes a point's rules out of the running; what runs is handed to those that follow under the same key. */
+  private takeRules(point: number): { key: string; phase: number; since: Millis; due: Millis }[] {
+    const { phase, since, due } = this.conditions;
+    const source = this.sources.get(this.points.source[point]!);
+    const first = this.points.firstRule[point]!;
+    const running = [];
+    for (let row = first; row < first + this.points.ruleCount[point]!; row++) {
+      if (phase[row] !== QUIET)
+        running.push({ key: this.table.rules[row]!.key, phase: phase[row]!, since: since[row]!, due: due[row]! });
+      this.conditions.drop(row);
+      source?.timed.delete(row);
+    }
+    this.checkRules = true;
+    return running;
+  }
+
+  private affectedBy(edge: string): Readonly<Record<string, unknown>> {
+    const devices = [...this.sources.values()]
+      .filter(({ info }) => info.edge === edge)
+      .flatMap((source) => source.devices);
+    return {
+      devices: devices.slice(0, NAMES_MAX).map(({ id }) => id),
+      affectedDevices: devices.length,
+      affectedPoints: devices.reduce((sum, { points }) => sum + points.length, 0),
+    };
+  }
+
+  /** Alarms whose rule is no longer configured are closed. */
+  private dropGoneRules(): void {
+    this.checkRules = false;
+    const keys = new Set<string>();
+    for (let row = 0; row < this.table.rules.length; row++) {
+      const point = this.table.point[row]!;
+      const first = point < 0 ? row : this.points.firstRule[point]!;
+      const isCurrent = this.table.isBuiltIn(row) || (row >= first && row < first + this.points.ruleCount[point]!);
+      if (isCurrent) keys.add(this.table.rules[row]!.key);
+    }
+    this.ledger.closeUnknown((key) => keys.has(key), this.wall, this.verdict);
+  }
+
+  // -- snapshot ---------------------------------------------------------------------------------------------------------
+
+  snapshot(): string {
+    const conditions: unknown[] = [];
+    const { phase, since, due } = this.conditions;
+    for (let row = 0; row < this.table.rules.length; row++) {
+      if (phase[row] !== QUIET) conditions.push([this.table.rules[row]!.key, phase[row], since[row], due[row]]);
+    }
+    const keyOf = (row: number) => this.table.rules[row]!.key;
+    return JSON.stringify({
+      version: 1,
+      clock: this.clock,
+      lastTick: this.lastTick,
+      wall: this.wall,
+      sources: [...this.sources].map(([id, { now }]) => [id, Number.isFinite(now) ? now : null]),
+      points: this.points.snapshot(),
+      builtIn: this.table.snapshotBuiltIn(),
+      conditions,
+      devices: this.health.snapshot(),
+      edges: this.edges.snapshot(),
+      late: this.late.snapshot(keyOf),
+      episodes: [...this.episodes].map(([row, span]) => [keyOf(row), ...span]),
+      ledger: this.ledger.snapshot(),
+    });
+  }
+
+  restore(text: string): void {
+    const state = JSON.parse(text) as {
+      clock: number;
+      lastTick?: number;
+      wall: number;
+      sources: [number, number | null][];
+      points: unknown;
+      builtIn: { rule: Rule; point: number }[];
+      conditions: [string, number, number, number][];
+      devices: unknown;
+      edges: unknown;
+      late: unknown;
+      episodes: [string, number, number][];
+      ledger: unknown;
+    };
+    this.clock = state.clock;
+    this.lastTick = state.lastTick;
+    this.wall = state.wall;
+    this.points.restore(state.points);
+    this.table.restoreBuiltIn(state.builtIn);
+    this.health.restore(state.devices);
+    this.edges.restore(state.edges);
+    this.ledger.restore(state.ledger);
+    this.conditions.resize(this.table.rules.length);
+    const rows = this.rowsByKey(
+      new Set(
+        [...state.conditions, ...state.episodes, ...(state.late as { key: string }[]).map(({ key }) => [key])].map(
+          ([key]) => key as string,
+        ),
+      ),
+    );
+    for (const [key, phase, since, due] of state.conditions) {
+      const row = rows.get(key);
+      if (row === undefined) continue;
+      this.conditions.phase[row] = phase;
+      this.conditions.since[row] = since;
+      this.conditions.due[row] = due;
+    }
+    this.late.restore(state.late, (key) => rows.get(key));
+    this.episodes.clear();
+    for (const [key, since, returned] of state.episodes) {
+      const row = rows.get(key);
+      if (row !== undefined) this.episodes.set(row, [since, returned]);
+    }
+    for (const [id, now] of state.sources) {
+      const source = this.sources.get(id);
+      if (source === undefined) continue;
+      source.now = now ?? Number.NEGATIVE_INFINITY;
+      source.wakeSilence = Number.NEGATIVE_INFINITY;
+      source.wakeTimed = Number.NEGATIVE_INFINITY;
+    }
+    for (const row of rows.values()) {
+      const source = this.sources.get(this.points.source[this.table.point[row]!] ?? -1);
+      if (source !== undefined && this.conditions.isTimed(row)) source.timed.add(row);
+    }
+    for (let point = 0; point < this.points.count; point++) if (this.infos[point] !== undefined) this.rearm(point);
+    this.checkRules = true;
+  }
+
+  private rowsByKey(wanted: ReadonlySet<string>): Map<string, number> {
+    const rows = new Map<string, number>();
+    for (let row = 0; row < this.table.rules.length; row++) {
+      const { key } = this.table.rules[row]!;
+      if (wanted.has(key)) rows.set(key, row);
+    }
+    return rows;
+  }
+}
+
+/** Rules whose last episode is remembered. */
+const EPISODES_MAX = 10_000;
+/** Devices named in the evidence of a silent edge; the count says the rest. */
+const NAMES_MAX = 20;

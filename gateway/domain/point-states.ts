@@ -1,0 +1,126 @@
+/** Doubles per point in {@link PointStates.hot}: one cache line holds two points. */
+export const STRIDE = 4;
+/** Source time of the newest live reading; -Infinity before the first. */
+export const NEWEST = 0;
+/** A value within [CALM_LOW, CALM_HIGH] changes nothing; an empty band (low > high) sends every reading the long way. */
+export const CALM_LOW = 1;
+export const CALM_HIGH = 2;
+/** Newest usable (good or uncertain) value; NaN before the first. */
+export const VALUE = 3;
+
+/** State of every point, row = dense id. What the fast path touches lies together. */
+export class PointStates {
+  hot = new Float64Array(0);
+  /** The judge's clock when the point was last heard; used where the source has no `upTo`. */
+  heard = new Float64Array(0);
+  /** Silence counts from here at the earliest: when it was first expected, or its device came back. NaN: not yet. */
+  floor = new Float64Array(0);
+  quality = new Uint8Array(0);
+  reason = new Uint8Array(0);
+  source = new Int32Array(0);
+  /** Row in the judge's list of devices. */
+  device = new Int32Array(0);
+  firstRule = new Int32Array(0);
+  ruleCount = new Int32Array(0);
+  maxSilenceMs = new Float64Array(0);
+  /** Calm band while nothing is going on, from the setpoints. */
+  restLow = new Float64Array(0);
+  restHigh = new Float64Array(0);
+  /** Bits of {@link BUSY_STALE} and so on: why every reading must go the long way. */
+  busy = new Uint8Array(0);
+  count = 0;
+
+  resize(points: number): void {
+    this.count = Math.max(this.count, points);
+    const old = this.heard.length;
+    if (points <= old) return;
+    const capacity = Math.max(points, old * 2, 64);
+    const widen = <T extends Float64Array | Uint8Array | Int32Array>(from: T, to: T, fill: number): T => {
+      to.fill(fill);
+      to.set(from);
+      return to;
+    };
+    const hot = new Float64Array(capacity * STRIDE);
+    hot.set(this.hot);
+    for (let point = old; point < capacity; point++) {
+      hot[point * STRIDE + NEWEST] = Number.NEGATIVE_INFINITY;
+      hot[point * STRIDE + CALM_LOW] = Number.POSITIVE_INFINITY;
+      hot[point * STRIDE + CALM_HIGH] = Number.NEGATIVE_INFINITY;
+      hot[point * STRIDE + VALUE] = Number.NaN;
+    }
+    this.hot = hot;
+    this.heard = widen(this.heard, new Float64Array(capacity), 0);
+    this.floor = widen(this.floor, new Float64Array(capacity), Number.NaN);
+    this.quality = widen(this.quality, new Uint8Array(capacity), 0);
+    this.reason = widen(this.reason, new Uint8Array(capacity), 0);
+    this.source = widen(this.source, new Int32Array(capacity), -1);
+    this.device = widen(this.device, new Int32Array(capacity), -1);
+    this.firstRule = widen(this.firstRule, new Int32Array(capacity), 0);
+    this.ruleCount = widen(this.ruleCount, new Int32Array(capacity), 0);
+    this.maxSilenceMs = widen(this.maxSilenceMs, new Float64Array(capacity), 0);
+    this.restLow = widen(this.restLow, new Float64Array(capacity), Number.NEGATIVE_INFINITY);
+    this.restHigh = widen(this.restHigh, new Float64Array(capacity), Number.POSITIVE_INFINITY);
+    this.busy = widen(this.busy, new Uint8Array(capacity), 0);
+  }
+
+  newest(point: number): number {
+    return this.hot[point * STRIDE + NEWEST]!;
+  }
+
+  value(point: number): number {
+    return this.hot[point * STRIDE + VALUE]!;
+  }
+
+  /** Opens or closes the fast path of a point after its rules or flags changed. */
+  rearm(point: number, calm: boolean): void {
+    this.hot[point * STRIDE + CALM_LOW] = calm ? this.restLow[point]! : Number.POSITIVE_INFINITY;
+    this.hot[point * STRIDE + CALM_HIGH] = calm ? this.restHigh[point]! : Number.NEGATIVE_INFINITY;
+  }
+
+  snapshot(): unknown {
+    const newest: (number | null)[] = [];
+    const value: (number | null)[] = [];
+    for (let point = 0; point < this.count; point++) {
+      newest.push(finite(this.newest(point)));
+      value.push(finite(this.value(point)));
+    }
+    const list = (column: ArrayLike<number>) =>
+      Array.from({ length: this.count }, (_, point) => finite(column[point]!));
+    return {
+      newest,
+      value,
+      heard: list(this.heard),
+      floor: list(this.floor),
+      quality: list(this.quality),
+      reason: list(this.reason),
+      busy: list(this.busy),
+    };
+  }
+
+  restore(state: unknown): void {
+    const saved = state as Record<
+      'newest' | 'value' | 'heard' | 'floor' | 'quality' | 'reason' | 'busy',
+      (number | null)[]
+    >;
+    this.resize(saved.newest.length);
+    for (let point = 0; point < saved.newest.length; point++) {
+      this.hot[point * STRIDE + NEWEST] = saved.newest[point] ?? Number.NEGATIVE_INFINITY;
+      this.hot[point * STRIDE + VALUE] = saved.value[point] ?? Number.NaN;
+      this.heard[point] = saved.heard[point] ?? 0;
+      this.floor[point] = saved.floor[point] ?? Number.NaN;
+      this.quality[point] = saved.quality[point] ?? 0;
+      this.reason[point] = saved.reason[point] ?? 0;
+      this.busy[point] = saved.busy[point] ?? 0;
+    }
+  }
+}
+
+/** The point is stale, its newest reading is bad, its device is silent, or an evaluator wants every reading. */
+export const BUSY_STALE = 1;
+export const BUSY_BAD = 2;
+export const BUSY_DEVICE_SILENT = 4;
+export const BUSY_EVALUATOR = 8;
+/** Its newest reading says that the device does not answer. */
+export const BUSY_COMMUNICATION = 16;
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

@@ -1,0 +1,303 @@
+import { describe, expect, it } from 'vitest';
+import { pageFor } from '../../../../gateway/domain/alarm/paging.ts';
+import { flowPoint, highRule, START, Timeline } from './timeline.ts';
+
+const lowRule = highRule({ key: 'fm-12/flow#low', kind: 'low', setpoint: 10, title: 'Flow low' });
+
+describe('a limit', () => {
+  it('raises at the reading beyond it and returns when the value is back by the deadband', () => {
+    const line = new Timeline().at(0, 70).at(1, 80).at(2, 80.1).at(3, 79).at(4, 78);
+    expect(line.story()).toBe('raise@2 return@4');
+    expect(line.only()).toMatchObject({
+      kind: 'high',
+      state: 'rtn-unacknowledged',
+      active: false,
+      value: 80.1,
+      setpoint: 80,
+    });
+  });
+
+  it('says what, how far, where, since when and what to do', () => {
+    const line = new Timeline().at(0, 70).at(2, 92.38);
+    expect(line.only().message).toBe('Flow high: 92.38 m³/h, limit 80. fm-12, Binhu East, since 08:00. Close V-0716.');
+    expect(line.only().evidence).toMatchObject({
+      value: 92.38,
+      limit: 80,
+      window: { from: '2026-11-23T00:00:02.000Z' },
+    });
+  });
+
+  it('waits for the on-delay in event time, completed by the next reading', () => {
+    const rules = [highRule({ onDelayMs: 10_000 })];
+    expect(new Timeline({ rules }).at(0, 90).at(5, 90).at(10, 91).story()).toBe('raise@10');
+    expect(new Timeline({ rules }).at(0, 90).at(5, 70).at(6, 90).at(10, 90).story()).toBe('');
+  });
+
+  it('completes the on-delay when the source says everything until then has been sent', () => {
+    const line = new Timeline({ rules: [highRule({ onDelayMs: 10_000 })] }).at(0, 90).upTo(9);
+    expect(line.story()).toBe('');
+    expect(line.upTo(10).story()).toBe('raise@10');
+  });
+
+  it('completes the on-delay by the tick for a device that publishes by itself, and by no tick for an edge', () => {
+    const rules = [highRule({ onDelayMs: 10_000 })];
+    expect(new Timeline({ rules, hasUpTo: false }).tick(0).at(0, 90).ticks(1, 12).story()).toBe('raise@10');
+    expect(new Timeline({ rules }).tick(0).at(0, 90).ticks(1, 20).story()).toBe('');
+  });
+
+  it('does not conclude over silence: an on-delay longer than the point may be silent stays open', () => {
+    const line = new Timeline({ rules: [highRule({ onDelayMs: 90_000 })] }).at(0, 90).upTo(200);
+    expect(line.journal.filter(({ event }) => event === 'raise').length).toBe(1);
+    expect(line.only().kind).toBe('stale');
+  });
+
+  it('returns after the off-delay only', () => {
+    const line = new Timeline({ rules: [highRule({ offDelayMs: 10_000 })] })
+      .at(0, 90)
+      .at(1, 70)
+      .at(5, 90)
+      .at(6, 70)
+      .upTo(15);
+    expect(line.story()).toBe('raise@0');
+    expect(line.upTo(16).story()).toBe('raise@0 return@16');
+  });
+
+  it('does not depend on how readings are cut into messages', () => {
+    const rows = [
+      [0, 90],
+      [1, 90],
+      [8, 70],
+      [21, 90],
+      [33, 70],
+      [34, 71],
+      [50, 70],
+    ] as const;
+    const rules = [highRule({ onDelayMs: 5000, offDelayMs: 12_000 }), lowRule];
+    const whole = new Timeline({ rules }).readings(rows).upTo(50);
+    const single = new Timeline({ rules });
+    for (const [second, value] of rows) single.upTo(second - 1).at(second, value);
+    single.upTo(50);
+    expect(single.story()).toBe('raise@5 return@20 re-raise@26 return@45');
+    expect(whole.story()).toBe('raise@5 return@20 re-raise@26 return@45');
+  });
+
+  it('makes no transition on a bad value', () => {
+    const line = new Timeline().at(0, 90).bad(1).bad(2).at(3, 91).at(4, 70);
+    expect(line.story()).toBe('raise@0 return@4');
+    expect(new Timeline({ rules: [highRule({ onDelayMs: 10_000 })] }).at(0, 90).bad(1).upTo(20).story()).toBe('');
+  });
+
+  it('says the same once when a message comes twice', () => {
+    const line = new Timeline().at(0, 90).at(0, 90).at(1, 70).at(0, 90).at(1, 70);
+    expect(line.story()).toBe('raise@0 return@1');
+  });
+
+  it('does not let an older reading move what is live', () => {
+    const line = new Timeline().at(100, 70).at(50, 90);
+    expect(line.active).toEqual([]);
+    expect(line.only()).toMatchObject({ raisedLate: true, state: 'normal' });
+    const raised = new Timeline().at(100, 90).at(50, 70);
+    expect(raised.active).toEqual(['high']);
+  });
+
+  it('judges a reading from the future at its receipt, and goes on with the next', () => {
+    const line = new Timeline()
+      .at(0, 70)
+      .readings([[86_400 * 365, 90]], 1)
+      .at(2, 70);
+    expect(line.story()).toBe('raise@1 return@2');
+  });
+});
+
+describe('late data', () => {
+  it('pages for what still holds, whenever it began', () => {
+    const line = new Timeline().at(0, 70).readings([
+      [3600, 90],
+      [7200, 91],
+    ]);
+    expect(line.only()).toMatchObject({
+      active: true,
+      state: 'unacknowledged',
+      raisedLate: false,
+      since: START + 3_600_000,
+    });
+    expect(pageFor(line.journal[0]!, line.only())).toBe('raise');
+  });
+
+  it('journals what ended within it as raised late and never pages', () => {
+    const line = new Timeline().at(0, 70).readings(
+      [
+        [3600, 90],
+        [3700, 70],
+        [7200, 70],
+      ],
+      7200,
+    );
+    expect(line.story()).toBe('raise-late@3600 return-late@3700');
+    expect(line.only()).toMatchObject({ raisedLate: true, state: 'normal', active: false });
+    expect(line.journal.map((entry) => pageFor(entry, line.only()))).toEqual([undefined, undefined]);
+  });
+
+  it('journals an episode of a backlog that comes after the live lane', () => {
+    const line = new Timeline().at(0, 70).at(4000, 70).at(1000, 90).at(1100, 95).at(1200, 70).at(1300, 70);
+    expect(line.story()).toBe('raise-late@1000 return-late@1200');
+  });
+
+  it('does not tell a known episode again when its readings are sent again', () => {
+    const line = new Timeline().at(0, 70).at(10, 90).at(20, 70).at(10, 90).at(12, 90).at(20, 70);
+    expect(line.story()).toBe('raise@10 return@20');
+  });
+});
+
+describe('what a person does', () => {
+  const raised = (rules = [highRule()]) => new Timeline({ rules }).at(0, 90);
+
+  it('acknowledges, with name and time', () => {
+    const line = raised();
+    expect(line.operate(5, 'acknowledge')).toBeUndefined();
+    expect(line.only()).toMatchObject({ state: 'acknowledged', acknowledgedBy: 'li', acknowledgedAt: START + 5000 });
+    expect(line.at(10, 70).only().state).toBe('normal');
+    expect(line.operate(11, 'acknowledge')).toMatchObject({ code: 'action-not-possible' });
+  });
+
+  it('is refused for an alarm nobody knows', () => {
+    expect(raised().operate(1, 'acknowledge', { alarm: 'x' })).toMatchObject({ code: 'alarm-unknown' });
+  });
+
+  it('shelves for a time; the alarm works on underneath and rings when the time is over', () => {
+    const line = raised();
+    expect(line.operate(1, 'shelve')).toMatchObject({ code: 'action-invalid' });
+    line.operate(1, 'shelve', { until: START + 60_000 });
+    expect(line.only()).toMatchObject({ holds: ['shelved'], shelvedUntil: START + 60_000, state: 'unacknowledged' });
+    line.at(10, 70).at(20, 90).tick(59);
+    expect(line.only().holds).toEqual(['shelved']);
+    expect(line.journal.map((entry) => pageFor(entry, line.only()))).not.toContain('raise');
+    line.tick(60);
+    expect(line.only().holds).toEqual([]);
+    expect(pageFor(line.journal.at(-1)!, line.only())).toBe('raise');
+  });
+
+  it('shelves once: until the return to normal', () => {
+    const line = raised();
+    line.operate(1, 'shelve', { oneShot: true });
+    expect(line.at(10, 70).only()).toMatchObject({ holds: [], state: 'rtn-unacknowledged' });
+  });
+
+  it('keeps an alarm out of service over its next occurrences', () => {
+    const line = raised();
+    line.operate(1, 'acknowledge');
+    line.operate(1, 'out-of-service', { comment: 'work order 12' });
+    line.at(10, 70).at(20, 90);
+    expect(line.only()).toMatchObject({ holds: ['out-of-service'], active: true, raisedAt: START + 20_000 });
+    expect([...line.alarms.values()][0]).toMatchObject({ holds: [], state: 'normal' });
+    expect(line.operate(30, 'return-to-service')).toBeUndefined();
+    expect(pageFor(line.journal.at(-1)!, line.only())).toBe('raise');
+  });
+
+  it('resets a latched alarm after it is acknowledged and has returned', () => {
+    const line = raised([highRule({ latch: true })]);
+    expect(line.operate(1, 'reset')).toMatchObject({ code: 'action-not-possible' });
+    line.at(2, 70);
+    expect(line.only()).toMatchObject({ latched: true, state: 'rtn-unacknowledged' });
+    line.operate(3, 'acknowledge');
+    expect(line.only()).toMatchObject({ latched: true, state: 'acknowledged' });
+    expect(line.operate(4, 'reset')).toBeUndefined();
+    expect(line.only()).toMatchObject({ latched: false, state: 'normal' });
+  });
+
+  it('comments and confirms, also after the end', () => {
+    const line = raised();
+    line.operate(1, 'acknowledge');
+    line.at(2, 70);
+    expect(line.operate(3, 'comment', { comment: 'valve closed' })).toBeUndefined();
+    expect(line.operate(3, 'comment')).toMatchObject({ code: 'action-invalid' });
+    expect(line.operate(4, 'confirm')).toBeUndefined();
+    expect(line.operate(5, 'confirm')).toMatchObject({ code: 'action-not-possible' });
+    expect(line.journal.at(-2)).toMatchObject({ event: 'comment', who: 'li', why: 'valve closed' });
+  });
+
+  it('is asked again when an acknowledged alarm stays', () => {
+    const line = raised([highRule({ reAlarmMs: 60_000 })]);
+    line.operate(10, 'acknowledge');
+    expect(line.ticks(60, 69).only().state).toBe('acknowledged');
+    expect(line.tick(70).only().state).toBe('unacknowledged');
+    expect(pageFor(line.journal.at(-1)!, line.only())).toBe('re-raise');
+  });
+});
+
+describe('silence', () => {
+  const points = [flowPoint(), flowPoint({ id: 1, measurement: 'pressure', label: 'Pressure', maxSilenceMs: 120_000 })];
+
+  it('makes a point stale by its source time while its device still talks', () => {
+    const line = new Timeline({ points, rules: [] }).at(0, 1).at(0, 1, 1);
+    for (let second = 10; second <= 70; second += 10) line.at(second, 1).upTo(second);
+    line.at(130, 1).upTo(130);
+    expect(line.only()).toMatchObject({ kind: 'stale', point: 'fm-12/pressure', priority: 4, since: START });
+    expect(line.at(140, 1, 1).active).toEqual([]);
+  });
+
+  it('makes one alarm of a silent device', () => {
+    const line = new Timeline({ points, rules: [] }).at(0, 1).at(0, 1, 1).upTo(60);
+    expect(line.story()).toBe('');
+    line.upTo(61).upTo(300);
+    expect(line.story()).toBe('raise@60');
+    expect(line.only()).toMatchObject({ kind: 'stale', asset: 'fm-12', evidence: { affected: 2 } });
+    expect(line.at(310, 1).upTo(311).active).toEqual([]);
+    expect(line.upTo(360).active).toEqual([]);
+  });
+
+  it('is found by ticks where there is no up-to, and not while the gateway was deaf', () => {
+    const line = new Timeline({ hasUpTo: false, rules: [] }).tick(0).at(0, 1).ticks(1, 60);
+    expect(line.story()).toBe('');
+    expect(line.ticks(61, 62).only()).toMatchObject({ kind: 'stale', point: 'fm-12/flow' });
+    const deaf = new Timeline({ hasUpTo: false, rules: [] }).tick(0).at(0, 1).ticks(1, 30).tick(3600).ticks(3601, 3620);
+    expect(deaf.story()).toBe('');
+  });
+
+  it('makes an edge offline after 30 s, as one root alarm', () => {
+    const line = new Timeline({ points, rules: [] }).tick(0).heard(0).at(0, 1).at(0, 1, 1).ticks(1, 29);
+    expect(line.story()).toBe('');
+    line.ticks(30, 600);
+    expect(line.active).toEqual(['offline']);
+    expect(line.only()).toMatchObject({
+      asset: 'e1',
+      priority: 2,
+      evidence: { affectedDevices: 1, affectedPoints: 2 },
+    });
+    expect(line.heard(601).active).toEqual([]);
+  });
+});
+
+describe('bad values', () => {
+  const points = [flowPoint(), flowPoint({ id: 1, measurement: 'pressure', label: 'Pressure' })];
+
+  it('trip an alarm of their own after a minute', () => {
+    const line = new Timeline({ points, rules: [] });
+    for (let second = 0; second <= 60; second += 10) line.bad(second, 'sensor-fault').at(second, 1, 1);
+    expect(line.only()).toMatchObject({ kind: 'bad-quality', point: 'fm-12/flow', priority: 4 });
+    expect(line.at(70, 5).active).toEqual([]);
+  });
+
+  it('of the whole device are one alarm: it does not answer', () => {
+    const line = new Timeline({ points, rules: [] });
+    for (let second = 0; second <= 120; second += 10) line.bad(second, 'timeout').bad(second, 'timeout', 1);
+    expect(line.active).toEqual(['device-offline']);
+    expect(line.at(130, 5).active).toEqual([]);
+  });
+});
+
+describe('rules that change', () => {
+  it('close the alarms of a rule that left', () => {
+    const line = new Timeline().at(0, 90);
+    line.judge.addPoint(flowPoint(), 0, []);
+    line.at(1, 90);
+    expect(line.only()).toMatchObject({ state: 'normal', active: false });
+  });
+
+  it('judge the running condition by the new setpoint', () => {
+    const line = new Timeline().at(0, 90);
+    line.judge.addPoint(flowPoint(), 0, [highRule({ setpoint: 95 })]);
+    expect(line.at(1, 94).active).toEqual(['high']);
+    expect(line.at(2, 92).active).toEqual([]);
+  });
+});
