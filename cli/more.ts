@@ -57,7 +57,8 @@ export function defineMoreCommands({ hanfeng, edge, simulate }: Parents): void {
     .action(async (name: string, options: { device: string; value?: number; off: boolean; control: string }) => {
       const { runFault } = await import('../simulators/control.ts');
       const { off, value, ...rest } = options;
-      await runFault({ ...rest, name, on: !off, ...(value === undefined ? {} : { value }) });
+      const said = await runFault({ ...rest, name, on: !off, ...(value === undefined ? {} : { value }) });
+      process.stdout.write(`${said}\n`);
     });
 
   hanfeng
