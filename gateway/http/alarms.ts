@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import { ALARM_ACTIONS, ALARM_STATES } from '../../contract/alarm.ts';
+import { formatTime, type Millis } from '../../contract/time.ts';
+import type { Notification } from '../store/store.ts';
+import type { Identity } from './auth.ts';
+import {
+  countSchema,
+  cursorSchema,
+  durationSchema,
+  isoSchema,
+  momentSchema,
+  present,
+  rangeFields,
+  wordsSchema,
+} from './inputs.ts';
+import type { Door } from './ports.ts';
+import { Problem } from './problem.ts';
+import { type Route, route } from './route.ts';
+import { alarmView, journalView, optionalTime, viewAlarm, viewJournal } from './views.ts';
+
+/** Journal lines and notifications shown with one alarm; a chattering one has more, the journal route pages through them. */
+const HISTORY_SHOWN = 500;
+
+const notificationView = z.object({
+  id: z.string(),
+  channel: z.string(),
+  event: z.string(),
+  state: z.enum(['due', 'sent', 'failed']),
+  dueAt: isoSchema,
+  attempts: z.number(),
+  sentAt: isoSchema.optional(),
+  lastError: z.string().optional(),
+});
+
+const actionSchema = z
+  .strictObject({
+    comment: z.string().trim().min(1).max(1000).optional(),
+    reason: z.string().trim().min(1).max(1000).optional().meta({ description: 'another word for comment' }),
+    until: momentSchema.optional().meta({ description: 'shelve: until when' }),
+    untilMs: momentSchema.optional().meta({ description: 'the same' }),
+    for: durationSchema.optional().meta({ description: 'shelve: for how long' }),
+    oneShot: z.boolean().optional().meta({ description: 'shelve: until it returns to normal' }),
+  })
+  .optional();
+
+export function alarmRoutes(door: Door): readonly Route[] {
+  const { store, ingest, now } = door;
+  const find = async (id: string) => {
+    const alarm = await store.alarm(id);
+    if (alarm === undefined) throw new Problem('alarm-unknown', `${id.slice(0, 200)} is no alarm here.`);
+    return alarm;
+  };
+  return [
+    route({
+      method: 'GET',
+      path: '/api/v1/alarms',
+      access: 'viewer',
+      tag: 'alarms',
+      summary: 'Alarms, newest first; without `state`: everything that is not normal, or is held or latched',
+      query: z.strictObject({
+        state: wordsSchema(ALARM_STATES).optional(),
+        priority: wordsSchema(['1', '2', '3', '4']).optional(),
+        asset: z.string().max(64).optional(),
+        kind: z.string().max(64).optional(),
+        ...rangeFields,
+        limit: countSchema(1, 5000).default(500),
+        cursor: cursorSchema.optional(),
+      }),
+      answer: z.object({ alarms: z.array(alarmView), cursor: z.string().optional() }),
+      async handle({ query }) {
+        const { state, priority, limit, ...rest } = query;
+        const page = await store.alarms({
+          limit,
+          ...(state === undefined ? { open: true as const } : { states: state }),
+          ...present({ ...rest, priorities: priority?.map(Number) }),
+        });
+        return { alarms: page.items.map(viewAlarm), ...present({ cursor: page.cursor }) };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/alarms/journal',
+      access: 'viewer',
+      tag: 'alarms',
+      summary: 'Every transition: what, when, who, why',
+      query: z.strictObject({
+        alarm: z.string().max(500).optional(),
+        ...rangeFields,
+        limit: countSchema(1, 5000).default(500),
+        cursor: cursorSchema.optional(),
+      }),
+      answer: z.object({ journal: z.array(journalView), cursor: z.string().optional() }),
+      async handle({ query }) {
+        const { limit, ...rest } = query;
+        const page = await store.journal({ limit, ...present(rest) });
+        return { journal: page.items.map(viewJournal), ...present({ cursor: page.cursor }) };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/alarms/{id}',
+      access: 'viewer',
+      tag: 'alarms',
+      summary: 'One alarm with its journal and who was told',
+      params: z.object({ id: z.string() }),
+      answer: alarmView.extend({ journal: z.array(journalView), notifications: z.array(notificationView) }),
+      async handle({ params }) {
+        const alarm = await find(params.id);
+        const [journal, notifications] = await Promise.all([
+          store.journal({ alarm: alarm.id, limit: HISTORY_SHOWN }),
+          store.notifications({ alarm: alarm.id, limit: HISTORY_SHOWN }),
+        ]);
+        return {
+          ...viewAlarm(alarm),
+          journal: journal.items.map(viewJournal),
+          notifications: notifications.items.map(viewNotification),
+        };
+      },
+    }),
+    ...ALARM_ACTIONS.map((action) =>
+      route({
+        method: 'POST',
+        path: `/api/v1/alarms/{id}/${action}`,
+        access: 'operator',
+        tag: 'alarms',
+        summary: `${action} an alarm; answers the alarm as it is then`,
+        params: z.object({ id: z.string() }),
+        body: actionSchema,
+        answer: alarmView,
+        async handle({ params, body = {}, identity }) {
+          const at = now();
+          const alarm = await ingest.operate({
+            action,
+            alarm: params.id,
+            who: (identity as Identity).name,
+            at,
+            ...present({ comment: body.comment ?? body.reason, until: untilOf(body, at), oneShot: body.oneShot }),
+          });
+          return viewAlarm(alarm);
+        },
+      }),
+    ),
+  ];
+}
+
+function untilOf(body: NonNullable<z.output<typeof actionSchema>>, now: Millis): Millis | undefined {
+  if (body.for !== undefined) return now + body.for;
+  return body.until ?? body.untilMs;
+}
+
+function viewNotification(notification: Notification): z.infer<typeof notificationView> {
+  const { id, channel, event, state, dueAt, attempts, sentAt, lastError } = notification;
+  return {
+    id,
+    channel,
+    event,
+    state,
+    dueAt: formatTime(dueAt),
+    attempts,
+    ...present({ sentAt: optionalTime(sentAt), lastError }),
+  };
+}

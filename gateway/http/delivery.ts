@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { formatTime } from '../../contract/time.ts';
+import type { Registry } from '../registry.ts';
+import type { LaneMark } from '../store/store.ts';
+import { isoSchema } from './inputs.ts';
+import type { Door } from './ports.ts';
+import { type Route, route } from './route.ts';
+
+const ledgerFields = {
+  made: z.number().meta({ description: 'readings ever put into the outbox' }),
+  stored: z.number(),
+  missing: z.number().meta({ description: 'made - stored - rejected - dropped: on their way, or lost' }),
+  duplicate: z.number().meta({ description: 'readings that came again and were not stored again' }),
+  dropped: z.number().meta({ description: 'dropped by the edge for lack of space, with a tombstone' }),
+  rejected: z.number().meta({ description: 'in the dead letters' }),
+};
+
+export const laneView = z.object({
+  lane: z.string(),
+  ...ledgerFields,
+  duplicateBatches: z.number(),
+  mark: z.number().meta({ description: 'every batch up to this number is on disk' }),
+  ahead: z.number().meta({ description: 'batches above the mark that are on disk already' }),
+  lastAt: isoSchema,
+});
+type LaneView = z.infer<typeof laneView>;
+
+const edgeLedger = z.object({
+  edge: z.string(),
+  ...ledgerFields,
+  online: z.boolean().optional(),
+  oldestUnsent: isoSchema
+    .optional()
+    .meta({ description: 'while something is missing: nothing is known to lack before this moment' }),
+  lastAt: isoSchema.optional(),
+  lanes: z.array(laneView),
+});
+
+/** The proof that nothing was lost: what was made against what is on disk. */
+export function deliveryRoutes({ registry }: Door): readonly Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/api/v1/delivery',
+      access: 'viewer',
+      tag: 'delivery',
+      summary: 'Per edge and lane: made, stored, missing, duplicate',
+      answer: z.object({ edges: z.array(edgeLedger), totals: z.object(ledgerFields) }),
+      handle() {
+        const names = new Set([...registry.edges()].map(({ id }) => id));
+        for (const { edge } of registry.marks()) names.add(edge);
+        const edges = [...names].sort().map((edge) => ledgerOf(registry, edge));
+        return { edges, totals: sum(edges) };
+      },
+    }),
+  ];
+}
+
+export function lanesOf(registry: Registry, edge: string): LaneView[] {
+  return [...registry.marks()].filter((mark) => mark.edge === edge).map(viewLane);
+}
+
+function viewLane(mark: LaneMark): LaneView {
+  const { lane, made, stored, rejected, dropped, duplicateReadings, duplicateBatches, ahead, lastAt } = mark;
+  return {
+    lane,
+    made,
+    stored,
+    missing: Math.max(0, made - stored - rejected - dropped),
+    duplicate: duplicateReadings,
+    dropped,
+    rejected,
+    duplicateBatches,
+    mark: mark.mark,
+    ahead: ahead.length,
+    lastAt: formatTime(lastAt),
+  };
+}
+
+function ledgerOf(registry: Registry, edge: string): z.infer<typeof edgeLedger> {
+  const lanes = lanesOf(registry, edge);
+  const record = registry.edge(edge);
+  const lastAt = lanes
+    .map((lane) => lane.lastAt)
+    .sort()
+    .at(-1);
+  // A lane with a gap has brought everything up to its last contiguous batch.
+  const oldestUnsent = lanes
+    .filter(({ missing }) => missing > 0)
+    .map((lane) => lane.lastAt)
+    .sort()[0];
+  return {
+    edge,
+    ...sum(lanes),
+    lanes,
+    ...(record === undefined ? {} : { online: record.online }),
+    ...(oldestUnsent === undefined ? {} : { oldestUnsent }),
+    ...(lastAt === undefined ? {} : { lastAt }),
+  };
+}
+
+type Ledger = Readonly<Record<keyof typeof ledgerFields, number>>;
+
+function sum(parts: readonly Ledger[]): Ledger {
+  const total = { made: 0, stored: 0, missing: 0, duplicate: 0, dropped: 0, rejected: 0 };
+  for (const part of parts) {
+    for (const key of Object.keys(total) as (keyof Ledger)[]) total[key] += part[key];
+  }
+  return total;
+}

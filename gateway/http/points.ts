@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import type { DeviceInfo, PointInfo } from '../domain/plant.ts';
+import { countSchema, cursorSchema, decodeCursor, encodeCursor } from './inputs.ts';
+import type { Door } from './ports.ts';
+import { Problem } from './problem.ts';
+import { type Route, route } from './route.ts';
+import { pointView, viewPoint } from './views.ts';
+
+const POINTS_MAX = 10_000;
+
+const filterFields = {
+  device: z.string().max(64).optional(),
+  class: z.string().max(64).optional(),
+  site: z.string().max(64).optional(),
+  q: z.string().max(100).optional().meta({ description: 'text in the id, the label, or the name of the device' }),
+};
+
+export function pointRoutes(door: Door): readonly Route[] {
+  const { registry, now, rulesOf } = door;
+  return [
+    route({
+      method: 'GET',
+      path: '/api/v1/points',
+      access: 'viewer',
+      tag: 'points',
+      summary: 'Points with their newest value, in the order they came into being',
+      query: z.strictObject({
+        ...filterFields,
+        limit: countSchema(1, POINTS_MAX).default(1000),
+        cursor: cursorSchema.optional(),
+      }),
+      answer: z.object({ points: z.array(pointView), cursor: z.string().optional() }),
+      handle({ query }) {
+        const after = decodeCursor(query.cursor, 'number') ?? -1;
+        const matches = pointFilter(query);
+        const points: z.infer<typeof pointView>[] = [];
+        let last = after;
+        for (const point of query.device === undefined ? registry.points() : registry.pointsOf(query.device)) {
+          if (point.id <= after) continue;
+          const device = registry.device(point.device);
+          if (!matches(point, device)) continue;
+          if (points.length === query.limit) return { points, cursor: encodeCursor(last) };
+          points.push(viewPoint(point, device, registry.last(point.id), rulesOf?.(point.id), now()));
+          last = point.id;
+        }
+        return { points };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/points/{device}/{measurement}',
+      access: 'viewer',
+      tag: 'points',
+      summary: 'One point with its newest value',
+      params: z.object({ device: z.string(), measurement: z.string() }),
+      answer: pointView,
+      handle({ params }) {
+        const point = findPoint(door, params.device, params.measurement);
+        const device = registry.device(point.device);
+        return viewPoint(point, device, registry.last(point.id), rulesOf?.(point.id), now());
+      },
+    }),
+  ];
+}
+
+/** @throws Problem point-unknown */
+export function findPoint({ registry }: Pick<Door, 'registry'>, device: string, measurement: string): PointInfo {
+  const id = registry.pointId(device, measurement);
+  const point = id === undefined ? undefined : registry.point(id);
+  if (point === undefined)
+    throw new Problem('point-unknown', `${device}/${measurement} never sent a reading and is declared nowhere.`);
+  return point;
+}
+
+interface PointFilter {
+  readonly device?: string | undefined;
+  readonly class?: string | undefined;
+  readonly site?: string | undefined;
+  readonly measurement?: string | undefined;
+  readonly q?: string | undefined;
+}
+
+/** Which points a filter means; what it leaves open matches all. */
+export function pointFilter(filter: PointFilter): (point: PointInfo, device: DeviceInfo | undefined) => boolean {
+  const text = filter.q?.toLowerCase();
+  return (point, device) =>
+    (filter.device === undefined || point.device === filter.device) &&
+    (filter.measurement === undefined || point.measurement === filter.measurement) &&
+    (filter.class === undefined || device?.class === filter.class) &&
+    (filter.site === undefined || device?.site === filter.site) &&
+    (text === undefined ||
+      [
+        `${point.device}/${point.measurement}`,
+        point.label,
+        point.labelZh,
+        device?.name,
+        device?.nameZh,
+        device?.location,
+      ].some((word) => word?.toLowerCase().includes(text)));
+}

@@ -1,0 +1,58 @@
+import type { Logger } from 'pino';
+import type { Millis } from '../../contract/time.ts';
+import type { Rule } from '../domain/plant.ts';
+import type { Ingest } from '../ingest.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Registry } from '../registry.ts';
+import type { Store } from '../store/store.ts';
+import type { Accounts } from './auth.ts';
+import type { Feed } from './feed.ts';
+import type { OpenAlarms } from './open-alarms.ts';
+import type { Sessions } from './sessions.ts';
+import type { Settings } from './settings.ts';
+
+/** The site as the page names it. */
+export interface Site {
+  readonly id: string;
+  readonly name: string;
+  readonly nameZh?: string;
+  /** IANA name. */
+  readonly timezone: string;
+}
+
+export interface HttpConfig {
+  /** Sessions and settings are kept there; undefined keeps them in memory. */
+  readonly dataDir?: string | undefined;
+  /** Where people reach us, for example `https://hanfeng.example.org`. */
+  readonly publicUrl?: string | undefined;
+  /** Bearer token that may read /metrics and nothing else. */
+  readonly metricsToken?: string | undefined;
+}
+
+/** What main.ts hands to the HTTP door. */
+export interface HttpOptions {
+  readonly config: HttpConfig;
+  readonly ingest: Ingest;
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly accounts: Accounts;
+  readonly metrics: Pick<Metrics, 'render'>;
+  readonly site: Site;
+  readonly version: string;
+  readonly now: () => Millis;
+  readonly log: Logger;
+  /** Folder of the built page. */
+  readonly webRoot?: string;
+  /** Rules on a point (dense id): their setpoints are drawn beside the value. */
+  readonly rulesOf?: (point: number) => readonly Rule[];
+  /** Check every answer against its schema: for tests. */
+  readonly strictAnswers?: boolean;
+}
+
+/** What the routes share. */
+export interface Door extends HttpOptions {
+  readonly sessions: Sessions;
+  readonly settings: Settings;
+  readonly openAlarms: OpenAlarms;
+  readonly feed: Feed;
+}

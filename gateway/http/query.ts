@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { QUALITIES } from '../../contract/reading.ts';
+import { formatTime } from '../../contract/time.ts';
+import { durationSchema, isoSchema, present, rangeFields, rangeOf } from './inputs.ts';
+import { findPoint, pointFilter } from './points.ts';
+import type { Door } from './ports.ts';
+import { Problem } from './problem.ts';
+import { type Route, route } from './route.ts';
+
+const POINTS_MAX = 5000;
+/** Slots of one series, and values of the whole answer (some 60 bytes each as JSON). */
+const SLOTS_MAX = 20_000;
+const VALUES_MAX = 1_000_000;
+
+const idsSchema = z.array(z.string().max(129)).min(1).max(POINTS_MAX);
+const selectorSchema = z.strictObject({
+  points: idsSchema.optional(),
+  device: z.string().optional(),
+  class: z.string().optional(),
+  site: z.string().optional(),
+  measurement: z.string().optional(),
+});
+
+const querySchema = z.strictObject({
+  points: z.union([idsSchema, selectorSchema]).optional(),
+  selector: selectorSchema.optional().meta({ description: 'the same as an object in `points`' }),
+  ...rangeFields,
+  step: durationSchema,
+  aggregate: z.enum(['min', 'max', 'mean', 'sum', 'last', 'count']).default('mean'),
+  across: z.enum(['sum', 'mean', 'max']).optional().meta({ description: 'folds all points into one series' }),
+});
+
+export function queryRoutes(door: Door): readonly Route[] {
+  const { store, registry, now } = door;
+  return [
+    route({
+      method: 'POST',
+      path: '/api/v1/query',
+      access: 'viewer',
+      tag: 'readings',
+      summary: 'Many points in equal steps, each or folded into one',
+      body: querySchema,
+      answer: z.object({
+        series: z.array(
+          z.object({
+            point: z.string().optional(),
+            values: z.array(
+              z.object({ ts: isoSchema, value: z.number(), count: z.number(), worstQuality: z.enum(QUALITIES) }),
+            ),
+          }),
+        ),
+      }),
+      async handle({ body }) {
+        const range = rangeOf(body, now());
+        const points = selectPoints(door, body.points ?? body.selector);
+        const slots = Math.ceil((range.to - range.from) / body.step);
+        const values = slots * (body.across === undefined ? points.length : 1);
+        if (slots > SLOTS_MAX || values > VALUES_MAX)
+          throw new Problem(
+            'query-too-large',
+            `${points.length} points in ${slots} steps: at most ${SLOTS_MAX} steps and ${VALUES_MAX} values. Take a longer step, a shorter range, or \`across\`.`,
+          );
+        if (points.length === 0) return { series: [] };
+        const series = await store.query({
+          ...range,
+          points,
+          stepMs: body.step,
+          aggregate: body.aggregate,
+          ...present({ across: body.across }),
+        });
+        return {
+          series: series.map(({ point, values }) => {
+            const info = point === undefined ? undefined : registry.point(point);
+            return {
+              ...(info === undefined ? {} : { point: `${info.device}/${info.measurement}` }),
+              values: values.map((value) => ({ ...value, ts: formatTime(value.ts) })),
+            };
+          }),
+        };
+      },
+    }),
+  ];
+}
+
+type Selector = z.infer<typeof selectorSchema> | readonly string[];
+
+/** Dense ids of what a selector means, in its order. @throws Problem for ids that nobody knows, and for too many */
+function selectPoints(door: Pick<Door, 'registry'>, selector: Selector | undefined): number[] {
+  if (selector === undefined)
+    throw new Problem('input-invalid', 'Say which points.', {
+      errors: [
+        { path: 'body.points', found: 'nothing', allowed: 'a list of ids, or {class, site, device, measurement}' },
+      ],
+    });
+  const { registry } = door;
+  const ids = 'length' in selector ? selector : selector.points;
+  if (ids !== undefined) {
+    return [...new Set(ids)].map((text) => {
+      const slash = text.indexOf('/');
+      return findPoint(door, text.slice(0, slash), text.slice(slash + 1)).id;
+    });
+  }
+  const matches = pointFilter(selector as Exclude<Selector, readonly string[]>);
+  const found: number[] = [];
+  for (const point of registry.points()) {
+    if (!matches(point, registry.device(point.device))) continue;
+    found.push(point.id);
+    if (found.length > POINTS_MAX)
+      throw new Problem('query-too-large', `More than ${POINTS_MAX} points: narrow the selector.`);
+  }
+  return found;
+}

@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import fastifyCookie from '@fastify/cookie';
+import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { alarmRoutes } from './alarms.ts';
+import { auditRoutes } from './audit.ts';
+import { guard, identityOf } from './auth.ts';
+import { readBodies } from './body.ts';
+import { deadLetterRoutes } from './dead-letters.ts';
+import { deliveryRoutes } from './delivery.ts';
+import { deviceRoutes } from './devices.ts';
+import { edgeRoutes } from './edges.ts';
+import { Feed, FLUSH_EVERY_MS, HEARTBEAT_MS } from './feed.ts';
+import { healthRoutes } from './health.ts';
+import { liveRoutes } from './live.ts';
+import { LoginLimit } from './login-limit.ts';
+import { OpenAlarms } from './open-alarms.ts';
+import { openapi } from './openapi.ts';
+import { servePage } from './page.ts';
+import { pointRoutes } from './points.ts';
+import type { Door, HttpOptions } from './ports.ts';
+import { PROBLEMS, problemBody, problemOf } from './problem.ts';
+import { queryRoutes } from './query.ts';
+import { readingRoutes } from './readings.ts';
+import { mount, type Route, route } from './route.ts';
+import { sessionRoutes } from './session.ts';
+import { Sessions } from './sessions.ts';
+import { openSettings } from './settings.ts';
+
+/** Bodies of routes that name no limit of their own. */
+const BODY_BYTES_MAX = 1024 * 1024;
+/** Headers and body must have come within this. */
+const REQUEST_MS_MAX = 60_000;
+
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "object-src 'none'",
+].join('; ');
+
+/** The HTTP door: API, live feed and page. It listens where main.ts says. */
+export async function createHttpServer(options: HttpOptions): Promise<FastifyInstance> {
+  const { config, now, log, registry, ingest, accounts, site } = options;
+  const sessions = new Sessions(config.dataDir === undefined ? undefined : join(config.dataDir, 'sessions.json'), now);
+  const settings = openSettings(config.dataDir, { language: 'en', pressureUnit: 'MPa', timezone: site.timezone });
+  const newId = () => randomBytes(16).toString('base64url');
+  const feed = new Feed({ registry, now, run: randomBytes(6).toString('hex'), newId });
+  const openAlarms = new OpenAlarms();
+  const door: Door = { ...options, sessions, settings, feed, openAlarms };
+
+  const unsubscribe = ingest.onCommitted((committed) => {
+    openAlarms.committed(committed);
+    feed.committed(committed);
+  });
+  await openAlarms.load(options.store);
+  sessions.onEnded((key) => feed.sessionEnded(key));
+
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    // Only a proxy on this machine may say for whom it asks.
+    trustProxy: 'loopback',
+    forceCloseConnections: true,
+    return503OnClosing: true,
+    // Alarm ids hold asset, measurement, kind and time.
+    routerOptions: { maxParamLength: 500 },
+    frameworkErrors: (error, _request, reply) => answerProblem(error, reply),
+  });
+  const authOptions = { accounts, sessions, publicUrl: config.publicUrl, metricsToken: config.metricsToken };
+
+  const answerProblem = (error: unknown, reply: FastifyReply) => {
+    const problem = problemOf(error);
+    const { status } = PROBLEMS[problem.code];
+    if (status >= 500 && problem.code !== 'not-ready')
+      log.error({ err: error, code: problem.code, path: reply.request.url }, 'request failed');
+    return reply.status(status).headers(problem.headers).type('application/problem+json').send(problemBody(problem));
+  };
+  app.setErrorHandler((error: FastifyError, _request: FastifyRequest, reply: FastifyReply) =>
+    answerProblem(error, reply),
+  );
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({
+      'content-security-policy': CONTENT_SECURITY_POLICY,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cross-origin-opener-policy': 'same-origin',
+    });
+    if (request.url.startsWith('/api/') || request.url.startsWith('/metrics'))
+      reply.header('cache-control', 'no-store');
+    if (config.publicUrl?.startsWith('https:')) reply.header('strict-transport-security', 'max-age=31536000');
+  });
+  await app.register(fastifyCookie);
+  readBodies(app);
+  guard(app, authOptions);
+
+  const routes: Route[] = [
+    ...sessionRoutes(door, new LoginLimit()),
+    ...healthRoutes(door),
+    ...deviceRoutes(door),
+    ...pointRoutes(door),
+    ...readingRoutes(door),
+    ...queryRoutes(door),
+    ...edgeRoutes(door),
+    ...alarmRoutes(door),
+    ...deliveryRoutes(door),
+    ...deadLetterRoutes(door),
+    ...auditRoutes(door),
+    ...liveRoutes(door),
+  ];
+  let page: unknown;
+  routes.push(
+    route({
+      method: 'GET',
+      path: '/api/v1/openapi.json',
+      access: 'viewer',
+      tag: 'documentation',
+      summary: 'This description',
+      handle: () => {
+        page ??= openapi(routes, options.version);
+        return page;
+      },
+    }),
+  );
+  for (const definition of routes) mount(app, definition, { strictAnswers: options.strictAnswers === true });
+  await servePage(app, options.webRoot);
+
+  const flushing = setInterval(() => feed.flush(), FLUSH_EVERY_MS).unref();
+  const beating = setInterval(() => {
+    feed.beat((owner, session) =>
+      session === undefined
+        ? accounts.find(owner) !== undefined
+        : identityOf(sessions.touch(session), authOptions) !== undefined,
+    );
+  }, HEARTBEAT_MS).unref();
+  // Streams never end by themselves: they must be told before the server waits for its connections.
+  app.addHook('preClose', async () => {
+    clearInterval(flushing);
+    clearInterval(beating);
+    unsubscribe();
+    feed.close();
+    await sessions.close();
+  });
+  return app;
+}

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+export const settingsSchema = z.strictObject({
+  language: z.enum(['en', 'zh']),
+  pressureUnit: z.enum(['MPa', 'kPa', 'm', 'bar']),
+  timezone: z.string().max(64).refine(isTimezone, 'a name of the IANA time zone database, for example Asia/Shanghai'),
+});
+
+/** How the screens of this site speak; chosen at the first setup. */
+export type SiteSettings = z.infer<typeof settingsSchema>;
+
+export interface Settings {
+  get(): SiteSettings;
+  /** On disk when it resolves. */
+  set(next: SiteSettings): Promise<void>;
+}
+
+/**
+ * @param dataDir - undefined keeps them in memory
+ * @param defaults - what holds until somebody chose
+ */
+export function openSettings(dataDir: string | undefined, defaults: SiteSettings): Settings {
+  const file = dataDir === undefined ? undefined : join(dataDir, 'settings.json');
+  let current = defaults;
+  if (file !== undefined) {
+    try {
+      current = settingsSchema.parse({ ...defaults, ...(JSON.parse(readFileSync(file, 'utf8')) as object) });
+    } catch {
+      // Absent until the first setup; a torn file falls back to the defaults.
+    }
+  }
+  return {
+    get: () => current,
+    async set(next) {
+      if (file !== undefined) {
+        await writeFile(`${file}.new`, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600 });
+        await rename(`${file}.new`, file);
+      }
+      current = next;
+    },
+  };
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

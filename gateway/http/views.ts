@@ -1,0 +1,193 @@
+import { z } from 'zod';
+import { ALARM_HOLDS, ALARM_STATES, type Alarm, type JournalEntry } from '../../contract/alarm.ts';
+import { QUALITIES } from '../../contract/reading.ts';
+import { formatTime, type Millis } from '../../contract/time.ts';
+import { unitLabel } from '../../contract/units.ts';
+import type { DeviceInfo, PointInfo, Rule } from '../domain/plant.ts';
+import type { LastValue } from '../registry.ts';
+import type { StoredReading } from '../store/store.ts';
+import { isoSchema, present } from './inputs.ts';
+
+// What inside is milliseconds is ISO 8601 outside; what has no value is absent.
+
+const quality = z.enum(QUALITIES);
+
+export const readingView = z.object({
+  ts: isoSchema,
+  value: z.number().optional(),
+  quality,
+  reason: z.string().optional(),
+});
+
+export function viewReading({ ts, value, quality, reason }: StoredReading): z.infer<typeof readingView> {
+  return {
+    ts: formatTime(ts),
+    ...(value === undefined || !Number.isFinite(value) ? {} : { value }),
+    quality,
+    ...(reason === undefined || reason === '' ? {} : { reason }),
+  };
+}
+
+export const lastView = readingView.extend({
+  receivedAt: isoSchema,
+  ageMs: z.number(),
+  stale: z.boolean(),
+});
+
+/** Older than the point may be silent, counted now; what is under way for long in normal operation has so long in addition. */
+export function isStale(point: PointInfo, last: LastValue, now: Millis): boolean {
+  return now - last.ts > point.maxSilenceMs + point.reportingDelayMs;
+}
+
+export function viewLast(point: PointInfo, last: LastValue, now: Millis): z.infer<typeof lastView> {
+  return {
+    ...viewReading(last),
+    receivedAt: formatTime(last.receivedAt),
+    ageMs: Math.max(0, now - last.ts),
+    stale: isStale(point, last, now),
+  };
+}
+
+export const pointView = z.object({
+  id: z.string().meta({ description: '`<device>/<measurement>`' }),
+  device: z.string(),
+  measurement: z.string(),
+  class: z.string().optional(),
+  site: z.string().optional(),
+  unit: z.string().optional().meta({ description: 'UCUM symbol' }),
+  unitLabel: z.string().optional().meta({ description: 'what people read after the number' }),
+  label: z.string().optional(),
+  labelZh: z.string().optional(),
+  normal: z.tuple([z.number(), z.number()]).optional().meta({ description: 'normal band, low and high' }),
+  limits: z
+    .array(z.object({ kind: z.string(), setpoint: z.number(), priority: z.number() }))
+    .optional()
+    .meta({ description: 'setpoints of the alarm rules on this point' }),
+  everyMs: z.number().optional(),
+  maxSilenceMs: z.number(),
+  reportingDelayMs: z.number(),
+  last: lastView.optional(),
+});
+
+export function viewPoint(
+  point: PointInfo,
+  device: DeviceInfo | undefined,
+  last: LastValue | undefined,
+  rules: readonly Rule[] | undefined,
+  now: Millis,
+): z.infer<typeof pointView> {
+  const limits = rules?.flatMap(({ kind, setpoint, priority }) =>
+    setpoint === undefined ? [] : [{ kind, setpoint, priority }],
+  );
+  return {
+    id: `${point.device}/${point.measurement}`,
+    device: point.device,
+    measurement: point.measurement,
+    maxSilenceMs: point.maxSilenceMs,
+    reportingDelayMs: point.reportingDelayMs,
+    ...present({
+      class: device?.class,
+      site: device?.site,
+      unit: point.unit,
+      unitLabel: point.unit === undefined ? undefined : unitLabel(point.unit),
+      label: point.label,
+      labelZh: point.labelZh,
+      normal: point.normal === undefined ? undefined : ([...point.normal] as [number, number]),
+      limits: limits === undefined || limits.length === 0 ? undefined : limits,
+      everyMs: point.everyMs,
+      last: last === undefined ? undefined : viewLast(point, last, now),
+    }),
+  };
+}
+
+export const alarmView = z.object({
+  id: z.string(),
+  kind: z.string(),
+  asset: z.string(),
+  point: z.string().optional(),
+  assetClass: z.string().optional(),
+  location: z.string().optional(),
+  priority: z.number().int().min(1).max(4),
+  state: z.enum(ALARM_STATES),
+  holds: z.array(z.enum(ALARM_HOLDS)),
+  latched: z.boolean(),
+  active: z.boolean().meta({ description: 'the condition holds at the newest data' }),
+  message: z.string(),
+  since: isoSchema,
+  raisedAt: isoSchema,
+  changedAt: isoSchema,
+  returnedAt: isoSchema.optional(),
+  acknowledgedAt: isoSchema.optional(),
+  acknowledgedBy: z.string().optional(),
+  shelvedUntil: isoSchema.optional(),
+  value: z.number().optional(),
+  setpoint: z.number().optional(),
+  unit: z.string().optional(),
+  raisedLate: z.boolean().meta({ description: 'over before its data came: journalled, never paged' }),
+  response: z.string().optional(),
+  evidence: z.record(z.string(), z.unknown()),
+});
+export type AlarmView = z.infer<typeof alarmView>;
+
+export function viewAlarm(alarm: Alarm): AlarmView {
+  const { since, raisedAt, changedAt, returnedAt, acknowledgedAt, shelvedUntil, holds, value, setpoint, ...rest } =
+    alarm;
+  return {
+    ...rest,
+    holds: [...holds],
+    since: formatTime(since),
+    raisedAt: formatTime(raisedAt),
+    changedAt: formatTime(changedAt),
+    ...present({
+      returnedAt: optionalTime(returnedAt),
+      acknowledgedAt: optionalTime(acknowledgedAt),
+      shelvedUntil: optionalTime(shelvedUntil),
+      value: finite(value),
+      setpoint: finite(setpoint),
+    }),
+  };
+}
+
+export const journalView = z.object({
+  alarm: z.string(),
+  at: isoSchema,
+  recordedAt: isoSchema,
+  from: z.enum(ALARM_STATES),
+  to: z.enum(ALARM_STATES),
+  event: z.string(),
+  who: z.string(),
+  why: z.string().optional(),
+});
+
+export function viewJournal(entry: JournalEntry): z.infer<typeof journalView> {
+  return { ...entry, at: formatTime(entry.at), recordedAt: formatTime(entry.recordedAt) };
+}
+
+export const deviceView = z.object({
+  id: z.string(),
+  name: z.string().optional(),
+  nameZh: z.string().optional(),
+  class: z.string(),
+  model: z.string().optional(),
+  site: z.string().optional(),
+  location: z.string().optional(),
+  latitude: z.number().optional(),
+  longitude: z.number().optional(),
+  edge: z.string().optional(),
+  line: z.string().optional(),
+  origin: z.enum(['declared', 'discovered']),
+  attributes: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+});
+
+export function viewDevice(device: DeviceInfo): z.infer<typeof deviceView> {
+  const { attributes, id, origin, class: assetClass, ...rest } = device;
+  return { id, class: assetClass, origin, attributes: { ...attributes }, ...rest };
+}
+
+export function optionalTime(timeMs: Millis | undefined): string | undefined {
+  return timeMs === undefined ? undefined : formatTime(timeMs);
+}
+
+function finite(value: number | undefined): number | undefined {
+  return value !== undefined && Number.isFinite(value) ? value : undefined;
+}

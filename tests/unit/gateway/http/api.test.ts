@@ -1,0 +1,380 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { StoreError } from '../../../../gateway/store/store.ts';
+import { NOON, type TestDoor, testDoor } from '../../../support/http-door.ts';
+
+let door: TestDoor;
+let cookie: string;
+const MINUTE = 60_000;
+
+beforeEach(async () => {
+  door = await testDoor();
+  const { gateway } = door;
+  gateway.addDevice(
+    { id: 'fm-12', name: 'Binhu East inlet', class: 'flow-meter', site: 'binhu', edge: 'cabinet-1', line: 'tcp-1' },
+    { measurement: 'flow', unit: 'm3/h', label: 'Flow', normal: [84, 112], everyMs: 1000 },
+    { measurement: 'pressure', unit: 'kPa' },
+  );
+  gateway.addDevice({ id: 'tx-01', class: 'transformer', site: 'substation' }, { measurement: 'temperatureA' });
+  gateway.edges.set('cabinet-1', {
+    id: 'cabinet-1',
+    online: true,
+    changedAt: NOON - 3_600_000,
+    lastHeardAt: NOON,
+    state: JSON.stringify({ online: true, version: '1.0', lines: [{ id: 'tcp-1', timeouts: 3 }] }),
+  });
+  for (let n = 10; n >= 1; n--) gateway.reading(0, NOON - n * MINUTE, 100 + n);
+  gateway.reading(1, NOON - MINUTE, undefined, 'bad');
+  cookie = await door.signIn('olga');
+});
+afterEach(() => door.app.close());
+
+describe('points', () => {
+  it('come with unit, band and newest value, its age and quality', async () => {
+    const { body } = await door.get('/api/v1/points?device=fm-12', cookie);
+    expect(body.points).toHaveLength(2);
+    expect(body.points[0]).toMatchObject({
+      id: 'fm-12/flow',
+      class: 'flow-meter',
+      site: 'binhu',
+      unitLabel: 'm³/h',
+      normal: [84, 112],
+      last: { ts: '2026-11-23T11:59:00.000Z', value: 101, quality: 'good', ageMs: MINUTE, stale: false },
+    });
+    expect(body.points[1].last).not.toHaveProperty('value');
+  });
+
+  it('turn stale while nothing arrives', async () => {
+    door.clock.now += 10 * MINUTE;
+    const { body } = await door.get('/api/v1/points/fm-12/flow', cookie);
+    expect(body.last.stale).toBe(true);
+  });
+
+  it('are filtered and paged without gap or repetition', async () => {
+    expect((await door.get('/api/v1/points?class=transformer', cookie)).body.points).toHaveLength(1);
+    expect((await door.get('/api/v1/points?q=BINHU', cookie)).body.points).toHaveLength(2);
+    expect((await door.get('/api/v1/points?site=nowhere', cookie)).body).toEqual({ points: [] });
+    const seen: string[] = [];
+    let next = '';
+    do {
+      const { body } = await door.get(`/api/v1/points?limit=1${next}`, cookie);
+      seen.push(...body.points.map((point: { id: string }) => point.id));
+      next = body.cursor === undefined ? '' : `&cursor=${body.cursor}`;
+    } while (next !== '');
+    expect(seen).toEqual(['fm-12/flow', 'fm-12/pressure', 'tx-01/temperatureA']);
+  });
+
+  it('show the setpoints of their rules', async () => {
+    await door.app.close();
+    const rule = { kind: 'high', setpoint: 80, priority: 2 };
+    door = await testDoor({ rulesOf: () => [rule as never, { kind: 'stale', priority: 4 } as never] });
+    door.gateway.addDevice({ id: 'a' }, { measurement: 'b' });
+    const { body } = await door.get('/api/v1/points/a/b', await door.signIn());
+    expect(body.limits).toEqual([{ kind: 'high', setpoint: 80, priority: 2 }]);
+  });
+
+  it('an unknown query parameter is an error that names the known ones', async () => {
+    const { status, body } = await door.get('/api/v1/points?dvice=fm-12', cookie);
+    expect(status).toBe(400);
+    expect(body.errors).toEqual([
+      { path: 'query.dvice', found: 'an unknown key', allowed: 'device, class, site, q, limit, cursor' },
+    ]);
+  });
+
+  it('limit and cursor are checked', async () => {
+    for (const query of [
+      'limit=0',
+      'limit=10001',
+      'limit=1.5',
+      'limit=x',
+      'cursor=%25',
+      'cursor=YWJj',
+      'limit=1&limit=2',
+    ])
+      expect((await door.get(`/api/v1/points?${query}`, cookie)).body.code, query).toBe('input-invalid');
+  });
+});
+
+describe('devices', () => {
+  it('come with points, state, worst quality, open alarms and their line', async () => {
+    door.gateway.announce({ alarms: [door.gateway.addAlarm({ id: 'a1', priority: 2 })] });
+    const { body } = await door.get('/api/v1/devices', cookie);
+    expect(body.devices.map(({ id }: { id: string }) => id)).toEqual(['fm-12', 'tx-01']);
+    expect(body.devices[0]).toMatchObject({
+      state: 'partly',
+      worst: 'bad',
+      online: true,
+      openAlarms: { 1: 0, 2: 1, 3: 0, 4: 0 },
+      lineHealth: { id: 'tcp-1', timeouts: 3 },
+    });
+    expect(body.devices[1]).toMatchObject({ state: 'unknown', openAlarms: { 2: 0 } });
+    expect((await door.get('/api/v1/devices/tx-01', cookie)).body.class).toBe('transformer');
+    expect((await door.get('/api/v1/devices/none', cookie)).body.code).toBe('device-unknown');
+  });
+
+  it('count alarms that were open before the start, and no longer when they close', async () => {
+    door.gateway.addAlarm({ id: 'a1' });
+    const { app } = door;
+    door = { ...door, ...(await testDoor({ store: door.gateway.store, registry: door.gateway.registry })) };
+    await app.close();
+    const own = await door.signIn();
+    expect((await door.get('/api/v1/devices/fm-12', own)).body.openAlarms[2]).toBe(1);
+    door.gateway.announce({ alarms: [{ ...door.gateway.addAlarm({ id: 'a1' }), state: 'normal' }] });
+    expect((await door.get('/api/v1/devices/fm-12', own)).body.openAlarms[2]).toBe(0);
+  });
+});
+
+describe('edges and delivery', () => {
+  it('say what was made, stored, missing and dropped', async () => {
+    const lane = { edge: 'cabinet-1', duplicateBatches: 1, duplicateReadings: 5, ahead: [], lastAt: NOON };
+    door.gateway.marks.push(
+      { ...lane, lane: 'l1', mark: 10, made: 1000, stored: 990, rejected: 3, dropped: 7 },
+      { ...lane, lane: 'l2', mark: 4, made: 100, stored: 60, rejected: 0, dropped: 0 },
+    );
+    const { body } = await door.get('/api/v1/delivery', cookie);
+    expect(body.totals).toEqual({ made: 1100, stored: 1050, missing: 40, duplicate: 10, dropped: 7, rejected: 3 });
+    expect(body.edges[0]).toMatchObject({ edge: 'cabinet-1', online: true, missing: 40 });
+    expect(body.edges[0].lanes[0]).toMatchObject({ lane: 'l1', missing: 0, mark: 10 });
+    const { body: edge } = await door.get('/api/v1/edges/cabinet-1', cookie);
+    expect(edge).toMatchObject({ online: true, version: '1.0', devices: ['fm-12'], lines: [{ id: 'tcp-1' }] });
+    expect(edge.lanes).toHaveLength(2);
+    expect((await door.get('/api/v1/edges', cookie)).body.edges).toHaveLength(1);
+    expect((await door.get('/api/v1/edges/none', cookie)).body.code).toBe('edge-unknown');
+  });
+});
+
+describe('the past of a point', () => {
+  const path = '/api/v1/points/fm-12/flow/readings';
+
+  it('comes raw, oldest first, of the last day without a range', async () => {
+    const { body } = await door.get(path, cookie);
+    expect(body.readings).toHaveLength(10);
+    expect(body.readings[0]).toEqual({ ts: '2026-11-23T11:50:00.000Z', value: 110, quality: 'good' });
+    expect(body.cursor).toBeUndefined();
+  });
+
+  it('takes ISO and epoch milliseconds, and goes on at the cursor', async () => {
+    const from = NOON - 5 * MINUTE;
+    const first = await door.get(`${path}?from=${from}&to=2026-11-23T12:00:00Z&limit=3`, cookie);
+    expect(first.body.readings).toHaveLength(3);
+    const rest = await door.get(`${path}?from=${from}&to=${NOON}&limit=3&cursor=${first.body.cursor}`, cookie);
+    expect(rest.body.readings.map(({ value }: { value: number }) => value)).toEqual([102, 101]);
+  });
+
+  it('comes as buckets', async () => {
+    const { body } = await door.get(`${path}?from=${NOON - 10 * MINUTE}&to=${NOON}&buckets=5`, cookie);
+    expect(body.buckets).toHaveLength(5);
+    expect(body.buckets[0]).toEqual({
+      ts: '2026-11-23T11:50:00.000Z',
+      min: 109,
+      max: 110,
+      mean: 109.5,
+      count: 2,
+      worstQuality: 'good',
+    });
+  });
+
+  it('a reading without a value says its quality', async () => {
+    const { body } = await door.get('/api/v1/points/fm-12/pressure/readings', cookie);
+    expect(body.readings).toEqual([{ ts: '2026-11-23T11:59:00.000Z', quality: 'bad' }]);
+  });
+
+  it('unknown points and mistaken ranges are errors', async () => {
+    expect((await door.get('/api/v1/points/fm-12/flw/readings', cookie)).body.code).toBe('point-unknown');
+    for (const query of [
+      'from=yesterday',
+      `from=${NOON}&to=${NOON - 1}`,
+      'buckets=5001',
+      'buckets=0',
+      'buckets=5&limit=5',
+      'limit=10001',
+    ])
+      expect((await door.get(`${path}?${query}`, cookie)).body.code, query).toBe('input-invalid');
+  });
+
+  it('a store that is away or overloaded is a 503 without inner detail', async () => {
+    door.gateway.storeFault = new StoreError('store-broken', 'IO error in /secret/hot.db', { retryable: true });
+    const broken = await door.get(path, cookie);
+    expect(broken.status).toBe(503);
+    expect(JSON.stringify(broken.body)).not.toContain('secret');
+    door.gateway.storeFault = new StoreError('query-too-large', 'would read 3 G rows', { retryable: false });
+    expect((await door.get(path, cookie)).status).toBe(422);
+    door.gateway.storeFault = new Error('unforeseen /secret');
+    const internal = await door.get(path, cookie);
+    expect(internal).toMatchObject({ status: 500, body: { code: 'internal' } });
+    expect(JSON.stringify(internal.body)).not.toContain('secret');
+  });
+});
+
+describe('query', () => {
+  const query = (body: unknown) => door.post('/api/v1/query', body, cookie);
+
+  it('takes ids or a selector, under points or selector', async () => {
+    const range = { from: NOON - 10 * MINUTE, to: NOON, step: '1m', aggregate: 'mean' };
+    const byId = await query({ points: ['fm-12/flow'], ...range });
+    expect(byId.body.series).toHaveLength(1);
+    expect(byId.body.series[0].point).toBe('fm-12/flow');
+    expect(byId.body.series[0].values[0]).toEqual({
+      ts: '2026-11-23T11:50:00.000Z',
+      value: 110,
+      count: 1,
+      worstQuality: 'good',
+    });
+    for (const selector of [{ class: 'flow-meter', measurement: 'flow' }, { points: ['fm-12/flow'] }]) {
+      expect((await query({ points: selector, ...range })).body).toEqual(byId.body);
+      expect((await query({ selector, ...range })).body).toEqual(byId.body);
+    }
+    const folded = await query({ points: { class: 'flow-meter' }, ...range, across: 'sum' });
+    expect(folded.body.series).toHaveLength(1);
+    expect(folded.body.series[0]).not.toHaveProperty('point');
+  });
+
+  it('refuses what would read too much, with a hint', async () => {
+    const { status, body } = await query({ points: ['fm-12/flow'], step: 1, from: NOON - 86_400_000, to: NOON });
+    expect(status).toBe(422);
+    expect(body.detail).toContain('longer step');
+  });
+
+  it('names what is wrong', async () => {
+    expect((await query({ step: '1m' })).body.errors[0].path).toBe('body.points');
+    expect((await query({ points: ['fm-12/flw'], step: '1m' })).body.code).toBe('point-unknown');
+    expect((await query({ points: ['nonsense'], step: '1m' })).body.code).toBe('point-unknown');
+    for (const body of [
+      { points: [] },
+      { points: ['a/b'], step: '-1m' },
+      { points: ['a/b'], step: '1m', agregate: 'x' },
+    ])
+      expect((await query(body)).body.code).toBe('input-invalid');
+  });
+});
+
+describe('storing readings', () => {
+  const send = (body: unknown, headers = {}) => door.post('/api/v1/readings', body, cookie, headers);
+
+  it('answers 204 with counts once they are stored', async () => {
+    const { status, headers } = await send({ device: 'fm-12', ts: NOON, values: { flow: 99 } });
+    expect(status).toBe(204);
+    expect(headers['x-hanfeng-stored']).toBe('1');
+    expect(headers['x-hanfeng-rejected']).toBe('0');
+    expect((await door.get('/api/v1/points/fm-12/flow', cookie)).body.last.value).toBe(99);
+    expect(
+      (
+        await send([
+          { device: 'new-1', values: { level: 1 } },
+          { device: 'new-1', values: { level: 2 } },
+        ])
+      ).status,
+    ).toBe(204);
+  });
+
+  it('names what was rejected and stores the rest', async () => {
+    const { status, body } = await send([
+      { device: 'fm-12', ts: NOON, values: { flow: 98, pressure: 'high' } },
+      { device: 'a b', values: {} },
+    ]);
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ code: 'readings-rejected', stored: 1, rejected: 2 });
+    expect(body.errors.map(({ reason }: { reason: string }) => reason)).toEqual(['not-a-number', 'bad-id']);
+    expect((await door.get('/api/v1/points/fm-12/flow', cookie)).body.last.value).toBe(98);
+  });
+
+  it('an idempotency key is used once, per person', async () => {
+    const reading = { device: 'fm-12', values: { flow: 1 } };
+    expect((await send(reading, { 'idempotency-key': 'k1' })).headers['x-hanfeng-stored']).toBe('1');
+    expect((await send(reading, { 'idempotency-key': 'k1' })).headers['x-hanfeng-stored']).toBe('0');
+    expect((await send(reading, { 'idempotency-key': 'k 1' })).body.code).toBe('input-invalid');
+    const other = await door.signIn('ada');
+    const again = await door.post('/api/v1/readings', reading, other, { 'idempotency-key': 'k1' });
+    expect(again.headers['x-hanfeng-stored']).toBe('1');
+  });
+
+  it('garbage never gets further than a 4xx', async () => {
+    const raw = async (payload: string, type = 'application/json') =>
+      (
+        await door.app.inject({
+          method: 'POST',
+          url: '/api/v1/readings',
+          headers: { cookie, 'content-type': type },
+          payload,
+        })
+      ).json().code;
+    expect(await raw('{"device": ')).toBe('body-not-json');
+    expect(await raw('')).toBe('input-invalid');
+    expect(await raw('NaN')).toBe('body-not-json');
+    expect(await raw('null')).toBe('input-invalid');
+    expect(await raw('[]')).toBe('input-invalid');
+    expect(await raw('[1, 2]')).toBe('input-invalid');
+    expect(await raw('{"__proto__": {"x": 1}}')).toBe('body-not-json');
+    expect(await raw(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)).toBe('body-too-deep');
+    expect(await raw(`{"device":"${'x'.repeat(9_000_000)}"}`)).toBe('body-too-large');
+    expect(await raw('device=fm-12', 'application/x-www-form-urlencoded')).toBe('media-type');
+    expect(await raw('{"device":"fm-12","values":{"flow":1e999}}')).toBe('readings-rejected');
+  });
+});
+
+describe('alarms', () => {
+  beforeEach(() => {
+    door.gateway.addAlarm({ id: 'fm-12/flow#high@1', point: 'fm-12/flow', value: 92.4, setpoint: 80 });
+    door.gateway.addAlarm({ id: 'calm', state: 'normal' });
+    door.gateway.addAlarm({ id: 'held', state: 'normal', holds: ['shelved'], priority: 4 });
+  });
+  const id = encodeURIComponent('fm-12/flow#high@1');
+
+  it('list what is not normal or is held; times are ISO', async () => {
+    const { body } = await door.get('/api/v1/alarms', cookie);
+    expect(body.alarms.map((alarm: { id: string }) => alarm.id)).toEqual(['fm-12/flow#high@1', 'held']);
+    expect(body.alarms[0]).toMatchObject({ since: '2026-11-23T12:00:00.000Z', value: 92.4, setpoint: 80 });
+  });
+
+  it('are filtered by state, priority and asset', async () => {
+    const ids = async (query: string) =>
+      (await door.get(`/api/v1/alarms?${query}`, cookie)).body.alarms.map((alarm: { id: string }) => alarm.id);
+    expect(await ids('state=normal')).toEqual(['calm', 'held']);
+    expect(await ids('state=normal,unacknowledged&priority=2')).toEqual(['fm-12/flow#high@1', 'calm']);
+    expect(await ids('priority=4')).toEqual(['held']);
+    expect(await ids('asset=other')).toEqual([]);
+    expect((await door.get('/api/v1/alarms?state=ringing', cookie)).body.errors[0].allowed).toContain('unacknowledged');
+  });
+
+  it('one is acknowledged: who, when and why are in the journal', async () => {
+    const { status, body } = await door.post(`/api/v1/alarms/${id}/acknowledge`, { comment: 'crew called' }, cookie);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ state: 'acknowledged', acknowledgedBy: 'olga' });
+    const one = await door.get(`/api/v1/alarms/${id}`, cookie);
+    expect(one.body.journal).toMatchObject([{ event: 'acknowledge', who: 'olga', why: 'crew called' }]);
+    const journal = await door.get('/api/v1/alarms/journal', cookie);
+    expect(journal.body.journal).toHaveLength(1);
+  });
+
+  it('takes an action without a body, and refuses one that makes no sense', async () => {
+    const act = (action: string, body?: unknown) => door.post(`/api/v1/alarms/${id}/${action}`, body, cookie);
+    expect((await act('acknowledge')).status).toBe(200);
+    expect(await act('acknowledge')).toMatchObject({ status: 409, body: { code: 'action-not-possible' } });
+    expect(await act('shelve')).toMatchObject({ status: 400, body: { code: 'action-invalid' } });
+    expect((await act('shelve', { for: '2h', reason: 'works' })).body).toMatchObject({
+      holds: ['shelved'],
+      shelvedUntil: '2026-11-23T14:00:00.000Z',
+    });
+    expect((await act('suppress')).status).toBe(404);
+    expect((await door.post('/api/v1/alarms/none/acknowledge', {}, cookie)).body.code).toBe('alarm-unknown');
+    expect((await door.get('/api/v1/alarms/none', cookie)).body.code).toBe('alarm-unknown');
+  });
+});
+
+describe('dead letters and audit', () => {
+  it('a letter with readings is given to the door again', async () => {
+    const letter = { at: NOON, door: 'mqtt', source: 'fm-99', reason: 'unknown-device', detail: 'fm-99' };
+    door.gateway.letters.push(
+      { ...letter, id: 'l1', payload: '{"device":"fm-99","values":{"flow":3}}' },
+      { ...letter, id: 'l2', reason: 'not-json', payload: '{"device"' },
+    );
+    const list = await door.get('/api/v1/dead-letters?reason=unknown-device', cookie);
+    expect(list.body.deadLetters).toMatchObject([{ id: 'l1', at: '2026-11-23T12:00:00.000Z' }]);
+    const replay = (id: string) => door.post(`/api/v1/dead-letters/${id}/replay`, undefined, cookie);
+    expect((await replay('l1')).body).toEqual({ stored: 1, duplicate: 0, corrected: 0, rejected: 0 });
+    expect((await replay('l1')).body.stored).toBe(0);
+    expect((await replay('l2')).body.code).toBe('not-replayable');
+    expect((await replay('l3')).body.code).toBe('dead-letter-unknown');
+    const audit = await door.get('/api/v1/audit', await door.signIn('ada'));
+    expect(audit.body.audit.map(({ what }: { what: string }) => what)).toContain('replay-dead-letter');
+  });
+});
