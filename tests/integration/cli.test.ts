@@ -1,0 +1,132 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '../..');
+const folder = mkdtempSync(join(tmpdir(), 'hanfeng-cli-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function hanfeng(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist/cli/hanfeng.js'), ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: 30_000,
+    env: { ...process.env, HANFENG_DATA_DIR: join(folder, 'data') },
+  });
+  return { status, stdout, stderr };
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+describe('the hanfeng command', () => {
+  it.each([
+    [],
+    ['gateway'],
+    ['edge'],
+    ['edge', 'status'],
+    ['simulate'],
+    ['simulate', 'fault'],
+    ['check'],
+    ['probe'],
+    ['replay'],
+    ['bench'],
+    ['user', 'add'],
+    ['device', 'add'],
+    ['demo'],
+  ])('explains itself: hanfeng %s %s --help', (...command) => {
+    const { status, stdout } = hanfeng(...command, '--help');
+    expect(status).toBe(0);
+    expect(stdout).toContain('Usage: hanfeng');
+  });
+
+  it.each([
+    [['nonsense'], 'unknown command'],
+    [['gateway'], '--config'],
+    [['edge'], '--config'],
+    [['gateway', '--config', 'missing.yaml'], 'missing.yaml'],
+    [['replay', '--config', 'x'], '--input'],
+    [['bench', 'nonsense'], 'no benchmark'],
+    [['user', 'add', 'x', '--role', 'king'], 'viewer, operator, admin'],
+  ])('ends with 2 and says why: hanfeng %j', (args, why) => {
+    const { status, stderr } = hanfeng(...args);
+    expect(stderr).toContain(why);
+    expect(status).toBe(2);
+  });
+
+  it('reports all five mistakes of a gateway file at once, with path, found and allowed', () => {
+    const path = file(
+      'gateway.yaml',
+      'site: "no spaces allowed"\ntimezone: Mars/Olympus\nhttp: { port: 70000 }\nmqtt: { embedded: { prot: 1883 } }\ndiscovery: maybe\n',
+    );
+    const { status, stdout } = hanfeng('check', path);
+    for (const where of ['site', 'timezone', 'http.port', 'mqtt', 'discovery'])
+      expect(stdout, stdout).toMatch(new RegExp(`gateway.yaml: ${where.replace('.', '\\.')}`));
+    expect(stdout).toContain('5 mistakes');
+    expect(stdout.match(/found .*allowed: /g)).toHaveLength(5);
+    expect(status).toBe(2);
+  });
+
+  it('reports all five mistakes of an edge file at once', () => {
+    const path = file(
+      'edge.yaml',
+      [
+        'edge: edge 1',
+        'lines:',
+        '  - id: l1',
+        '    transport: tcp',
+        '    host: 127.0.0.1',
+        '    port: 99999',
+        '    speed: 9600',
+        '    devices:',
+        '      - { id: m1, model: eastron-sdm630, unitId: 300, every: soon }',
+        '',
+      ].join('\n'),
+    );
+    const { status, stdout } = hanfeng('check', path);
+    for (const where of [
+      'edge',
+      'lines[0].port',
+      'lines[0].speed',
+      'lines[0].devices[0].unitId',
+      'lines[0].devices[0].every',
+    ]) {
+      expect(stdout).toContain(`edge.yaml: ${where}`);
+    }
+    expect(stdout).toContain('5 mistakes');
+    expect(status).toBe(2);
+  });
+
+  it('finds no mistake in what we ship', () => {
+    const shipped = ['gateway.yaml', 'edge-water.yaml', 'edge-city.yaml', 'simulate.yaml'].map((name) =>
+      join(root, 'examples/demo', name),
+    );
+    const { status, stdout } = hanfeng('check', ...shipped);
+    expect(stdout).toContain('no mistakes');
+    expect(status).toBe(0);
+  });
+
+  it('keeps accounts beside the data, readable by their owner only, and prints a generated password once', () => {
+    const added = hanfeng('user', 'add', 'wang', '--role', 'operator');
+    expect(added.status).toBe(0);
+    expect(added.stdout).toMatch(/wang \(operator\) added\. Password: \S{12,}/);
+    expect(statSync(join(folder, 'data/users.json')).mode & 0o777).toBe(0o600);
+    expect(hanfeng('user', 'list').stdout).toBe('wang\toperator\n');
+    const again = hanfeng('user', 'add', 'wang');
+    expect(again.status).toBe(1);
+    expect(again.stderr).toContain('wang');
+    expect(hanfeng('device', 'add', 'fm-99').stdout).toMatch(/fm-99 added\. MQTT user name: fm-99, password: \S{20,}/);
+    expect(hanfeng('device', 'list').stdout).toBe('fm-99\tdevice\n');
+  });
+
+  it('refuses a short password', () => {
+    const { status, stderr } = hanfeng('user', 'add', 'li', '--password-file', file('short', 'secret\n'));
+    expect(stderr).toContain('12');
+    expect(status).not.toBe(0);
+  });
+});
