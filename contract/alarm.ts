@@ -1,4 +1,4 @@
-import type { Millis } from './time.ts';
+import { formatTime, type Millis } from './time.ts';
 
 /** ISA-18.2 / IEC 62682 states; names, not letters, because editions letter them differently. */
 export const ALARM_STATES = ['normal', 'unacknowledged', 'acknowledged', 'rtn-unacknowledged'] as const;
@@ -75,4 +75,14 @@ export interface JournalEntry {
   /** A user name, or `system`. */
   readonly who: string;
   readonly why?: string;
+}
+
+const ALARM_TIMES = ['since', 'raisedAt', 'changedAt', 'returnedAt', 'acknowledgedAt', 'shelvedUntil'] as const;
+
+/** An alarm as it leaves us: times in ISO 8601, numbers finite or absent. */
+export function alarmToWire(alarm: Alarm): Readonly<Record<string, unknown>> {
+  const wire: Record<string, unknown> = { ...alarm };
+  for (const key of ALARM_TIMES) if (alarm[key] !== undefined) wire[key] = formatTime(alarm[key]);
+  for (const key of ['value', 'setpoint'] as const) if (!Number.isFinite(alarm[key])) delete wire[key];
+  return wire;
 }
