@@ -246,7 +246,7 @@ type Checked<T> = { readonly value?: T; readonly mistakes: readonly Mistake[] };
 
 /** YAML text of one model file to a model, or every mistake in it. */
 export function parseModel(file: string, text: string): Checked<DeviceModel> {
-  const document = parseDocument(text);
+  const document = parseDocument(text, { merge: true });
   const broken = document.errors.map((error) => ({
     file,
     path: '',
@@ -355,6 +355,8 @@ function checkReferences(points: readonly PointModel[], model: RawModel, wrong: 
     }
     if (point.writable !== undefined && (point.table === 'discrete-inputs' || point.table === 'input-registers'))
       wrong(`${path}.writable`, point.table, 'coils or holding-registers');
+    if (point.writable !== undefined && (point.bit !== undefined || point.bits !== undefined || point.length > 4))
+      wrong(`${path}.writable`, 'a part of a register', 'a whole value: writing bits would overwrite their neighbours');
     if (point.group !== 'normal' && model.groups[point.group] === undefined)
       wrong(`${path}.group`, point.group, '`normal` or a key of groups');
     if (point.length > model.limits.maxRegisters && point.type !== 'bool')

@@ -1,0 +1,388 @@
+import type { Logger } from 'pino';
+import type { DeviceReadings, Reason, WireValue } from '../contract/reading.ts';
+import { REASONS } from '../contract/reading.ts';
+import type { Millis } from '../contract/time.ts';
+import type { Clock } from './clock.ts';
+import { decodePoint, type Settings, toWire } from './decode.ts';
+import { type PolledBlock, type PolledDevice, REFUSED_REST_MS } from './device.ts';
+import { shapeOf } from './doubt.ts';
+import { type Exchange, type Line, sleep } from './line.ts';
+import type { Reply } from './modbus/client.ts';
+import { type PointModel, TABLES } from './model.ts';
+import { type Block, isBitTable, splitAddress } from './plan.ts';
+import { FAILURES_MAX, firstDueMs, nextDueMs, probeDelayMs } from './schedule.ts';
+
+/** Equal refusals (or silences, while the device answers other requests) after which a request is cut in two. */
+const SPLIT_AFTER = 3;
+/** A quiet line says at least this often that nothing is missing. */
+const IDLE_MS = 5000;
+/** Shorter waits are not worth closing a connection, or saying that nothing is missing. */
+const RELEASE_AFTER_MS = 200;
+const MOVE_ON_MS = 1000;
+/** How long a busy device is left before it is asked again. */
+const BUSY_PAUSE_MS = 200;
+
+/** What a poller needs of its surroundings. */
+export interface PollerOptions {
+  readonly line: Line;
+  /** Requests the line takes at a time. */
+  readonly workers: number;
+  /** Replies carry nothing that tells them from late ones: serial lines, and gateways that echo no transaction id. */
+  readonly doubtful: boolean;
+  readonly closeWhenIdle: boolean;
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs'>;
+  readonly log: Logger;
+  readonly onReadings: (readings: readonly DeviceReadings[], upTo: Readonly<Record<string, Millis>>) => void;
+  /** Called when a device can't be read in one request over this address; returns the new requests in place of the old. */
+  readonly onCut: (device: PolledDevice, block: Block, address: number) => readonly Block[];
+}
+
+/** Reads the devices of one line, each at its rate, and hands over what they say, or that they say nothing. */
+export class Poller {
+  devices: PolledDevice[] = [];
+  readonly #options: PollerOptions;
+  readonly #stop = new AbortController();
+  /** Wall-clock start of each request under way, by worker: nothing older than these can still come. */
+  readonly #underWay = new Map<number, Millis>();
+  readonly #busy = new Set<PolledBlock>();
+  /** On a doubtful line a device is asked one thing at a time: what is safe to ask is known only after the answer. */
+  readonly #turns = new WeakMap<PolledDevice, Promise<unknown>>();
+  #running: Promise<unknown> | undefined;
+  #wake = new AbortController();
+  #failuresTold = 0;
+  #upTo = 0;
+
+  constructor(options: PollerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const workers = Array.from({ length: this.#options.workers }, (_, worker) => this.#work(worker));
+    this.#running = Promise.all(workers);
+  }
+
+  /** Ends after the request under way. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#wake.abort();
+    await this.#running;
+  }
+
+  /** The plan has changed: look again at what is due. */
+  wake(): void {
+    this.#wake.abort();
+    this.#wake = new AbortController();
+  }
+
+  async #work(worker: number): Promise<void> {
+    const { line, clock, closeWhenIdle } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const nowMs = clock.monotonicMs();
+      const next = this.#next(nowMs);
+      if (next === undefined || next.dueMs > nowMs) {
+        const waitMs = Math.min(IDLE_MS, (next?.dueMs ?? Number.POSITIVE_INFINITY) - nowMs);
+        if (closeWhenIdle && this.#busy.size === 0 && waitMs > RELEASE_AFTER_MS) line.release();
+        if (worker === 0 && waitMs >= MOVE_ON_MS) this.#moveOn();
+        await sleep(Math.max(1, Math.ceil(waitMs)), this.#wake.signal);
+        continue;
+      }
+      if (!line.isOpen && !(await line.whenOpen(IDLE_MS))) {
+        if (worker === 0) this.#tellUnreachable();
+        else await sleep(100, signal);
+        continue;
+      }
+      this.#failuresTold = 0;
+      this.#busy.add(next.block);
+      this.#underWay.set(worker, clock.now());
+      await this.#poll(next.device, next.block);
+      this.#underWay.delete(worker);
+      this.#busy.delete(next.block);
+      if (this.#options.workers > 1) this.wake();
+    }
+  }
+
+  /** The request that has been due longest; of a dead device only its probe. */
+  #next(nowMs: number): { device: PolledDevice; block: PolledBlock; dueMs: number } | undefined {
+    let best: { device: PolledDevice; block: PolledBlock; dueMs: number } | undefined;
+    for (const device of this.devices) {
+      if (device.probeMs > 0) {
+        const block = probeOf(device);
+        const isBusy = device.blocks.some((one) => this.#busy.has(one));
+        if (block !== undefined && !isBusy && (best === undefined || device.probeMs < best.dueMs))
+          best = { device, block, dueMs: device.probeMs };
+        continue;
+      }
+      for (const block of device.blocks) {
+        if (this.#busy.has(block)) continue;
+        if (best === undefined || block.dueMs < best.dueMs) best = { device, block, dueMs: block.dueMs };
+      }
+    }
+    return best === undefined || best.dueMs > nowMs + IDLE_MS ? undefined : best;
+  }
+
+  async #poll(device: PolledDevice, polled: PolledBlock): Promise<void> {
+    const { clock } = this.#options;
+    const isProbe = device.probeMs > 0;
+    const result = await this.#read(device, polled.block, isProbe ? 0 : device.retries);
+    if (this.#stop.signal.aborted && result.reply.kind === 'disconnected') return;
+    const nowMs = clock.monotonicMs();
+    const next = nextDueMs(polled, nowMs);
+    polled.dueMs = next.dueMs;
+    device.missed += next.missed;
+    const { reply } = result;
+    const isAnswer = reply.kind === 'data' || (reply.kind === 'exception' && reply.code !== 10 && reply.code !== 11);
+    if (isAnswer) this.#alive(device, nowMs);
+    const ts = Math.round(clock.now() - (nowMs - (result.sentMs + result.receivedMs) / 2));
+    if (reply.kind === 'data') {
+      polled.refusals = 0;
+      polled.unanswered = 0;
+      device.lastReason = '';
+      this.#hand([this.#decode(device, polled, reply.bytes, ts)]);
+      return;
+    }
+    const reason = reasonOf(reply);
+    device.lastReason = reason;
+    if (!isAnswer && reply.kind !== 'disconnected') this.#silent(device, polled, nowMs);
+    if (reply.kind === 'exception' && reply.code === 2) this.#refused(device, polled, nowMs);
+    const blocks = device.probeMs > 0 ? device.blocks : [polled];
+    this.#hand(blocks.map((block) => bad(device, block, ts, reason)));
+  }
+
+  async #read(device: PolledDevice, block: Block, retries: number): Promise<Exchange> {
+    if (!this.#options.doubtful) return this.#tryRead(device, block, retries);
+    const before = this.#turns.get(device) ?? Promise.resolve();
+    const turn = before.then(() => this.#tryRead(device, block, retries));
+    this.#turns.set(device, turn);
+    return turn;
+  }
+
+  /** One request with its retries; on a doubtful line preceded by one whose reply can't be mistaken where needed. */
+  async #tryRead(device: PolledDevice, block: Block, retries: number): Promise<Exchange> {
+    const { clock, doubtful } = this.#options;
+    const { wakeUpAfter } = device.model.quirks;
+    const asleep = wakeUpAfter !== undefined && clock.monotonicMs() - device.lastAnswerMs > wakeUpAfter;
+    let result = this.#nothing();
+    for (let attempt = 0; attempt <= retries + (asleep ? 1 : 0); attempt++) {
+      if (attempt > 0 && this.#stop.signal.aborted) break;
+      if (doubtful && !device.doubt.isSafe(shapeOfBlock(block), clock.monotonicMs())) {
+        const distinct = distinctRead(device, clock.monotonicMs());
+        // Nothing that could be asked is safe: only time helps.
+        if (distinct === undefined) break;
+        result = await this.#ask(device, distinct);
+        if (result.reply.kind !== 'data') continue;
+      }
+      result = await this.#ask(device, block);
+      const { reply } = result;
+      if (reply.kind === 'exception' && (reply.code === 5 || reply.code === 6)) {
+        await sleep(BUSY_PAUSE_MS, this.#stop.signal);
+        continue;
+      }
+      if (reply.kind !== 'timeout') break;
+    }
+    return result;
+  }
+
+  #nothing(): Exchange {
+    const nowMs = this.#options.clock.monotonicMs();
+    return { reply: { kind: 'timeout', badCrc: false }, sentMs: nowMs, receivedMs: nowMs };
+  }
+
+  /** One request on the wire, counted; keeps the book of what may still come late. */
+  async #ask(device: PolledDevice, block: Block): Promise<Exchange> {
+    const { line, doubtful } = this.#options;
+    const { counters, doubt, timeoutMs, pauseMs } = device;
+    counters.requests++;
+    const exchange = await line.request(
+      {
+        kind: 'read',
+        unitId: device.config.unitId,
+        functionCode: TABLES[block.table],
+        address: block.address,
+        count: block.count,
+      },
+      { timeoutMs, pauseMs },
+    );
+    const { reply, sentMs, receivedMs } = exchange;
+    if (reply.kind === 'timeout') {
+      counters.timeouts++;
+      if (reply.badCrc) counters.crcErrors++;
+      if (doubtful) doubt.timedOut(shapeOfBlock(block), receivedMs);
+    } else if (reply.kind === 'disconnected') {
+      counters.disconnects++;
+      // Only what has really been sent can be answered late.
+      if (doubtful && receivedMs > sentMs) doubt.timedOut(shapeOfBlock(block), receivedMs);
+    } else {
+      counters.answered++;
+      device.roundTrips.add(receivedMs - sentMs);
+      if (reply.kind === 'exception') {
+        counters.exceptions[reply.code] = (counters.exceptions[reply.code] ?? 0) + 1;
+        doubt.refused(shapeOfBlock(block), receivedMs);
+      } else doubt.answered();
+    }
+    return exchange;
+  }
+
+  /** Reads the block of one point now, for the answer to a command. */
+  async readBack(device: PolledDevice, point: PointModel): Promise<WireValue> {
+    const block: Block = { table: point.table, address: point.address, count: point.length, points: [point] };
+    const { reply } = await this.#read(device, block, device.retries);
+    if (reply.kind !== 'data') return { quality: 'bad', reason: reasonOf(reply) };
+    return toWire(decodePoint(point, reply.bytes, block, device.settings));
+  }
+
+  #alive(device: PolledDevice, nowMs: number): void {
+    device.lastAnswerMs = nowMs;
+    device.failures = 0;
+    if (device.probeMs === 0) return;
+    device.probeMs = 0;
+    this.#options.log.info({ line: this.#options.line.id, device: device.config.id }, 'device answers again');
+    for (const block of device.blocks) block.dueMs = firstDueMs(block.everyMs, block.phase, nowMs);
+  }
+
+  #silent(device: PolledDevice, polled: PolledBlock, nowMs: number): void {
+    device.failures++;
+    const delayMs = probeDelayMs(device.failures);
+    const answersOthers = device.blocks.length > 1 && device.lastAnswerMs > polled.dueMs - 3 * polled.everyMs;
+    if (answersOthers && device.probeMs === 0) {
+      polled.unanswered++;
+      // Some devices stay silent where others answer exception 2.
+      if (polled.unanswered >= SPLIT_AFTER) this.#cut(device, polled, nowMs);
+    }
+    if (delayMs === 0) return;
+    if (device.failures === FAILURES_MAX)
+      this.#options.log.warn({ line: this.#options.line.id, device: device.config.id }, 'device does not answer');
+    device.probeMs = nowMs + delayMs;
+  }
+
+  #refused(device: PolledDevice, polled: PolledBlock, nowMs: number): void {
+    polled.refusals++;
+    if (polled.refusals >= SPLIT_AFTER && device.failures === 0) this.#cut(device, polled, nowMs);
+  }
+
+  #cut(device: PolledDevice, polled: PolledBlock, nowMs: number): void {
+    polled.refusals = 0;
+    polled.unanswered = 0;
+    const address = splitAddress(polled.block, device.limits);
+    const { log, line, onCut } = this.#options;
+    const what = { line: line.id, device: device.config.id, table: polled.block.table, address: polled.block.address };
+    if (address === undefined) {
+      // The next refusal will do to leave it alone again.
+      polled.refusals = SPLIT_AFTER - 1;
+      log.warn({ ...what, points: polled.block.points.map((point) => point.id) }, 'device refuses a register');
+      polled.dueMs = nowMs + REFUSED_REST_MS;
+      return;
+    }
+    log.info({ ...what, count: polled.block.count, cutAt: address }, 'device refuses a block: reading it in two');
+    const parts = onCut(device, polled.block, address).map((block) => ({ ...polled, block }));
+    device.blocks = device.blocks.flatMap((block) => (block === polled ? parts : [block]));
+  }
+
+  #decode(device: PolledDevice, polled: PolledBlock, bytes: Uint8Array, ts: Millis): DeviceReadings {
+    const { block } = polled;
+    const values = decodeBlock(device, block, bytes);
+    polled.last = { ts, values };
+    return { device: device.config.id, ts, values };
+  }
+
+  #hand(readings: readonly DeviceReadings[]): void {
+    const filled = readings.filter((one) => Object.keys(one.values).length > 0);
+    this.#options.onReadings(filled, this.#moveUpTo());
+  }
+
+  /** Everything sampled until then has been handed over: nothing under way began earlier. */
+  #moveUpTo(): Readonly<Record<string, Millis>> {
+    let upTo = this.#options.clock.now();
+    if (this.#options.workers > 1) for (const since of this.#underWay.values()) upTo = Math.min(upTo, since);
+    this.#upTo = Math.max(this.#upTo, upTo);
+    return { [this.#options.line.id]: this.#upTo };
+  }
+
+  #moveOn(): void {
+    if (this.devices.length > 0) this.#options.onReadings([], this.#moveUpTo());
+  }
+
+  /** Each failed attempt to open the line is a reading of no value for everything behind it. */
+  #tellUnreachable(): void {
+    const { line, clock } = this.#options;
+    if (line.failures === this.#failuresTold) return this.#moveOn();
+    this.#failuresTold = line.failures;
+    if (line.failures === 0) return;
+    const ts = clock.now();
+    const readings = this.devices.flatMap((device) => {
+      device.lastReason = 'disconnected';
+      return device.blocks.map((block) => bad(device, block, ts, 'disconnected'));
+    });
+    this.#options.onReadings(
+      readings.filter((one) => Object.keys(one.values).length > 0),
+      this.#moveUpTo(),
+    );
+  }
+}
+
+/** A block's reply to values under the device's own names; keeps what others are computed from. */
+export function decodeBlock(
+  device: Pick<PolledDevice, 'names' | 'settingIds' | 'settings'>,
+  block: Block,
+  bytes: Uint8Array,
+): Record<string, WireValue> {
+  const values: Record<string, WireValue> = {};
+  const settings: Settings = device.settings;
+  for (const point of block.points) {
+    if (!device.settingIds.has(point.id)) continue;
+    const decoded = decodePoint(point, bytes, block, settings);
+    if ('value' in decoded) device.settings.set(point.id, decoded.value);
+  }
+  for (const point of block.points) {
+    const name = device.names.get(point.id);
+    if (name !== undefined && point.type !== 'string')
+      values[name] = toWire(decodePoint(point, bytes, block, settings));
+  }
+  return values;
+}
+
+function bad(device: PolledDevice, polled: PolledBlock, ts: Millis, reason: Reason): DeviceReadings {
+  const values: Record<string, WireValue> = {};
+  for (const point of polled.block.points) {
+    const name = device.names.get(point.id);
+    if (name !== undefined && point.type !== 'string') values[name] = { quality: 'bad', reason };
+  }
+  polled.last = { ts, values };
+  return { device: device.config.id, ts, values };
+}
+
+/** Why there is no value, in the words of our readings. */
+export function reasonOf(reply: Exclude<Reply, { kind: 'data' } | { kind: 'written' }> | Reply): Reason {
+  if (reply.kind === 'timeout') return reply.badCrc ? 'crc' : 'timeout';
+  if (reply.kind === 'disconnected') return 'disconnected';
+  if (reply.kind !== 'exception') return '';
+  const reason = `exception-${reply.code}` as Reason;
+  return REASONS.includes(reason) ? reason : 'other';
+}
+
+function shapeOfBlock(block: Block): string {
+  return shapeOf(TABLES[block.table], block.count);
+}
+
+/** What to ask a dead device: the cheapest, then another each time, since a single refused block must not keep it dead. */
+function probeOf(device: PolledDevice): PolledBlock | undefined {
+  const byCost = device.blocks.toSorted((a, b) => a.block.count - b.block.count);
+  return byCost[(device.failures - FAILURES_MAX) % Math.max(1, byCost.length)] ?? byCost[0];
+}
+
+/** Something to ask whose reply no late one can be taken for: a whole block, or the first values of one. */
+function distinctRead(device: PolledDevice, nowMs: number): Block | undefined {
+  for (const { block } of device.blocks) {
+    if (device.doubt.isSafe(shapeOfBlock(block), nowMs)) return block;
+  }
+  for (const { block } of device.blocks) {
+    let end = block.address;
+    for (const point of block.points) {
+      end = Math.max(end, point.address + point.length);
+      const part: Block = { ...block, count: end - block.address, points: [] };
+      if (device.limits.onePointPerRequest && !isBitTable(block.table)) break;
+      if (device.doubt.isSafe(shapeOfBlock(part), nowMs)) return part;
+    }
+  }
+  return undefined;
+}
