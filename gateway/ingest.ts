@@ -1,10 +1,34 @@
+import type { Logger } from 'pino';
 import type { Alarm, JournalEntry } from '../contract/alarm.ts';
 import type { BatchEnvelope, RejectReason } from '../contract/reading.ts';
-import type { CommandResult, EdgeState } from '../contract/state.ts';
+import type { EdgeState } from '../contract/state.ts';
 import type { Millis } from '../contract/time.ts';
-import type { DeviceInfo, OperatorCommand } from './domain/plant.ts';
+import {
+  Admission,
+  type Admitted,
+  CLOCK_OFF_MS,
+  type DoubtfulReading,
+  type Rejection,
+  type SourceRange,
+} from './admission.ts';
+import { Bundle, newestPerId } from './bundle.ts';
+import type { Judge, Verdict } from './domain/judge.ts';
+import type { DeviceInfo, JudgeInput, OperatorCommand } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
-import type { AuditEntry, DeadLetter, EdgeRecord, LaneMark, Notification } from './store/store.ts';
+import { countDuplicates, countReadings, newLane, placeBatch } from './lanes.ts';
+import { type PlantCatalog, PlantGrowth, UNNAMED_LINE } from './plant-growth.ts';
+import type { PlantRegistry } from './registry.ts';
+import {
+  type AuditEntry,
+  type Commit,
+  type DeadLetter,
+  type EdgeRecord,
+  type LaneMark,
+  type Notification,
+  type Store,
+  type StoredReading,
+  StoreError,
+} from './store/store.ts';
 
 /** What became of a message at a door other than the batch door; sent once it is on disk. */
 export interface DoorReceipt {
@@ -67,4 +91,666 @@ export class OperatorError extends Error {
   }
 }
 
-export type { CommandResult };
+/** Commits follow each other by at least this, so that many small messages share one write to disk. */
+export const GROUP_COMMIT_MS = 100;
+/** Readings of one commit: beyond it, what comes waits at its door. 0.6 s of full load, 6 MB of columns. */
+export const COMMIT_READINGS_MAX = 200_000;
+/** Records of one commit beside the readings (letters, journal, records of the plant). */
+export const COMMIT_RECORDS_MAX = 20_000;
+/** Judge state is snapshotted this often: the replay at a start is bounded by it. */
+export const SNAPSHOT_MS = 30_000;
+/** Ticks closer together than this are one. */
+export const TICK_MS = 1000;
+/** Waiting before a failed commit is repeated: doubles from the first to the last. */
+const RETRY_FIRST_MS = 100;
+const RETRY_LAST_MS = 5000;
+/** Bytes of a dead letter's payload that are kept. */
+export const DEAD_LETTER_BYTES_MAX = 4096;
+/** Dead letters of one message; the other rejections are counted in its receipt and lane. */
+const LETTERS_PER_MESSAGE_MAX = 100;
+/** An edge's sign of life enters the judge's inputs at most this often. */
+const HEARD_MS = 1000;
+/** Look-ups repeated because a commit went between; after these the reading is stored as it is, and the last committed wins. */
+const LOOKUPS_MAX = 5;
+
+export interface IngestOptions {
+  readonly store: Store;
+  readonly judge: Judge;
+  readonly registry: PlantRegistry;
+  readonly catalog: PlantCatalog;
+  /** Whether unknown devices and points are taken up, or their readings become dead letters. */
+  readonly discovery: 'accept' | 'dead-letter';
+  /** What the alarms and journal lines of one commit make due. */
+  readonly planNotifications: (alarms: readonly Alarm[], journal: readonly JournalEntry[]) => readonly Notification[];
+  readonly now: () => Millis;
+  readonly newId: () => string;
+  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  /** The store is broken for good: the process must end and start again. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+/** Numbers since the start, for the metrics. */
+export interface IngestCounts {
+  commits: number;
+  stored: number;
+  duplicates: number;
+  corrected: number;
+  duplicateBatches: number;
+  refusedBatches: number;
+  readonly rejected: Map<RejectReason, number>;
+  commitRetries: number;
+  lastCommitMs: number;
+  listenerErrors: number;
+}
+
+/** Work that fills the open bundle when there is room again. */
+interface Work {
+  readonly run: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * The path. Two bundles take turns: one is filled (decoded and judged as messages come, in commit order),
+ * the other is on its way to disk.
+ */
+export class IngestPath implements Ingest {
+  readonly counts: IngestCounts = {
+    commits: 0,
+    stored: 0,
+    duplicates: 0,
+    corrected: 0,
+    duplicateBatches: 0,
+    refusedBatches: 0,
+    rejected: new Map(),
+    commitRetries: 0,
+    lastCommitMs: 0,
+    listenerErrors: 0,
+  };
+  private readonly options: IngestOptions;
+  private readonly growth: PlantGrowth;
+  private readonly admission: Admission;
+  private filling = new Bundle();
+  private storing: Bundle | undefined;
+  private spare = new Bundle();
+  private readonly waiting: Work[] = [];
+  private readonly lanes = new Map<string, LaneMark>();
+  private readonly heardAt = new Map<string, Millis>();
+  private readonly keysUnderWay = new Map<string, Promise<DoorReceipt>>();
+  private readonly listeners = new Set<(committed: Committed) => void>();
+  private lastNumber = 0;
+  private lastTickAt = Number.NEGATIVE_INFINITY;
+  private lastCommitStart = Number.NEGATIVE_INFINITY;
+  private snapshotNumber = 0;
+  private snapshotAt = 0;
+  private pumping: Promise<void> | undefined;
+  private hurry: (() => void) | undefined;
+  private closing = false;
+  private problem: string | undefined = 'starting';
+  private broken: unknown;
+
+  private constructor(options: IngestOptions) {
+    this.options = options;
+    const { registry, judge, catalog } = options;
+    this.growth = new PlantGrowth({ registry, judge, catalog, bundle: () => this.filling });
+    this.admission = new Admission({ registry, growth: this.growth, discovers: options.discovery === 'accept' });
+  }
+
+  /** Brings registry and judge to where the last commit left them, adds what the configuration declares, and is ready. */
+  static async open(options: IngestOptions): Promise<IngestPath> {
+    const path = new IngestPath(options);
+    await path.recover();
+    path.problem = undefined;
+    path.wake();
+    return path;
+  }
+
+  batch(edge: string, envelope: BatchEnvelope, receivedAt: Millis): Promise<LaneMark> {
+    return this.enqueue(() => this.takeBatch(edge, envelope, receivedAt));
+  }
+
+  readings(
+    door: 'mqtt' | 'http' | 'line-protocol',
+    entries: readonly unknown[],
+    receivedAt: Millis,
+    idempotencyKey?: string,
+  ): Promise<DoorReceipt> {
+    if (idempotencyKey === undefined) return this.takeReadings(door, entries, receivedAt);
+    const underWay = this.keysUnderWay.get(idempotencyKey);
+    if (underWay !== undefined) return underWay;
+    const receipt = this.takeKeyed(door, entries, receivedAt, idempotencyKey).finally(() =>
+      this.keysUnderWay.delete(idempotencyKey),
+    );
+    this.keysUnderWay.set(idempotencyKey, receipt);
+    return receipt;
+  }
+
+  edgeState(edge: string, state: EdgeState, at: Millis): Promise<void> {
+    return this.enqueue(() => {
+      const known = this.edgeRecord(edge);
+      // A last will says no more than that the edge is gone: what its birth said stays.
+      const text = state.online || known === undefined ? JSON.stringify(state) : known.state;
+      const changed = known?.online !== state.online;
+      this.filling.edges.set(edge, {
+        id: edge,
+        online: state.online,
+        changedAt: changed ? at : known.changedAt,
+        lastHeardAt: at,
+        state: text,
+      });
+      this.growth.learn(edge, state, (device) => this.admission.accepts(device));
+      this.judgeInput({ kind: 'edge', edge, online: state.online, at });
+    });
+  }
+
+  async operate(command: OperatorCommand): Promise<Alarm> {
+    const alarm = await this.enqueue(() => {
+      const verdict: Verdict = { alarms: [], journal: [] };
+      const input: JudgeInput = { kind: 'operator', command };
+      const refusal = this.options.judge.apply(input, this.filling.readings, verdict);
+      if (refusal !== undefined) throw new OperatorError(refusal.code, refusal.message);
+      this.filling.inputs.push(input);
+      this.filling.verdict.alarms.push(...verdict.alarms);
+      this.filling.verdict.journal.push(...verdict.journal);
+      return verdict.alarms.findLast(({ id }) => id === command.alarm);
+    });
+    // A comment may leave the record as it was.
+    const record = alarm ?? (await this.options.store.alarm(command.alarm));
+    if (record === undefined) throw new OperatorError('alarm-unknown', `no alarm ${command.alarm}`);
+    return record;
+  }
+
+  notified(outcome: Notification): Promise<void> {
+    return this.enqueue(() => void this.filling.notifications.set(outcome.id, outcome));
+  }
+
+  deadLetter(letter: DeadLetter): Promise<void> {
+    return this.enqueue(() => {
+      this.countRejected(letter.reason as RejectReason, 1);
+      this.filling.deadLetters.push({ ...letter, payload: letter.payload.slice(0, DEAD_LETTER_BYTES_MAX) });
+    });
+  }
+
+  audit(entry: AuditEntry): Promise<void> {
+    return this.enqueue(() => void this.filling.audit.push(entry));
+  }
+
+  async tick(at: Millis): Promise<void> {
+    if (at - this.lastTickAt < TICK_MS && at >= this.lastTickAt) return;
+    this.lastTickAt = at;
+    await this.enqueue(() => this.judgeInput({ kind: 'tick', at }));
+  }
+
+  ready(): { readonly ready: boolean; readonly reason?: string } {
+    return this.problem === undefined ? { ready: true } : { ready: false, reason: this.problem };
+  }
+
+  /** Messages that wait for room. */
+  get queued(): number {
+    return this.waiting.length;
+  }
+
+  onCommitted(listener: (committed: Committed) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.closing) return this.pumping;
+    this.closing = true;
+    this.hurry?.();
+    await this.pumping;
+    this.problem = 'closed';
+    if (this.broken === undefined && this.snapshotNumber < this.lastNumber)
+      await this.saveSnapshot(this.lastNumber, this.options.judge.snapshot());
+  }
+
+  // ---- what the messages do to the open bundle ----
+
+  private takeBatch(edge: string, envelope: BatchEnvelope, receivedAt: Millis): LaneMark {
+    const { outbox: lane, seq, made, dropped, readings, unsent } = envelope;
+    const key = `${edge}/${lane}`;
+    const before = this.lanes.get(key) ?? newLane(edge, lane);
+    this.hear(edge, receivedAt);
+    const place = placeBatch(before, { seq, made, dropped, at: receivedAt });
+    if (place.kind === 'too-far') {
+      this.counts.refusedBatches++;
+      return before;
+    }
+    let { unsent: _, ...after } = place.lane;
+    if (place.kind === 'duplicate') {
+      this.counts.duplicateBatches++;
+      after = countDuplicates(after, countValues(readings));
+    } else after = this.admitBatch(edge, envelope, receivedAt, after);
+    const mark: LaneMark = unsent === undefined ? after : { ...after, unsent };
+    this.lanes.set(key, mark);
+    this.filling.marks.set(key, mark);
+    return mark;
+  }
+
+  private admitBatch(edge: string, envelope: BatchEnvelope, receivedAt: Millis, lane: LaneMark): LaneMark {
+    const offMs = receivedAt - envelope.sentAt;
+    const shiftMs = Math.abs(offMs) > CLOCK_OFF_MS ? offMs : 0;
+    const admitted = this.admission.admit(envelope.readings, {
+      edge,
+      receivedAt,
+      ...(shiftMs !== 0 || envelope.clock === 'free' ? { clockShiftMs: shiftMs } : {}),
+      into: this.filling.readings,
+    });
+    this.judgeRanges(admitted.ranges, receivedAt);
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const line in envelope.upTo) {
+      const upTo = (envelope.upTo[line] as Millis) + shiftMs;
+      oldest = Math.min(oldest, upTo);
+      this.judgeInput({ kind: 'up-to', source: this.growth.lineSource(edge, line), upTo });
+    }
+    const unnamed = this.options.registry.sourceId(`edge/${edge}/${UNNAMED_LINE}`);
+    if (unnamed !== undefined && Number.isFinite(oldest) && !(UNNAMED_LINE in envelope.upTo))
+      this.judgeInput({ kind: 'up-to', source: unnamed, upTo: oldest });
+    this.bury(admitted.rejections, admitted.rejected, { door: 'batch', source: edge, at: receivedAt });
+    this.counts.stored += admitted.stored;
+    return countReadings(lane, admitted);
+  }
+
+  private async takeKeyed(
+    door: 'mqtt' | 'http' | 'line-protocol',
+    entries: readonly unknown[],
+    receivedAt: Millis,
+    key: string,
+  ): Promise<DoorReceipt> {
+    if (await this.options.store.hasIdempotencyKey(key))
+      return { stored: 0, duplicate: countValues(entries), corrected: 0, rejected: [] };
+    return this.takeReadings(door, entries, receivedAt, key);
+  }
+
+  /** Newer than anything of its point is new without a look-up; the rest is looked up in what is stored and under way. */
+  private async takeReadings(
+    door: 'mqtt' | 'http' | 'line-protocol',
+    entries: readonly unknown[],
+    receivedAt: Millis,
+    key?: string,
+  ): Promise<DoorReceipt> {
+    const doubtful: DoubtfulReading[] = [];
+    const finish = (
+      counts: { duplicate: number; corrected: number; late: number },
+      admitted: Admitted,
+    ): DoorReceipt => {
+      if (key !== undefined) this.filling.idempotencyKeys.push(key);
+      const stored = admitted.stored + counts.late;
+      this.counts.stored += stored + counts.corrected;
+      this.counts.duplicates += counts.duplicate;
+      this.counts.corrected += counts.corrected;
+      return {
+        stored,
+        duplicate: counts.duplicate,
+        corrected: counts.corrected,
+        rejected: admitted.rejections.map(({ reason, detail }) => ({ reason, detail })),
+      };
+    };
+    let admitted: Admitted | undefined;
+    const first = this.enqueue(() => {
+      const taken = this.admission.admit(entries, { receivedAt, into: this.filling.readings, doubtful });
+      admitted = taken;
+      this.judgeRanges(taken.ranges, receivedAt);
+      const source = sourceName(entries);
+      this.bury(taken.rejections, taken.rejected, { door, source, at: receivedAt });
+      return doubtful.length === 0 ? finish({ duplicate: 0, corrected: 0, late: 0 }, taken) : undefined;
+    });
+    const isTaken = admitted !== undefined;
+    if (isTaken && doubtful.length > 0) {
+      // What is settled comes into the same commit or a later one: waiting for the first would be waiting twice.
+      first.catch(() => {});
+    } else {
+      const receipt = await first;
+      if (receipt !== undefined) return receipt;
+    }
+    return this.settle(doubtful, receivedAt, (counts) => finish(counts, admitted as Admitted));
+  }
+
+  private async settle(
+    doubtful: readonly DoubtfulReading[],
+    receivedAt: Millis,
+    finish: (counts: { duplicate: number; corrected: number; late: number }) => DoorReceipt,
+  ): Promise<DoorReceipt> {
+    for (let attempt = 1; ; attempt++) {
+      const asOf = this.counts.commits;
+      const stored = await this.options.store.existing(doubtful);
+      let stale = false;
+      const receipt = await this.enqueue(() => {
+        // A commit went between: what it held is neither in the answer nor under way any more.
+        stale = asOf !== this.counts.commits && attempt < LOOKUPS_MAX;
+        return stale ? undefined : finish(this.putDoubtful(doubtful, stored, receivedAt));
+      });
+      if (!stale && receipt !== undefined) return receipt;
+    }
+  }
+
+  private putDoubtful(
+    doubtful: readonly DoubtfulReading[],
+    stored: readonly (StoredReading | undefined)[],
+    receivedAt: Millis,
+  ): { duplicate: number; corrected: number; late: number } {
+    const counts = { duplicate: 0, corrected: 0, late: 0 };
+    const underWay = this.underWay(doubtful);
+    const { readings } = this.filling;
+    doubtful.forEach(({ source, point, ts, value, quality, reason }, index) => {
+      const key = `${point}@${ts}`;
+      const before = stored[index];
+      const known = underWay.get(key) ?? (before === undefined ? undefined : (before.value ?? Number.NaN));
+      if (known !== undefined && Object.is(known, value)) {
+        counts.duplicate++;
+        return;
+      }
+      if (known === undefined) counts.late++;
+      else counts.corrected++;
+      underWay.set(key, value);
+      const from = readings.length;
+      readings.push(point, ts, value, quality, reason);
+      this.judgeRanges([{ source, from, to: from + 1 }], receivedAt);
+    });
+    return counts;
+  }
+
+  /** Values of these moments in the commits under way; the later row wins. */
+  private underWay(wanted: readonly DoubtfulReading[]): Map<string, number> {
+    const found = new Map<string, number>();
+    const points = new Set(wanted.map(({ point }) => point));
+    const keys = new Set(wanted.map(({ point, ts }) => `${point}@${ts}`));
+    for (const bundle of [this.storing, this.filling]) {
+      if (bundle === undefined) continue;
+      const { point, tsMs, value, length } = bundle.readings;
+      for (let row = 0; row < length; row++) {
+        if (!points.has(point[row] as number)) continue;
+        const key = `${point[row]}@${tsMs[row]}`;
+        if (keys.has(key)) found.set(key, value[row] as number);
+      }
+    }
+    return found;
+  }
+
+  /** An edge is alive, whatever its retained state says. */
+  private hear(edge: string, at: Millis): void {
+    this.filling.heard.set(edge, at);
+    if (this.edgeRecord(edge) === undefined)
+      this.filling.edges.set(edge, {
+        id: edge,
+        online: true,
+        changedAt: at,
+        lastHeardAt: at,
+        state: '{"online":true}',
+      });
+    const last = this.heardAt.get(edge);
+    if (last !== undefined && Math.abs(at - last) < HEARD_MS) return;
+    this.heardAt.set(edge, at);
+    this.judgeInput({ kind: 'heard', edge, at });
+  }
+
+  /** The newest record, what is not committed yet included. */
+  private edgeRecord(edge: string): EdgeRecord | undefined {
+    return this.filling.edges.get(edge) ?? this.storing?.edges.get(edge) ?? this.options.registry.edge(edge);
+  }
+
+  private judgeRanges(ranges: readonly SourceRange[], receivedAt: Millis): void {
+    for (const { source, from, to } of ranges) this.judgeInput({ kind: 'readings', source, from, to, receivedAt });
+  }
+
+  private judgeInput(input: JudgeInput): void {
+    this.filling.inputs.push(input);
+    this.options.judge.apply(input, this.filling.readings, this.filling.verdict);
+  }
+
+  private bury(
+    rejections: readonly Rejection[],
+    rejected: number,
+    { door, source, at }: { door: string; source: string; at: Millis },
+  ): void {
+    if (rejected === 0) return;
+    for (const { reason } of rejections) this.countRejected(reason, 1);
+    if (rejected > rejections.length) this.countRejected('too-large', rejected - rejections.length);
+    for (const { reason, detail, entry } of rejections.slice(0, LETTERS_PER_MESSAGE_MAX)) {
+      const payload = (JSON.stringify(entry) ?? '').slice(0, DEAD_LETTER_BYTES_MAX);
+      this.filling.deadLetters.push({ id: this.options.newId(), at, door, source, reason, detail, payload });
+    }
+  }
+
+  private countRejected(reason: RejectReason, count: number): void {
+    this.counts.rejected.set(reason, (this.counts.rejected.get(reason) ?? 0) + count);
+  }
+
+  // ---- the queue and the commits ----
+
+  /** Does the work now or, when the open bundle is full, in its turn; resolves with its result after the commit. */
+  private enqueue<T>(work: () => T): Promise<T> {
+    if (this.broken !== undefined) return Promise.reject(this.broken);
+    if (this.closing) return Promise.reject(new Error('the gateway is stopping'));
+    return new Promise<T>((resolve, reject) => {
+      const run = () => {
+        try {
+          const result = work();
+          this.filling.touched = true;
+          this.filling.done().then(() => resolve(result), reject);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      if (this.waiting.length > 0 || this.isFull()) this.waiting.push({ run, reject });
+      else run();
+      this.wake();
+    });
+  }
+
+  private isFull(): boolean {
+    const { readings, deadLetters, verdict, points } = this.filling;
+    return (
+      readings.length >= COMMIT_READINGS_MAX ||
+      deadLetters.length + verdict.journal.length + points.size >= COMMIT_RECORDS_MAX
+    );
+  }
+
+  private wake(): void {
+    if (this.isFull()) this.hurry?.();
+    if (this.pumping !== undefined) return;
+    this.pumping = this.pump().finally(() => {
+      this.pumping = undefined;
+      if (!this.filling.isEmpty() && this.broken === undefined) this.wake();
+    });
+  }
+
+  private async pump(): Promise<void> {
+    // What arrives in this turn of the loop shares the commit.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (!this.filling.isEmpty() && this.broken === undefined) {
+      const restMs = this.lastCommitStart + GROUP_COMMIT_MS - performance.now();
+      if (restMs > 0 && !this.isFull() && !this.closing) await this.pause(restMs);
+      await this.commitOpen();
+    }
+  }
+
+  private pause(durationMs: number): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, durationMs);
+      this.hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    }).finally(() => {
+      this.hurry = undefined;
+    });
+  }
+
+  private async commitOpen(): Promise<void> {
+    const bundle = this.filling;
+    const { now, judge, planNotifications } = this.options;
+    this.lastCommitStart = performance.now();
+    const at = now();
+    const number = ++this.lastNumber;
+    const alarms = newestPerId(bundle.verdict.alarms);
+    if (alarms.length + bundle.verdict.journal.length > 0)
+      for (const due of planNotifications(alarms, bundle.verdict.journal)) bundle.notifications.set(due.id, due);
+    const commit = bundle.toCommit(number, at);
+    // Taken before anything of the next commit is judged: it is the state as of this one.
+    const state = at - this.snapshotAt >= SNAPSHOT_MS ? judge.snapshot() : undefined;
+    this.filling = this.spare;
+    this.storing = bundle;
+    this.fillFromWaiting();
+    if (!(await this.storeCommit(commit))) {
+      bundle.reject(this.broken);
+      return;
+    }
+    this.counts.commits++;
+    this.counts.lastCommitMs = performance.now() - this.lastCommitStart;
+    this.announce(bundle, commit);
+    bundle.resolve();
+    bundle.clear();
+    this.spare = bundle;
+    this.storing = undefined;
+    if (state !== undefined) await this.saveSnapshot(number, state);
+  }
+
+  private fillFromWaiting(): void {
+    while (this.waiting.length > 0 && !this.isFull()) this.waiting.shift()?.run();
+  }
+
+  /** The same commit again and again until it is on disk; false when the store is broken for good. */
+  private async storeCommit(commit: Commit): Promise<boolean> {
+    for (let waitMs = RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, RETRY_LAST_MS)) {
+      try {
+        await this.options.store.commit(commit);
+        if (this.problem !== undefined)
+          this.options.log.info({ commit: commit.number }, 'the store takes commits again');
+        this.problem = undefined;
+        return true;
+      } catch (error) {
+        const reason = (error as Error).message;
+        if (this.problem !== reason) this.options.log.error({ error, commit: commit.number }, 'commit failed');
+        this.problem = reason;
+        if (!(error instanceof StoreError) || !error.retryable) {
+          this.breakDown(error);
+          return false;
+        }
+        this.counts.commitRetries++;
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+      }
+    }
+  }
+
+  private breakDown(error: unknown): void {
+    this.broken = error;
+    this.filling.reject(error);
+    for (const { reject } of this.waiting.splice(0)) reject(error);
+    this.options.onBroken(error);
+  }
+
+  private announce(bundle: Bundle, commit: Commit): void {
+    const { registry, log } = this.options;
+    for (const input of commit.inputs)
+      if (input.kind === 'readings') registry.putLast(commit.readings, input.from, input.to, input.receivedAt);
+    for (const edge of bundle.edges.values()) registry.putEdge(edge);
+    for (const [id, at] of bundle.heard) {
+      const edge = registry.edge(id);
+      if (edge !== undefined) registry.putEdge({ ...edge, lastHeardAt: Math.max(edge.lastHeardAt, at) });
+    }
+    for (const mark of bundle.marks.values()) registry.putMark(mark);
+    const committed: Committed = {
+      number: commit.number,
+      at: commit.at,
+      readings: commit.readings,
+      alarms: commit.alarms ?? [],
+      journal: commit.journal ?? [],
+      marks: commit.marks ?? [],
+      notifications: commit.notifications ?? [],
+      devices: commit.devices ?? [],
+      edges: commit.edges ?? [],
+    };
+    for (const listener of this.listeners) {
+      try {
+        listener(committed);
+      } catch (error) {
+        this.counts.listenerErrors++;
+        log.error({ error }, 'a listener of commits failed');
+      }
+    }
+  }
+
+  /** A snapshot that can't be saved only makes the next replay longer. */
+  private async saveSnapshot(number: number, state: string): Promise<void> {
+    try {
+      await this.options.store.saveSnapshot(number, state);
+      this.snapshotNumber = number;
+      this.snapshotAt = this.options.now();
+    } catch (error) {
+      this.options.log.warn({ error, commit: number }, 'the judge state could not be saved');
+    }
+  }
+
+  // ---- the start ----
+
+  private async recover(): Promise<void> {
+    const { store, judge, registry, now } = this.options;
+    const recovered = await store.recover();
+    this.lastNumber = recovered.lastCommit;
+    this.snapshotNumber = recovered.snapshot?.commit ?? 0;
+    this.snapshotAt = now();
+    for (const device of recovered.devices) registry.putDevice(device);
+    for (const point of recovered.points) registry.putPoint(point);
+    for (const source of recovered.sources) registry.putSource(source);
+    for (const edge of recovered.edges) registry.putEdge(edge);
+    for (const mark of recovered.marks) {
+      registry.putMark(mark);
+      this.lanes.set(`${mark.edge}/${mark.lane}`, mark);
+    }
+    await this.recoverLast();
+    this.growth.reconcile();
+    this.growth.introduceAll();
+    if (recovered.snapshot !== undefined) judge.restore(recovered.snapshot.state);
+    const forgotten = await this.replay(this.snapshotNumber);
+    this.filling.verdict.alarms.push(...forgotten.alarms);
+    this.filling.verdict.journal.push(...forgotten.journal);
+    if (forgotten.alarms.length > 0) this.filling.touched = true;
+  }
+
+  private async recoverLast(): Promise<void> {
+    const { store, registry } = this.options;
+    const ids = [...registry.points()].map(({ id }) => id);
+    const latest = await store.latest(ids);
+    ids.forEach((id, index) => {
+      const reading = latest[index];
+      if (reading === undefined) return;
+      registry.putLastReading(id, reading);
+      this.admission.noteTime(id, reading.ts);
+    });
+  }
+
+  /**
+   * Tells the judge again what it was told since its snapshot. What it concludes is on disk already, with one exception:
+   * rules that came into the configuration since; their alarms are returned.
+   */
+  private async replay(after: number): Promise<Verdict> {
+    const { store, judge } = this.options;
+    const verdict: Verdict = { alarms: [], journal: [] };
+    for await (const { inputs, readings } of store.replay(after))
+      for (const input of inputs) judge.apply(input, readings, verdict);
+    const missing = new Set<string>();
+    for (const alarm of newestPerId(verdict.alarms))
+      if ((await store.alarm(alarm.id)) === undefined) missing.add(alarm.id);
+    return {
+      alarms: verdict.alarms.filter(({ id }) => missing.has(id)),
+      journal: verdict.journal.filter(({ alarm }) => missing.has(alarm)),
+    };
+  }
+}
+
+/** How many values a message holds, whatever they are. */
+function countValues(entries: readonly unknown[]): number {
+  let count = 0;
+  for (const entry of entries) {
+    const values = (entry as { values?: unknown } | null | undefined)?.values;
+    if (typeof values === 'object' && values !== null) for (const _ in values) count++;
+  }
+  return count;
+}
+
+/** The device a door's message is about, for its dead letters. */
+function sourceName(entries: readonly unknown[]): string {
+  const device = (entries[0] as { device?: unknown } | null | undefined)?.device;
+  return typeof device === 'string' ? device.slice(0, 64) : '';
+}

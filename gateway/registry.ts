@@ -2,7 +2,7 @@ import { QUALITIES, type Quality, REASONS, type Reason } from '../contract/readi
 import type { Millis } from '../contract/time.ts';
 import type { DeviceInfo, PointInfo, SourceInfo } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
-import type { EdgeRecord, LaneMark } from './store/store.ts';
+import type { EdgeRecord, LaneMark, StoredReading } from './store/store.ts';
 
 /** The newest value of a point, as the screens show it. */
 export interface LastValue {
@@ -33,6 +33,9 @@ export interface Registry {
 export interface DeviceEntry {
   device: DeviceInfo;
   readonly pointIds: Map<string, number>;
+  /** Source of event time of readings that come by `sourceEdge` (undefined = by itself), once asked for. */
+  source?: number | undefined;
+  sourceEdge?: string | undefined;
 }
 
 /** A point as a file or a message describes it, before it has a dense id. */
@@ -141,6 +144,7 @@ export class PlantRegistry implements Registry {
     const entry = this.entries.get(device.id);
     if (entry !== undefined) {
       entry.device = device;
+      entry.source = undefined;
       return entry;
     }
     const fresh: DeviceEntry = { device, pointIds: new Map() };
@@ -206,6 +210,15 @@ export class PlantRegistry implements Registry {
       this.lastQuality[id] = quality[row] as number;
       this.lastReason[id] = reason[row] as number;
     }
+  }
+
+  /** @internal A last value of a recovery; when it came is not known any more. */
+  putLastReading(point: number, { ts, value = Number.NaN, quality, reason = '' }: StoredReading): void {
+    this.lastTs[point] = ts;
+    this.lastReceivedAt[point] = ts;
+    this.lastValue[point] = value;
+    this.lastQuality[point] = QUALITIES.indexOf(quality);
+    this.lastReason[point] = REASONS.indexOf(reason);
   }
 
   private growLast(needed: number): void {

@@ -22,6 +22,8 @@ export interface LaneMark {
   readonly duplicateBatches: number;
   readonly duplicateReadings: number;
   readonly lastAt: Millis;
+  /** What the whole outbox still held when it last sent something in this lane; absent = nothing. */
+  readonly unsent?: { readonly readings: number; readonly oldestAt: Millis };
 }
 
 /** A message for one person or system, due to be sent; retried from the store. */

@@ -1,0 +1,103 @@
+import type { JournalEntry } from '../contract/alarm.ts';
+import type { Millis } from '../contract/time.ts';
+import type { Verdict } from './domain/judge.ts';
+import type { DeviceInfo, JudgeInput, PointInfo, SourceInfo } from './domain/plant.ts';
+import { ReadingBuffer } from './domain/readings.ts';
+import type { AuditEntry, Commit, DeadLetter, EdgeRecord, LaneMark, Notification } from './store/store.ts';
+
+/** Everything that goes into the next commit, and who waits for it. The newest record per id wins. */
+export class Bundle {
+  readonly readings = new ReadingBuffer(1 << 16);
+  inputs: JudgeInput[] = [];
+  verdict: Verdict = { alarms: [], journal: [] };
+  readonly devices = new Map<string, DeviceInfo>();
+  readonly points = new Map<number, PointInfo>();
+  sources: SourceInfo[] = [];
+  readonly edges = new Map<string, EdgeRecord>();
+  /** Edges that sent something: shown, but not worth a row a second. */
+  readonly heard = new Map<string, Millis>();
+  readonly marks = new Map<string, LaneMark>();
+  readonly notifications = new Map<string, Notification>();
+  deadLetters: DeadLetter[] = [];
+  audit: AuditEntry[] = [];
+  idempotencyKeys: string[] = [];
+  /** Set by things that must be on disk though they leave no other trace. */
+  touched = false;
+  private settled: { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } | undefined;
+
+  /** Resolves once this bundle is on disk. */
+  done(): Promise<void> {
+    if (this.settled === undefined) {
+      let resolve = () => {};
+      let reject: (error: unknown) => void = () => {};
+      const promise = new Promise<void>((yes, no) => {
+        resolve = yes;
+        reject = no;
+      });
+      this.settled = { promise, resolve, reject };
+    }
+    return this.settled.promise;
+  }
+
+  isEmpty(): boolean {
+    return !this.touched && this.settled === undefined;
+  }
+
+  toCommit(number: number, at: Millis): Commit {
+    const { alarms, journal } = this.verdict;
+    return {
+      number,
+      at,
+      readings: this.readings,
+      inputs: this.inputs,
+      points: [...this.points.values()],
+      devices: [...this.devices.values()],
+      sources: this.sources,
+      edges: [...this.edges.values()],
+      marks: [...this.marks.values()],
+      alarms: newestPerId(alarms),
+      journal: journal as readonly JournalEntry[],
+      notifications: [...this.notifications.values()],
+      deadLetters: this.deadLetters,
+      audit: this.audit,
+      idempotencyKeys: this.idempotencyKeys,
+    };
+  }
+
+  resolve(): void {
+    this.settled?.resolve();
+  }
+
+  reject(error: unknown): void {
+    this.settled?.reject(error);
+  }
+
+  /** Empty again; the columns keep their memory. */
+  clear(): void {
+    this.readings.clear();
+    this.inputs = [];
+    this.verdict = { alarms: [], journal: [] };
+    this.devices.clear();
+    this.points.clear();
+    this.sources = [];
+    this.edges.clear();
+    this.heard.clear();
+    this.marks.clear();
+    this.notifications.clear();
+    this.deadLetters = [];
+    this.audit = [];
+    this.idempotencyKeys = [];
+    this.touched = false;
+    this.settled = undefined;
+  }
+}
+
+/** The last record of each id, in order of its last change. */
+export function newestPerId<T extends { readonly id: string }>(records: readonly T[]): T[] {
+  const newest = new Map<string, T>();
+  for (const record of records) {
+    newest.delete(record.id);
+    newest.set(record.id, record);
+  }
+  return [...newest.values()];
+}

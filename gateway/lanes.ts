@@ -1,0 +1,112 @@
+import type { DroppedRange } from '../contract/reading.ts';
+import type { Millis } from '../contract/time.ts';
+import type { LaneMark } from './store/store.ts';
+
+/**
+ * Numbers kept above the mark of one lane. An edge keeps 16 batches in flight, so a gap is short;
+ * a number further ahead is not taken, and the edge sends it again once the gap is filled.
+ */
+export const AHEAD_MAX = 4096;
+
+type Tombstone = Omit<DroppedRange, 'counts'> & { readonly counts?: readonly number[] | undefined };
+
+/** What a batch says about its place in its lane. */
+export interface LaneStep {
+  readonly seq: number;
+  readonly made: number;
+  /** A tombstone: these numbers were dropped by the edge, and its own number stands for them. */
+  readonly dropped?: Tombstone | undefined;
+  readonly at: Millis;
+}
+
+export type LaneVerdict =
+  /** Take its readings, then add what became of them with {@link countReadings}. */
+  | { readonly kind: 'new'; readonly lane: LaneMark }
+  /** Stored already: nothing but the counts change; add its readings with {@link countDuplicates}. */
+  | { readonly kind: 'duplicate'; readonly lane: LaneMark }
+  /** Too many numbers are missing before it: not taken. */
+  | { readonly kind: 'too-far'; readonly lane: LaneMark };
+
+export function newLane(edge: string, lane: string): LaneMark {
+  return {
+    edge,
+    lane,
+    mark: 0,
+    ahead: [],
+    made: 0,
+    stored: 0,
+    rejected: 0,
+    dropped: 0,
+    duplicateBatches: 0,
+    duplicateReadings: 0,
+    lastAt: 0,
+  };
+}
+
+/** Places a batch in its lane: in any order, with losses and repetitions, each number is `new` exactly once. */
+export function placeBatch(lane: LaneMark, step: LaneStep): LaneVerdict {
+  const seen: LaneMark = { ...lane, made: Math.max(lane.made, step.made), lastAt: step.at };
+  const from = Math.min(step.seq, step.dropped?.from ?? step.seq);
+  const to = Math.max(step.seq, step.dropped?.to ?? step.seq);
+  if (storedIn(lane, from, to) === to - from + 1) {
+    return { kind: 'duplicate', lane: { ...seen, duplicateBatches: lane.duplicateBatches + 1 } };
+  }
+  const reached = advance(lane, from, to);
+  if (reached === undefined) return { kind: 'too-far', lane };
+  const dropped = lane.dropped + droppedReadings(lane, step.dropped);
+  return { kind: 'new', lane: { ...seen, ...reached, dropped } };
+}
+
+/** Adds what became of the readings of a `new` batch. */
+export function countReadings(
+  lane: LaneMark,
+  counts: { readonly stored: number; readonly rejected: number },
+): LaneMark {
+  return { ...lane, stored: lane.stored + counts.stored, rejected: lane.rejected + counts.rejected };
+}
+
+/** Adds the readings of a `duplicate` batch. */
+export function countDuplicates(lane: LaneMark, readings: number): LaneMark {
+  return { ...lane, duplicateReadings: lane.duplicateReadings + readings };
+}
+
+/** How many readings the edge made that are neither stored nor accounted for. */
+export function missingReadings({ made, stored, rejected, dropped }: LaneMark): number {
+  return Math.max(0, made - stored - rejected - dropped);
+}
+
+/** Numbers of [from, to] that are stored already. */
+function storedIn({ mark, ahead }: LaneMark, from: number, to: number): number {
+  let count = Math.max(0, Math.min(mark, to) - from + 1);
+  for (const seq of ahead) if (seq >= from && seq <= to) count++;
+  return count;
+}
+
+/** Mark and numbers ahead once [from, to] is stored too; undefined when too many would be ahead. */
+function advance(lane: LaneMark, from: number, to: number): Pick<LaneMark, 'mark' | 'ahead'> | undefined {
+  if (from > lane.mark + 1) {
+    if (lane.ahead.length + (to - from + 1) > AHEAD_MAX) return undefined;
+    const ahead = new Set(lane.ahead);
+    for (let seq = from; seq <= to; seq++) ahead.add(seq);
+    return { mark: lane.mark, ahead: [...ahead].sort((a, b) => a - b) };
+  }
+  let mark = Math.max(lane.mark, to);
+  if (lane.ahead.length === 0) return { mark, ahead: lane.ahead };
+  let next = 0;
+  while (next < lane.ahead.length && (lane.ahead[next] as number) <= mark + 1) {
+    mark = Math.max(mark, lane.ahead[next] as number);
+    next++;
+  }
+  return { mark, ahead: lane.ahead.slice(next) };
+}
+
+/** Readings a tombstone accounts for: those of its numbers that we don't have. */
+function droppedReadings({ mark, ahead }: LaneMark, dropped: Tombstone | undefined): number {
+  if (dropped === undefined) return 0;
+  const { from, counts } = dropped;
+  if (counts === undefined) return dropped.readings;
+  return counts.reduce((sum, count, index) => {
+    const seq = from + index;
+    return seq <= mark || ahead.includes(seq) ? sum : sum + count;
+  }, 0);
+}

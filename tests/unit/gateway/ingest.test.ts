@@ -1,0 +1,368 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Committed, DEAD_LETTER_BYTES_MAX } from '../../../gateway/ingest.ts';
+import { type Store, StoreError } from '../../../gateway/store/store.ts';
+import { envelope as batchOf, type IngestRig, openCatalog, openRig } from '../../support/ingest-rig.ts';
+
+const T0 = Date.UTC(2026, 10, 23, 8);
+const range = { from: T0 - 86_400_000, to: T0 + 2 * 86_400_000 };
+
+const envelope: typeof batchOf = (seq, readings, more = {}) => batchOf(seq, readings, { sentAt: T0, ...more });
+const flow = (ts: number | undefined, value: unknown, device = 'fm-1') => ({
+  device,
+  ...(ts === undefined ? {} : { ts }),
+  values: { flow: value },
+});
+
+describe('ingest', () => {
+  let rig: IngestRig;
+  afterEach(() => rig.close());
+
+  const stored = async (device = 'fm-1', measurement = 'flow') => {
+    const point = rig.registry.pointId(device, measurement);
+    return point === undefined ? [] : rig.store.readings(point, range, 1000);
+  };
+
+  describe('batches of an edge', () => {
+    beforeEach(async () => {
+      rig = await openRig();
+    });
+
+    it('are on disk, judged and counted when the promise resolves', async () => {
+      const mark = await rig.ingest.batch(
+        'e1',
+        envelope(1, [flow(T0, 1.5), flow(T0 + 1, { quality: 'bad', reason: 'timeout' })], {
+          made: 2,
+          upTo: { l1: T0 + 1 },
+        }),
+        T0 + 5,
+      );
+      expect(mark).toMatchObject({ edge: 'e1', lane: 'lane-1', mark: 1, made: 2, stored: 2, rejected: 0 });
+      expect(await stored()).toEqual([
+        { ts: T0, value: 1.5, quality: 'good' },
+        { ts: T0 + 1, quality: 'bad', reason: 'timeout' },
+      ]);
+      expect(rig.judge.told).toEqual([
+        'heard e1',
+        `edge/e1/_: fm-1/flow@${T0}=1.5 fm-1/flow@${T0 + 1}=NaN`,
+        `edge/e1/l1 up to ${T0 + 1}`,
+        `edge/e1/_ up to ${T0 + 1}`,
+      ]);
+      expect([...rig.registry.marks()]).toEqual([mark]);
+    });
+
+    it('change nothing but a count when they come twice, before or after a restart', async () => {
+      await Promise.all([
+        rig.ingest.batch('e1', envelope(1, [flow(T0, 1)]), T0),
+        rig.ingest.batch('e1', envelope(1, [flow(T0, 1)]), T0),
+      ]);
+      await rig.restart();
+      const mark = await rig.ingest.batch('e1', envelope(1, [flow(T0, 1)]), T0);
+      expect(mark).toMatchObject({ mark: 1, stored: 1, duplicateBatches: 2, duplicateReadings: 2 });
+      expect(await rig.store.buckets(0, range, 1, 1)).toMatchObject([{ count: 1 }]);
+    });
+
+    it('are stored out of order, and the mark moves once the gap is filled', async () => {
+      expect(await rig.ingest.batch('e1', envelope(3, [flow(T0 + 3, 3)]), T0)).toMatchObject({ mark: 0, ahead: [3] });
+      expect(await rig.ingest.batch('e1', envelope(1, [flow(T0 + 1, 1)]), T0)).toMatchObject({ mark: 1, ahead: [3] });
+      expect(await rig.ingest.batch('e1', envelope(2, [flow(T0 + 2, 2)]), T0)).toMatchObject({ mark: 3, ahead: [] });
+      expect((await stored()).map(({ value }) => value)).toEqual([1, 2, 3]);
+    });
+
+    it('explain a gap with a tombstone', async () => {
+      await rig.ingest.batch('e1', envelope(1, [flow(T0, 1)], { made: 1 }), T0);
+      const mark = await rig.ingest.batch(
+        'e1',
+        envelope(4, [], { made: 6, dropped: { from: 2, to: 4, readings: 5 } }),
+        T0,
+      );
+      expect(mark).toMatchObject({ mark: 4, made: 6, stored: 1, dropped: 5 });
+    });
+
+    it('lose only the readings that can not be taken', async () => {
+      const mark = await rig.ingest.batch(
+        'e1',
+        envelope(1, [
+          flow(T0, 1),
+          flow(T0, 'x'),
+          null,
+          { device: 'fm-1' },
+          flow(T0 + 25 * 3_600_000, 2),
+          flow(T0 + 9, 4),
+        ]),
+        T0,
+      );
+      expect(mark).toMatchObject({ mark: 1, stored: 2, rejected: 4 });
+      expect((await stored()).map(({ value }) => value)).toEqual([1, 4]);
+      const letters = (await rig.store.deadLetters({ limit: 10 })).items;
+      expect(letters.map(({ reason }) => reason).sort()).toEqual(['bad-id', 'bad-time', 'not-a-number', 'wrong-shape']);
+      expect(letters.every(({ door, source, payload }) => door === 'batch' && source === 'e1' && payload !== '')).toBe(
+        true,
+      );
+    });
+
+    it('are shifted and marked when the clock of the edge is off, and only then', async () => {
+      await rig.ingest.batch(
+        'e1',
+        envelope(1, [flow(T0 - 3_600_000, 1)], { sentAt: T0 - 3_600_000, upTo: { l: T0 - 3_600_000 } }),
+        T0,
+      );
+      await rig.ingest.batch('e1', envelope(2, [flow(T0 - 30_000, 2)], { sentAt: T0 - 30_000 }), T0);
+      await rig.ingest.batch('e1', envelope(3, [flow(T0 - 5, 3)], { sentAt: T0 - 4, clock: 'free' }), T0);
+      expect(await stored()).toEqual([
+        { ts: T0 - 30_000, value: 2, quality: 'good' },
+        { ts: T0 - 5, value: 3, quality: 'uncertain', reason: 'clock' },
+        { ts: T0, value: 1, quality: 'uncertain', reason: 'clock' },
+      ]);
+      expect(rig.judge.told).toContain(`edge/e1/l up to ${T0}`);
+    });
+
+    it('keep what the edge holds back, for the ledger', async () => {
+      const unsent = { readings: 12, oldestAt: T0 - 1000 };
+      expect(await rig.ingest.batch('e1', envelope(1, [], { unsent }), T0)).toMatchObject({ unsent });
+      expect((await rig.ingest.batch('e1', envelope(2, []), T0)).unsent).toBeUndefined();
+    });
+  });
+
+  describe('other doors', () => {
+    beforeEach(async () => {
+      rig = await openRig();
+    });
+
+    it('stamp readings without a time on receipt, each one kept', async () => {
+      const receipts = await Promise.all(
+        [1, 2, 3].map((value) => rig.ingest.readings('mqtt', [flow(undefined, value)], T0)),
+      );
+      expect(receipts.every(({ stored: count }) => count === 1)).toBe(true);
+      expect(await stored()).toEqual(
+        [1, 2, 3].map((value, index) => ({ ts: T0 + index, value, quality: 'uncertain', reason: 'receive-time' })),
+      );
+      expect(rig.judge.told[0]).toMatch(/^device\/fm-1: /);
+    });
+
+    it('know what they stored before, in this commit, the last one or before a restart', async () => {
+      const first = rig.ingest.readings('http', [flow(T0, 1), flow(T0 + 1, 2)], T0);
+      const second = rig.ingest.readings('http', [flow(T0, 1), flow(T0 + 1, 9), flow(T0 - 5, 7)], T0);
+      expect(await first).toMatchObject({ stored: 2, duplicate: 0, corrected: 0 });
+      expect(await second).toMatchObject({ stored: 1, duplicate: 1, corrected: 1 });
+      expect(await rig.ingest.readings('http', [flow(T0 + 1, 9)], T0)).toMatchObject({ stored: 0, duplicate: 1 });
+      await rig.restart();
+      expect(await rig.ingest.readings('http', [flow(T0, 1), flow(T0 - 5, 8)], T0)).toMatchObject({
+        duplicate: 1,
+        corrected: 1,
+      });
+      expect((await stored()).map(({ value }) => value)).toEqual([8, 1, 9]);
+      expect(rig.ingest.counts).toMatchObject({ duplicates: 1, corrected: 1 });
+    });
+
+    it('do a request with a known key once, while it is under way and after a restart', async () => {
+      const put = () => rig.ingest.readings('http', [flow(undefined, 1)], T0, 'key-1');
+      await Promise.all([put(), put()]);
+      await rig.restart();
+      expect(await put()).toMatchObject({ stored: 0, duplicate: 1 });
+      expect(await stored()).toHaveLength(1);
+    });
+
+    it('name what they reject', async () => {
+      const receipt = await rig.ingest.readings('line-protocol', [flow(T0, 1), flow(T0, Number.NaN)], T0);
+      expect(receipt).toMatchObject({
+        stored: 1,
+        rejected: [{ reason: 'not-a-number', detail: expect.stringContaining('fm-1/flow') }],
+      });
+    });
+  });
+
+  it('rejects unknown devices and points where discovery is off, and takes declared ones', async () => {
+    rig = await openRig({
+      discovery: 'dead-letter',
+      catalog: openCatalog([{ device: 'fm-1', measurements: ['flow'] }]),
+    });
+    const receipt = await rig.ingest.readings(
+      'mqtt',
+      [flow(T0, 1), flow(T0, 1, 'fm-9'), { device: 'fm-1', ts: T0, values: { spin: 3 } }],
+      T0,
+    );
+    expect(receipt.stored).toBe(1);
+    expect(receipt.rejected.map(({ reason }) => reason)).toEqual(['unknown-device', 'unknown-point']);
+    await rig.ingest.edgeState(
+      'e1',
+      { online: true, devices: [{ id: 'fm-9', points: [{ measurement: 'flow' }] }] },
+      T0,
+    );
+    expect([...rig.registry.devices()].map(({ id }) => id)).toEqual(['fm-1']);
+  });
+
+  it('learns lines, units and intervals from the state of an edge, and keeps them over a restart', async () => {
+    rig = await openRig();
+    await rig.ingest.batch('e1', envelope(1, [flow(T0, 1)]), T0);
+    const point = rig.registry.pointId('fm-1', 'flow') as number;
+    await rig.ingest.edgeState(
+      'e1',
+      {
+        online: true,
+        devices: [
+          { id: 'fm-1', line: 'l1', model: 'x', points: [{ measurement: 'flow', unit: 'm3/h', everyMs: 1000 }] },
+        ],
+      },
+      T0,
+    );
+    const source = rig.registry.sourceId('edge/e1/l1');
+    expect(rig.judge.points.get(point)).toMatchObject({ source, point: { unit: 'm3/h', maxSilenceMs: 3000 } });
+    await rig.ingest.edgeState('e1', { online: false }, T0 + 1);
+    await rig.restart();
+    expect(rig.registry.device('fm-1')).toMatchObject({ edge: 'e1', line: 'l1', model: 'x' });
+    expect(rig.registry.point(point)).toMatchObject({ unit: 'm3/h', everyMs: 1000 });
+    expect(rig.judge.points.get(point)?.source).toBe(rig.registry.sourceId('edge/e1/l1'));
+    expect(rig.registry.edge('e1')).toMatchObject({ online: false, changedAt: T0 + 1 });
+    expect(rig.registry.edge('e1')?.state).toContain('fm-1');
+    await rig.ingest.batch('e1', envelope(2, [flow(T0 + 1, 1)], { upTo: { l1: T0 + 1 } }), T0);
+    expect(rig.judge.told.at(-3)).toBe(`edge/e1/l1: fm-1/flow@${T0 + 1}=1`);
+  });
+
+  it('tells listeners after the commit, with last values up to date, and survives one that throws', async () => {
+    rig = await openRig();
+    const seen: string[] = [];
+    rig.ingest.onCommitted(() => {
+      throw new Error('listener');
+    });
+    const stop = rig.ingest.onCommitted(({ readings, alarms, journal }: Committed) => {
+      const last = rig.registry.last(readings.point[0] as number);
+      seen.push(`${readings.length} ${last?.value} ${alarms.map(({ id }) => id)} ${journal.length}`);
+    });
+    await rig.ingest.readings('mqtt', [flow(T0, 100)], T0);
+    expect(seen).toEqual([`1 100 high-0-${T0} 1`]);
+    expect((await rig.store.alarms({ limit: 5 })).items).toHaveLength(1);
+    stop();
+    await rig.ingest.readings('mqtt', [flow(T0 + 1, 1)], T0);
+    expect(seen).toHaveLength(1);
+  });
+
+  it('commits the notifications an alarm makes due together with it', async () => {
+    rig = await openRig({
+      planNotifications: (alarms) =>
+        alarms.map(({ id }) => ({
+          id: `n-${id}`,
+          channel: 'web',
+          alarm: id,
+          event: 'raise' as const,
+          payload: '{}',
+          dueAt: T0,
+          attempts: 0,
+          state: 'due' as const,
+        })),
+    });
+    await rig.ingest.readings('mqtt', [flow(T0, 100)], T0);
+    const [due] = await rig.store.dueNotifications(T0, 10);
+    expect(due?.alarm).toBe(`high-0-${T0}`);
+    await rig.ingest.notified({ ...due!, state: 'sent' });
+    expect(await rig.store.dueNotifications(T0, 10)).toEqual([]);
+  });
+
+  it('refuses an operator action that makes no sense and commits nothing of it', async () => {
+    rig = await openRig();
+    await rig.ingest.tick(T0);
+    const before = rig.ingest.counts.commits;
+    const command = { action: 'acknowledge' as const, who: 'ann', at: T0 };
+    await expect(rig.ingest.operate({ ...command, alarm: 'unknown' })).rejects.toMatchObject({ code: 'alarm-unknown' });
+    expect(rig.ingest.counts.commits).toBe(before);
+    expect(await rig.ingest.operate({ ...command, alarm: 'a1' })).toMatchObject({ id: 'a1', state: 'acknowledged' });
+    expect(await rig.store.alarm('a1')).toMatchObject({ state: 'acknowledged' });
+  });
+
+  it('takes a tick at most once a second', async () => {
+    rig = await openRig();
+    for (const ms of [0, 400, 999, 1000, 1500]) await rig.ingest.tick(T0 + ms);
+    expect(rig.judge.told).toEqual([`tick ${T0}`, `tick ${T0 + 1000}`]);
+  });
+
+  it('is after a crash where it was before, and tells nobody twice', async () => {
+    rig = await openRig();
+    await rig.ingest.tick(T0);
+    await rig.ingest.batch('e1', envelope(1, [flow(T0, 100), flow(T0 + 1, 7)]), T0);
+    await rig.restart();
+    await rig.ingest.batch('e1', envelope(2, [flow(T0 + 2, 200)]), T0 + 2000);
+    await rig.ingest.tick(T0 + 2000);
+    const state = rig.judge.snapshot();
+    await rig.crash();
+    expect(rig.judge.snapshot()).toBe(state);
+    expect(rig.registry.last(0)).toMatchObject({ ts: T0 + 2, value: 200 });
+    expect((await rig.store.journal({ limit: 10 })).items).toHaveLength(2);
+    expect(await rig.ingest.batch('e1', envelope(2, [flow(T0 + 2, 200)]), T0)).toMatchObject({
+      mark: 2,
+      duplicateBatches: 1,
+    });
+  });
+
+  it('repeats the same commit while the store is full, says so, and loses nothing', async () => {
+    let failures = 3;
+    rig = await openRig({
+      wrapStore: (store) =>
+        new Proxy(store, {
+          get(target, name) {
+            if (name === 'commit') {
+              return (commit: Parameters<Store['commit']>[0]) =>
+                failures-- > 0
+                  ? Promise.reject(new StoreError('store-full', 'no room', { retryable: true }))
+                  : target.commit(commit);
+            }
+            const member = Reflect.get(target, name) as unknown;
+            return typeof member === 'function' ? member.bind(target) : member;
+          },
+        }),
+    });
+    const batch = rig.ingest.batch('e1', envelope(1, [flow(T0, 1)]), T0);
+    await expect.poll(() => rig.ingest.ready()).toEqual({ ready: false, reason: 'no room' });
+    expect(await batch).toMatchObject({ mark: 1 });
+    expect(rig.ingest.ready()).toEqual({ ready: true });
+    expect(await stored()).toHaveLength(1);
+  });
+
+  it('ends with an error for everybody when the store is broken for good', async () => {
+    let broken = false;
+    rig = await openRig({
+      wrapStore: (store) =>
+        new Proxy(store, {
+          get(target, name) {
+            if (name === 'commit' && broken)
+              return () => Promise.reject(new StoreError('store-broken', 'gone', { retryable: false }));
+            const member = Reflect.get(target, name) as unknown;
+            return typeof member === 'function' ? member.bind(target) : member;
+          },
+        }),
+    });
+    broken = true;
+    await expect(rig.ingest.tick(T0)).rejects.toThrow('gone');
+    await expect(rig.ingest.batch('e1', envelope(1, []), T0)).rejects.toThrow('gone');
+    expect(rig.ingest.ready().ready).toBe(false);
+    expect(rig.errors.some((error) => error instanceof StoreError)).toBe(true);
+  });
+
+  it('keeps dead letters and audit lines, cut to their bound', async () => {
+    rig = await openRig();
+    const letter = {
+      id: 'd1',
+      at: T0,
+      door: 'mqtt',
+      source: 'x',
+      reason: 'not-json',
+      detail: '?',
+      payload: 'z'.repeat(9999),
+    };
+    await Promise.all([
+      rig.ingest.deadLetter(letter),
+      rig.ingest.audit({ at: T0, who: 'ann', what: 'login', target: '-' }),
+    ]);
+    expect((await rig.store.deadLetter('d1'))?.payload).toHaveLength(DEAD_LETTER_BYTES_MAX);
+    expect((await rig.store.audit({ limit: 5 })).items).toHaveLength(1);
+  });
+
+  it('stops in order: what is queued is committed, what comes later refused', async () => {
+    rig = await openRig();
+    const batches = Array.from({ length: 20 }, (_, index) =>
+      rig.ingest.batch('e1', envelope(index + 1, [flow(T0 + index, index)]), T0),
+    );
+    await rig.ingest.close();
+    expect((await Promise.all(batches)).at(-1)?.mark).toBe(20);
+    await expect(rig.ingest.tick(T0)).rejects.toThrow('stopping');
+    expect(rig.ingest.ready().ready).toBe(false);
+  });
+});
