@@ -1,0 +1,606 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { type DeviceReadings, ID_PATTERN } from '../contract/reading.ts';
+import type { StoredMark } from '../contract/state.ts';
+import type { Millis } from '../contract/time.ts';
+import { type Clock, isFreeTime } from './clock.ts';
+import { fileErrorCode, removeTemporaries } from './outbox/files.ts';
+import { type GoneRange, Lane } from './outbox/lane.ts';
+import { EMPTY_LEDGER, type Ledger, readLedger, writeLedger } from './outbox/ledger.ts';
+import { lockFolder } from './outbox/lock.ts';
+import { countValues, type SealedBatch } from './outbox/record.ts';
+import type { OutboxSettings } from './outbox/settings.ts';
+
+/** More lanes than this are not kept: each long outage, torn tail or new store makes one. Then live waits in the newest. */
+const LANES_MAX = 64;
+/** A lane ends here, so that its list of freed numbers stays below 4 MB. */
+const LANE_NUMBERS_MAX = 1_000_000;
+/** Batches written in one go. */
+const APPEND_MAX = 64;
+/** Newest batches kept in memory as well: what the uplink sends next. */
+const RECENT_MAX = 32;
+/** Marks are told again by the gateway at every connect; losing a few seconds of them costs a few duplicates. */
+const LEDGER_EVERY_MS = 5000;
+const AGE_CHECK_EVERY_MS = 60_000;
+/** After a failed write; the disk may have room again. */
+const RETRY_AFTER_MS = 1000;
+
+/** A lane as the sender sees it. Numbers 1..last exist; those in `gone` are no longer on disk. */
+export interface LaneView {
+  readonly id: string;
+  readonly last: number;
+  readonly ended: boolean;
+  readonly gone: readonly GoneRange[];
+}
+
+/** Fill and losses, for the local face, the alarms and the API. */
+export interface OutboxStatus {
+  readonly lane: string;
+  readonly lanes: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** Values ever made, over all lanes. */
+  readonly made: number;
+  /** Values not yet on every gateway's disk. */
+  readonly unstored: number;
+  /** When the oldest of them was sealed. */
+  readonly oldestUnstoredAt?: Millis;
+  /** Values lost for lack of space or through damage on disk; never goes down. */
+  readonly dropped: number;
+  /** Values waiting in memory. */
+  readonly waiting: number;
+  /** `ok`, or the system's code of the last failed write, for example `ENOSPC`. */
+  readonly disk: string;
+}
+
+export interface OutboxOptions {
+  readonly folder: string;
+  readonly settings: OutboxSettings;
+  /** Gateways that must have a batch before it may be freed; none = every gateway ever heard. */
+  readonly gateways: readonly string[];
+  readonly clock: Clock;
+  /** A new id that never repeats, for a lane. */
+  readonly newId: () => string;
+  readonly log: Logger;
+}
+
+interface Waiting {
+  readonly reading: DeviceReadings;
+  readonly values: number;
+}
+
+/**
+ * Bounded store-and-forward on disk. Readings become numbered batches in lanes; a number is told to nobody before its batch
+ * is on disk, and is never used again. Call `tick` several times a second.
+ */
+export class Outbox {
+  private readonly options: OutboxOptions;
+  private readonly ledgerFile: string;
+  private readonly unlock: () => void;
+  private readonly lanes: Lane[];
+  private ledger: Ledger;
+  private waiting: Waiting[] = [];
+  private waitingValues = 0;
+  private writing: Waiting[] = [];
+  private writingValues = 0;
+  private overflow = 0;
+  private upTo: Record<string, Millis> = {};
+  private sealedUpTo: Readonly<Record<string, Millis>> = {};
+  private readonly recent = new Map<string, SealedBatch>();
+  private readonly listeners = new Set<() => void>();
+  private jobs: Promise<void> = Promise.resolve();
+  private flushQueued = false;
+  private mustRoll = false;
+  private disk = 'ok';
+  private lastFlushMs: number;
+  private lastSealMs: number;
+  private lastLedgerMs: number;
+  private lastAgeCheckMs: number;
+  private retryAtMs = 0;
+  private ledgerDirty = false;
+  private closed = false;
+
+  private constructor(options: OutboxOptions, lanes: Lane[], ledger: Ledger, unlock: () => void) {
+    this.options = options;
+    this.ledgerFile = join(options.folder, 'lanes.json');
+    this.lanes = lanes;
+    this.ledger = ledger;
+    this.unlock = unlock;
+    const nowMs = options.clock.monotonicMs();
+    this.lastFlushMs = nowMs;
+    this.lastSealMs = nowMs;
+    this.lastLedgerMs = nowMs;
+    this.lastAgeCheckMs = nowMs;
+  }
+
+  /** @throws FolderInUseError when another process has it; the system's error when the folder can't be used */
+  static async open(options: OutboxOptions): Promise<Outbox> {
+    const { folder, clock, log } = options;
+    await mkdir(folder, { recursive: true, mode: 0o750 });
+    const unlock = lockFolder(folder);
+    try {
+      await removeTemporaries(folder);
+      const found = await readLedger(join(folder, 'lanes.json'));
+      const unreadable = found !== undefined && 'unreadable' in found;
+      if (unreadable) log.error({ code: 'outbox-ledger-damaged', reason: found.unreadable }, 'lane list rebuilt');
+      const ledger = found === undefined || unreadable ? await rebuildLedger(folder) : found;
+      const lanes: Lane[] = [];
+      const entries: Ledger['lanes'] = [];
+      for (const { id, end } of ledger.lanes) {
+        const lane = await Lane.open(id, join(folder, id), end).catch((error: unknown) => {
+          if ((error as { code?: string }).code === 'ENOENT') return undefined;
+          throw error;
+        });
+        if (lane === undefined) {
+          log.error({ code: 'outbox-lane-missing', lane: id }, 'a lane listed is not on disk');
+          continue;
+        }
+        const { tornBytes, holes } = lane.findings;
+        if (tornBytes > 0) log.warn({ code: 'outbox-torn', lane: id, tornBytes }, 'torn end of a lane cut off');
+        if (holes.length > 0) log.error({ code: 'outbox-damaged', lane: id, holes }, 'batches damaged on disk');
+        // What a power cut took may have been sent already: only a start of the same machine may go on with the numbers.
+        const mayGoOn = tornBytes === 0 && (ledger.clean || ledger.boot === clock.boot) && lane.last < LANE_NUMBERS_MAX;
+        lanes.push(lane);
+        entries.push({ id, end: end ?? (mayGoOn ? undefined : { seq: lane.last, made: lane.made }) });
+      }
+      await removeUnlisted(folder, new Set(entries.map(({ id }) => id)));
+      const outbox = new Outbox(options, lanes, { ...ledger, lanes: entries }, unlock);
+      if (entries.length === 0 || entries.at(-1)?.end !== undefined) await outbox.openLane();
+      else await outbox.saveLedger();
+      return outbox;
+    } catch (error) {
+      unlock();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes readings; they are safe once a later {@link settled} resolved. Never waits, never throws: when neither disk nor
+   * memory has room, the oldest in memory go and are counted.
+   *
+   * @param upTo - per line: everything sampled until then was handed over
+   */
+  append(readings: readonly DeviceReadings[], upTo: Readonly<Record<string, Millis>>): void {
+    for (const reading of readings) {
+      const values = countValues(reading);
+      if (values === 0) continue;
+      this.waiting.push({ reading, values });
+      this.waitingValues += values;
+    }
+    Object.assign(this.upTo, upTo);
+    this.boundMemory();
+    const { settings, clock } = this.options;
+    if (this.waitingValues >= settings.batchReadings && clock.monotonicMs() >= this.retryAtMs) this.queueFlush();
+  }
+
+  /** Resolves when all work so far is done; true when nothing waits: all is on disk, or was dropped and counted. */
+  async settled(): Promise<boolean> {
+    this.queueFlush();
+    await this.jobs;
+    return this.waiting.length === 0;
+  }
+
+  /** Moves what depends on time: flush, heartbeat, age, marks to disk. */
+  tick(): void {
+    if (this.closed) return;
+    const { settings, clock } = this.options;
+    const nowMs = clock.monotonicMs();
+    if (nowMs < this.retryAtMs) return;
+    const hasWaiting = this.waiting.length > 0 || this.overflow > 0;
+    if (hasWaiting && nowMs - this.lastFlushMs >= settings.flushEvery) this.queueFlush();
+    else if (nowMs - this.lastSealMs >= settings.heartbeat) this.queueFlush(true);
+    if (this.ledgerDirty && nowMs - this.lastLedgerMs >= LEDGER_EVERY_MS) this.enqueue(() => this.saveLedger());
+    if (nowMs - this.lastAgeCheckMs >= AGE_CHECK_EVERY_MS) {
+      this.lastAgeCheckMs = nowMs;
+      this.enqueue(() => this.freeAged());
+    }
+  }
+
+  /** Oldest first; the last one takes the live readings. */
+  laneViews(): readonly LaneView[] {
+    return this.lanes.map((lane, index) => ({
+      id: lane.id,
+      last: lane.last,
+      ended: this.ledger.lanes[index]?.end !== undefined,
+      gone: lane.gone(),
+    }));
+  }
+
+  get liveLane(): string {
+    return this.live().id;
+  }
+
+  /** @returns undefined when that batch is gone */
+  async read(lane: string, seq: number): Promise<SealedBatch | undefined> {
+    return this.recent.get(`${lane} ${seq}`) ?? (await this.lane(lane)?.read(seq));
+  }
+
+  /** Exactly how many values were put into each of the numbers from..to, and into all numbers up to `to`. */
+  async count(lane: string, from: number, to: number): Promise<{ values: readonly number[]; made: number }> {
+    const found = this.lane(lane);
+    if (found === undefined) return { values: [], made: 0 };
+    return { values: await found.countsIn(from, to), made: await found.valuesIn(1, to) };
+  }
+
+  /** When a batch was sealed; undefined when it is gone. */
+  sealedAt(lane: string, seq: number): Millis | undefined {
+    return this.lane(lane)?.sealedAt(seq);
+  }
+
+  /** The marks a gateway announced last, as they survived a restart. */
+  marksOf(): Readonly<Record<string, { readonly store: string; readonly marks: Readonly<Record<string, number>> }>> {
+    return this.ledger.gateways;
+  }
+
+  /** Takes a gateway's word for what is on its disk; the last word counts, also when it goes back. */
+  setMarks(gateway: string, { store, marks }: StoredMark): void {
+    const known: Record<string, number> = {};
+    for (const { id } of this.lanes) if (marks[id] !== undefined) known[id] = marks[id];
+    this.ledger = { ...this.ledger, gateways: { ...this.ledger.gateways, [gateway]: { store, marks: known } } };
+    this.ledgerDirty = true;
+    const live = this.live();
+    if ((marks[live.id] ?? 0) > live.last) {
+      // Our folder is an older copy: numbers after `last` were used before.
+      this.options.log.warn(
+        { code: 'outbox-behind', lane: live.id, last: live.last, mark: marks[live.id] },
+        'a gateway has numbers this outbox never gave; new lane',
+      );
+      this.roll();
+    }
+  }
+
+  /** Ends the live lane: later readings get a new one and need not wait behind its backlog. */
+  roll(): void {
+    this.mustRoll = true;
+    this.queueFlush();
+  }
+
+  onChanged(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Values some gateway lacks, on disk and in memory, and when the oldest batch of them was sealed. */
+  unstored(): { readonly values: number; readonly oldestAt?: Millis } {
+    let values = this.waitingValues + this.writingValues;
+    let oldestAt: Millis | undefined;
+    for (const lane of this.lanes) {
+      const held = lane.heldAbove(this.storedTo(lane));
+      values += held.values;
+      if (held.values > 0) oldestAt ??= held.oldestAt;
+    }
+    return { values, ...(oldestAt === undefined ? {} : { oldestAt }) };
+  }
+
+  status(): OutboxStatus {
+    const { values, oldestAt } = this.unstored();
+    return {
+      lane: this.live().id,
+      lanes: this.lanes.length,
+      bytes: this.bytes(),
+      bytesMax: this.options.settings.bytes,
+      made: this.ledger.forgotten.made + this.lanes.reduce((sum, lane) => sum + lane.made, 0),
+      unstored: values,
+      ...(oldestAt === undefined ? {} : { oldestUnstoredAt: oldestAt }),
+      dropped: this.dropped(),
+      waiting: this.waitingValues + this.writingValues,
+      disk: this.disk,
+    };
+  }
+
+  /** Values lost for lack of space or through damage; never goes down. */
+  dropped(): number {
+    const inLanes = this.lanes.reduce((sum, lane) => sum + lane.droppedValues, 0);
+    return this.ledger.forgotten.dropped + this.ledger.overflowed + this.overflow + inLanes;
+  }
+
+  /** Writes what waits, then lets go of the folder. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    await this.settled();
+    this.closed = true;
+    await this.jobs;
+    try {
+      for (const lane of this.lanes) await lane.close();
+      await this.saveLedger(true);
+    } catch (error) {
+      this.report(error);
+    }
+    this.unlock();
+  }
+
+  private queueFlush(heartbeat = false): void {
+    if (this.flushQueued || this.closed) return;
+    this.flushQueued = true;
+    this.enqueue(async () => {
+      this.flushQueued = false;
+      await this.flush(heartbeat);
+    });
+  }
+
+  /** One job at a time; a failed one is reported and the next goes on. */
+  private enqueue(job: () => Promise<void>): void {
+    this.jobs = this.jobs.then(job).catch((error: unknown) => this.report(error));
+  }
+
+  private report(error: unknown): void {
+    const code = fileErrorCode(error);
+    if (code !== this.disk) this.options.log.error({ code: 'outbox-write-failed', cause: code, err: error }, 'outbox');
+    this.disk = code;
+    this.retryAtMs = this.options.clock.monotonicMs() + RETRY_AFTER_MS;
+  }
+
+  private async flush(heartbeat: boolean): Promise<void> {
+    if (this.mustRoll || this.live().last >= LANE_NUMBERS_MAX) await this.rollNow();
+    let silent = heartbeat;
+    while (silent || this.waiting.length > 0 || this.overflow > 0) {
+      silent = false;
+      const batches = this.seal();
+      try {
+        await this.write(batches);
+      } catch (error) {
+        this.waiting = this.writing.concat(this.waiting);
+        this.waitingValues += this.writingValues;
+        this.writing = [];
+        this.writingValues = 0;
+        this.boundMemory();
+        throw error;
+      }
+      this.written(batches);
+      await this.freeOverLimit();
+    }
+  }
+
+  /** Numbers what waits; nobody hears of the numbers until they are written. */
+  private seal(): SealedBatch[] {
+    const { settings, clock } = this.options;
+    const lane = this.live();
+    const state = clock.state() === 'free' ? { freeBoot: clock.boot } : {};
+    const sealedAt = clock.now();
+    const batches: SealedBatch[] = [];
+    let { last: seq, made } = lane;
+    const put = (readings: readonly DeviceReadings[], count: number, more: Partial<SealedBatch>) => {
+      seq++;
+      made += count;
+      batches.push({ seq, made, count, sealedAt, upTo: this.sealedUpTo, readings, ...state, ...more });
+    };
+    if (this.overflow > 0) put([], this.overflow, { overflow: true });
+    let taken = 0;
+    while (taken < this.waiting.length && batches.length < APPEND_MAX) {
+      const readings: DeviceReadings[] = [];
+      let count = 0;
+      while (taken < this.waiting.length && (count === 0 || count < settings.batchReadings)) {
+        const { reading, values } = this.waiting[taken] as Waiting;
+        if (count > 0 && count + values > settings.batchReadings) break;
+        readings.push(reading);
+        count += values;
+        taken++;
+      }
+      put(readings, count, {});
+      this.writingValues += count;
+    }
+    this.writing = this.waiting.splice(0, taken);
+    this.waitingValues -= this.writingValues;
+    if (batches.length === 0) put([], 0, {});
+    // Only with the last of what waited has everything up to `upTo` been sent.
+    if (this.waiting.length === 0) batches.push({ ...(batches.pop() as SealedBatch), upTo: { ...this.upTo } });
+    return batches;
+  }
+
+  private async write(batches: readonly SealedBatch[]): Promise<void> {
+    const { settings } = this.options;
+    const segmentBytes = Math.min(4 * 1024 * 1024, Math.max(32 * 1024, Math.floor(settings.bytes / 32)));
+    const options = { compress: settings.compress, sync: settings.fsync, segmentBytes };
+    for (;;) {
+      try {
+        return await this.live().append(batches, options);
+      } catch (error) {
+        const code = fileErrorCode(error);
+        const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+        // After any other failure nobody knows what the disk holds: these numbers are not tried again.
+        if (!isFull) this.mustRoll = true;
+        if (!isFull || !(await this.freeStored())) throw error;
+      }
+    }
+  }
+
+  private written(batches: readonly SealedBatch[]): void {
+    const lane = this.live();
+    const nowMs = this.options.clock.monotonicMs();
+    this.lastFlushMs = nowMs;
+    this.lastSealMs = nowMs;
+    this.writing = [];
+    this.writingValues = 0;
+    for (const batch of batches) {
+      this.sealedUpTo = batch.upTo;
+      if (batch.overflow) {
+        this.overflow -= batch.count;
+        this.ledger = { ...this.ledger, overflowed: this.ledger.overflowed + batch.count };
+        this.ledgerDirty = true;
+      }
+      this.recent.set(`${lane.id} ${batch.seq}`, batch);
+    }
+    for (const key of this.recent.keys()) {
+      if (this.recent.size <= RECENT_MAX) break;
+      this.recent.delete(key);
+    }
+    if (this.disk !== 'ok') this.options.log.info({ code: 'outbox-write-resumed' }, 'the outbox can write again');
+    this.disk = 'ok';
+    this.changed();
+  }
+
+  private boundMemory(): void {
+    const { memory } = this.options.settings;
+    let gone = 0;
+    while (this.waitingValues + this.writingValues > memory && gone < this.waiting.length) {
+      const { values } = this.waiting[gone] as Waiting;
+      this.overflow += values;
+      this.waitingValues -= values;
+      gone++;
+    }
+    if (gone > 0) this.waiting.splice(0, gone);
+  }
+
+  private async rollNow(): Promise<void> {
+    this.mustRoll = false;
+    const live = this.live();
+    if (live.last === 0) return;
+    if (this.lanes.length >= LANES_MAX) await this.forgetOldest();
+    if (this.lanes.length >= LANES_MAX) {
+      this.options.log.warn({ code: 'outbox-lanes-full', lanes: LANES_MAX }, 'no room for another lane');
+      return;
+    }
+    await live.close();
+    const entries = this.ledger.lanes.slice(0, -1);
+    entries.push({ id: live.id, end: { seq: live.last, made: live.made } });
+    const before = this.ledger;
+    this.ledger = { ...before, lanes: entries };
+    try {
+      await this.openLane();
+    } catch (error) {
+      this.ledger = before;
+      this.mustRoll = true;
+      throw error;
+    }
+  }
+
+  /** The list is on disk before the first number of a lane is. */
+  private async openLane(): Promise<void> {
+    const id = this.options.newId();
+    if (!ID_PATTERN.test(id)) throw new Error(`lane id ${id}`);
+    const lane = await Lane.create(id, join(this.options.folder, id));
+    const before = this.ledger;
+    this.ledger = { ...before, lanes: [...before.lanes, { id }] };
+    try {
+      await this.saveLedger();
+    } catch (error) {
+      this.ledger = before;
+      await lane.remove();
+      throw error;
+    }
+    this.lanes.push(lane);
+    this.changed();
+  }
+
+  private async saveLedger(clean = false): Promise<void> {
+    this.ledgerDirty = false;
+    this.lastLedgerMs = this.options.clock.monotonicMs();
+    this.ledger = { ...this.ledger, boot: this.options.clock.boot, clean };
+    await writeLedger(this.ledgerFile, this.ledger);
+  }
+
+  private async freeOverLimit(): Promise<void> {
+    let freed = false;
+    while (this.bytes() > this.options.settings.bytes) {
+      if (!(await this.freeStored()) && !(await this.dropOldest())) break;
+      freed = true;
+    }
+    if (freed) this.changed();
+  }
+
+  private async freeAged(): Promise<void> {
+    const { clock, settings, log } = this.options;
+    if (clock.state() === 'free') return;
+    const oldest = clock.now() - settings.age;
+    let freed = false;
+    for (const lane of this.lanes) {
+      for (;;) {
+        const segment = lane.oldestSegment();
+        if (segment === undefined || isFreeTime(segment.newestAt) || segment.newestAt >= oldest) break;
+        const lost = await lane.freeOldest(this.storedTo(lane));
+        if (lost > 0) log.error({ code: 'outbox-dropped', lane: lane.id, values: lost, why: 'age' }, 'values dropped');
+        freed = true;
+      }
+    }
+    if (freed) this.changed();
+  }
+
+  /** Frees the oldest file whose batches every gateway has. */
+  private async freeStored(): Promise<boolean> {
+    for (const lane of this.lanes) {
+      const segment = lane.oldestSegment();
+      if (segment === undefined || segment.last > this.storedTo(lane)) continue;
+      await lane.freeOldest(segment.last);
+      return true;
+    }
+    return false;
+  }
+
+  /** Drops the oldest file though somebody lacks it. */
+  private async dropOldest(): Promise<boolean> {
+    for (const lane of this.lanes) {
+      if (lane.oldestSegment() === undefined) continue;
+      const lost = await lane.freeOldest(this.storedTo(lane));
+      if (lost > 0)
+        this.options.log.error({ code: 'outbox-dropped', lane: lane.id, values: lost, why: 'space' }, 'values dropped');
+      return true;
+    }
+    return false;
+  }
+
+  /** Takes the oldest lane off the list when it is ended, off the disk, and every number of it is explained to everybody. */
+  private async forgetOldest(): Promise<boolean> {
+    for (const [index, lane] of this.lanes.entries()) {
+      if (index === this.lanes.length - 1) return false;
+      if (this.storedTo(lane) < lane.last) continue;
+      while (!lane.isEmptyOnDisk) await lane.freeOldest(lane.last);
+      const { forgotten } = this.ledger;
+      this.ledger = {
+        ...this.ledger,
+        lanes: this.ledger.lanes.filter(({ id }) => id !== lane.id),
+        forgotten: { made: forgotten.made + lane.made, dropped: forgotten.dropped + lane.droppedValues },
+      };
+      await this.saveLedger();
+      this.lanes.splice(index, 1);
+      await lane.remove();
+      this.changed();
+      return true;
+    }
+    return false;
+  }
+
+  /** Every gateway that counts has the numbers of the lane up to this. */
+  private storedTo(lane: Lane): number {
+    const required = this.options.gateways.length > 0 ? this.options.gateways : Object.keys(this.ledger.gateways);
+    if (required.length === 0) return 0;
+    return Math.min(...required.map((id) => this.ledger.gateways[id]?.marks[lane.id] ?? 0), lane.last);
+  }
+
+  private bytes(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.bytes, 0);
+  }
+
+  private live(): Lane {
+    return this.lanes.at(-1) as Lane;
+  }
+
+  private lane(id: string): Lane | undefined {
+    return this.lanes.find((lane) => lane.id === id);
+  }
+
+  private changed(): void {
+    for (const listener of this.listeners) listener();
+  }
+}
+
+/** Without a list every lane folder counts as ended, oldest first. */
+async function rebuildLedger(folder: string): Promise<Ledger> {
+  const lanes: { id: string; at: number; end: { seq: number; made: number } }[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (!entry.isDirectory() || !ID_PATTERN.test(entry.name)) continue;
+    const lane = await Lane.open(entry.name, join(folder, entry.name));
+    lanes.push({ id: entry.name, at: lane.oldestSealedAt() ?? 0, end: { seq: lane.last, made: lane.made } });
+    await lane.close();
+  }
+  lanes.sort((a, b) => a.at - b.at);
+  return { ...EMPTY_LEDGER, lanes: lanes.map(({ id, end }) => ({ id, end })) };
+}
+
+/** Folders of lanes that were forgotten, or made and not yet listed, when the process died. */
+async function removeUnlisted(folder: string, listed: ReadonlySet<string>): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isDirectory() && !listed.has(entry.name))
+      await rm(join(folder, entry.name), { recursive: true, force: true });
+  }
+}

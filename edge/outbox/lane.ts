@@ -1,0 +1,435 @@
+import type { FileHandle } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Millis } from '../../contract/time.ts';
+import { syncFolder } from './files.ts';
+import { decodeRecord, encodeRecord, type RecordInfo, type SealedBatch, scanRecords } from './record.ts';
+
+/** A run of numbers whose batches are no longer on disk. */
+export interface GoneRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One file of records. Its batches are numbered first, first + 1, … */
+interface Segment {
+  readonly path: string;
+  readonly first: number;
+  readonly records: RecordInfo[];
+  /** `made` before its first batch. */
+  readonly madeBefore: number;
+  bytes: number;
+}
+
+/** How a lane was found on disk. */
+export interface LaneFindings {
+  /** Bytes cut off because no whole record began there; 0 = clean. */
+  readonly tornBytes: number;
+  /** Numbers lost in the middle by damage; they travel as dropped. */
+  readonly holes: readonly GoneRange[];
+}
+
+const SEGMENT_SUFFIX = '.seg';
+/**
+ * One u32 per number that left the disk, in order: values it held, and in the top bit whether some gateway still lacked it.
+ * It is what lets a tombstone count exactly, whatever range it must cover.
+ */
+const GONE_FILE = 'gone.counts';
+const DROPPED_BIT = 0x8000_0000;
+const COUNT_MASK = 0x7fff_ffff;
+
+/** One lane of the outbox: numbered batches in segment files of one folder, freed from the oldest side. One owner, one call at a time. */
+export class Lane {
+  readonly id: string;
+  readonly findings: LaneFindings;
+  private readonly folder: string;
+  private readonly segments: Segment[];
+  private active: FileHandle | undefined;
+  /** Numbers 1..goneTo have left the disk; `goneMade` values were in them. */
+  private goneTo: number;
+  private goneMade: number;
+  private dropped: number;
+  private end: { seq: number; made: number };
+  private sizeBytes: number;
+
+  private constructor(id: string, folder: string, found: Omit<Found, 'findings'>, findings: LaneFindings) {
+    this.id = id;
+    this.folder = folder;
+    this.findings = findings;
+    this.segments = found.segments;
+    this.goneTo = found.goneTo;
+    this.goneMade = found.goneMade;
+    this.dropped = found.dropped;
+    this.end = found.end;
+    this.sizeBytes = found.segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  }
+
+  static async create(id: string, folder: string): Promise<Lane> {
+    await mkdir(folder, { mode: 0o750 });
+    const found = { segments: [], goneTo: 0, goneMade: 0, dropped: 0, end: { seq: 0, made: 0 } };
+    return new Lane(id, folder, found, { tornBytes: 0, holes: [] });
+  }
+
+  /**
+   * Reads a lane back: every record is checked, a torn tail is cut off.
+   *
+   * @param end - where an ended lane ended, as the ledger knows it; undefined for the one that was live
+   */
+  static async open(id: string, folder: string, end?: { seq: number; made: number }): Promise<Lane> {
+    const found = await findLane(folder, end);
+    return new Lane(id, folder, found, found.findings);
+  }
+
+  /** Highest number, and the values in all numbers so far. */
+  get last(): number {
+    return this.end.seq;
+  }
+  get made(): number {
+    return this.end.made;
+  }
+  get bytes(): number {
+    return this.sizeBytes;
+  }
+  /** Values that left the disk before every gateway had them, as far as was known then. */
+  get droppedValues(): number {
+    return this.dropped;
+  }
+  get isEmptyOnDisk(): boolean {
+    return this.segments.length === 0;
+  }
+
+  /** Numbers that left the disk or were damaged on it, ascending, without overlap. */
+  gone(): GoneRange[] {
+    const ranges: GoneRange[] = [];
+    let next = 1;
+    for (const { first, records } of this.segments) {
+      if (first > next) ranges.push({ from: next, to: first - 1 });
+      next = first + records.length;
+    }
+    if (this.end.seq >= next) ranges.push({ from: next, to: this.end.seq });
+    return ranges;
+  }
+
+  /** Values still on disk in numbers above `seq`, and when the oldest of them was sealed. */
+  heldAbove(seq: number): { readonly values: number; readonly oldestAt?: Millis } {
+    const oldest = this.locate(seq + 1)?.record ?? this.segments.find(({ first }) => first > seq)?.records[0];
+    if (oldest === undefined) return { values: 0 };
+    return { values: this.end.made - (oldest.made - oldest.count), oldestAt: oldest.sealedAt };
+  }
+
+  /** When a batch was sealed; undefined when it is gone. */
+  sealedAt(seq: number): Millis | undefined {
+    return this.locate(seq)?.record.sealedAt;
+  }
+
+  oldestSealedAt(): Millis | undefined {
+    return this.segments[0]?.records[0]?.sealedAt;
+  }
+
+  /** The oldest file's last number and newest time. */
+  oldestSegment(): { readonly last: number; readonly newestAt: Millis; readonly bytes: number } | undefined {
+    const segment = this.segments[0];
+    const newest = segment?.records.at(-1);
+    if (segment === undefined || newest === undefined) return undefined;
+    return { last: newest.seq, newestAt: newest.sealedAt, bytes: segment.bytes };
+  }
+
+  /**
+   * Writes batches numbered last + 1 … and, with `sync`, waits until they are on disk. All or nothing: after a failure
+   * the files are as before, and the numbers may be used again because nobody was told of them.
+   */
+  async append(
+    batches: readonly SealedBatch[],
+    options: { readonly compress: boolean; readonly sync: boolean; readonly segmentBytes: number },
+  ): Promise<void> {
+    const oldest = batches[0];
+    if (oldest === undefined) return;
+    if (oldest.seq !== this.end.seq + 1)
+      throw new Error(`lane ${this.id}: ${oldest.seq} does not follow ${this.end.seq}`);
+    const segment = await this.writable(oldest.seq, options.segmentBytes);
+    const records = batches.map((batch) => encodeRecord(batch, options.compress));
+    const before = segment.bytes;
+    try {
+      await writeAll(this.active as FileHandle, Buffer.concat(records), before);
+      if (options.sync) await (this.active as FileHandle).datasync();
+    } catch (error) {
+      await this.undo(segment, before);
+      throw error;
+    }
+    for (const [index, batch] of batches.entries()) {
+      const bytes = (records[index] as Buffer).length;
+      const { seq, made, count, sealedAt, overflow = false } = batch;
+      segment.records.push({ offset: segment.bytes, bytes, seq, made, count, sealedAt, overflow });
+      segment.bytes += bytes;
+      this.sizeBytes += bytes;
+      this.end = { seq, made };
+    }
+  }
+
+  /** @returns undefined when that number is gone (or never was) */
+  async read(seq: number): Promise<SealedBatch | undefined> {
+    const found = this.locate(seq);
+    if (found === undefined) return undefined;
+    const { segment, record } = found;
+    const buffer = Buffer.allocUnsafe(record.bytes);
+    const file = await open(segment.path, 'r').catch((error: unknown) => {
+      // Freed between the look-up and now.
+      if ((error as { code?: string }).code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (file === undefined) return undefined;
+    try {
+      const { bytesRead } = await file.read(buffer, 0, record.bytes, record.offset);
+      return bytesRead === record.bytes ? decodeRecord(buffer) : undefined;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Exactly how many values were put into the numbers from..to, gone or not. */
+  async valuesIn(from: number, to: number): Promise<number> {
+    return (await this.madeUpTo(to)) - (await this.madeUpTo(from - 1));
+  }
+
+  /**
+   * Values of each of the numbers from..to, gone or not. Where damage hides the single numbers, the first of them
+   * carries the sum.
+   */
+  async countsIn(from: number, to: number): Promise<number[]> {
+    const counts: number[] = [];
+    const listedTo = Math.min(to, this.goneTo);
+    if (from <= listedTo) {
+      const listed = await readFile(join(this.folder, GONE_FILE)).catch(() => Buffer.alloc(0));
+      let unlisted = this.goneMade;
+      for (let seq = 1; seq <= listedTo; seq++) {
+        const isListed = 4 * seq <= listed.length;
+        const count = isListed ? listed.readUInt32LE(4 * (seq - 1)) & COUNT_MASK : unlisted;
+        unlisted -= count;
+        if (seq >= from) counts.push(count);
+      }
+    }
+    let before = from > this.goneTo ? await this.madeUpTo(from - 1) : this.goneMade;
+    for (let seq = Math.max(from, this.goneTo + 1); seq <= to; seq++) {
+      const made = await this.madeUpTo(seq);
+      counts.push(made - before);
+      before = made;
+    }
+    return counts;
+  }
+
+  /**
+   * Frees the oldest segment file.
+   *
+   * @param storedTo - every gateway has the numbers up to this; later ones count as dropped
+   * @returns values that some gateway may lack now
+   */
+  async freeOldest(storedTo: number): Promise<number> {
+    const segment = this.segments[0];
+    if (segment === undefined) return 0;
+    if (this.segments.length === 1) await this.closeActive();
+    const holeNumbers = segment.first - 1 - this.goneTo;
+    const counts = Buffer.alloc(4 * (holeNumbers + segment.records.length));
+    let lost = 0;
+    const put = (seq: number, count: number, isCounted: boolean) => {
+      const missing = seq > storedTo && !isCounted;
+      if (missing) lost += count;
+      counts.writeUInt32LE(((missing ? DROPPED_BIT : 0) | (count & COUNT_MASK)) >>> 0, 4 * (seq - this.goneTo - 1));
+    };
+    if (holeNumbers > 0) put(this.goneTo + 1, segment.madeBefore - this.goneMade, false);
+    for (const { seq, count, overflow } of segment.records) put(seq, count, overflow);
+    // Without room even for this, the totals still follow from `made` of the next record.
+    await appendFile(join(this.folder, GONE_FILE), counts, { flush: true, mode: 0o640 }).catch(() =>
+      truncate(join(this.folder, GONE_FILE), 4 * this.goneTo).catch(() => undefined),
+    );
+    await rm(segment.path, { force: true });
+    await syncFolder(this.folder);
+    this.segments.shift();
+    const newest = segment.records.at(-1) as RecordInfo;
+    this.goneTo = newest.seq;
+    this.goneMade = newest.made;
+    this.dropped += lost;
+    this.sizeBytes -= segment.bytes;
+    return lost;
+  }
+
+  async close(): Promise<void> {
+    await this.closeActive();
+  }
+
+  async remove(): Promise<void> {
+    await this.closeActive(false);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  private locate(seq: number): { segment: Segment; record: RecordInfo } | undefined {
+    let low = 0;
+    let high = this.segments.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const segment = this.segments[middle] as Segment;
+      if (seq < segment.first) high = middle - 1;
+      else if (seq >= segment.first + segment.records.length) low = middle + 1;
+      else return { segment, record: segment.records[seq - segment.first] as RecordInfo };
+    }
+    return undefined;
+  }
+
+  /** Values in the numbers 1..seq. */
+  private async madeUpTo(seq: number): Promise<number> {
+    if (seq <= 0) return 0;
+    if (seq >= this.end.seq) return this.end.made;
+    const found = this.locate(seq);
+    if (found !== undefined) return found.record.made;
+    if (seq > this.goneTo) return this.madeInHole(seq);
+    if (seq === this.goneTo) return this.goneMade;
+    const counts = await readFile(join(this.folder, GONE_FILE)).catch(() => Buffer.alloc(0));
+    let made = 0;
+    // Numbers the file does not know carry their values on the first of them; the rest counts nothing.
+    const known = Math.min(seq, Math.floor(counts.length / 4));
+    for (let index = 0; index < known; index++) made += counts.readUInt32LE(4 * index) & COUNT_MASK;
+    return known < seq ? this.goneMade : made;
+  }
+
+  private madeInHole(seq: number): number {
+    const after = this.segments.find(({ first }) => first > seq);
+    return after === undefined ? this.end.made : after.madeBefore;
+  }
+
+  private async writable(firstSeq: number, segmentBytes: number): Promise<Segment> {
+    const current = this.segments.at(-1);
+    if (this.active !== undefined && current !== undefined && current.bytes < segmentBytes) return current;
+    await this.closeActive();
+    const reopen =
+      current !== undefined && current.bytes < segmentBytes && current.first + current.records.length === firstSeq;
+    const path = reopen ? current.path : join(this.folder, `${String(firstSeq).padStart(15, '0')}${SEGMENT_SUFFIX}`);
+    this.active = await open(path, reopen ? 'r+' : 'w', 0o640);
+    if (reopen) return current;
+    await syncFolder(this.folder);
+    const segment: Segment = { path, first: firstSeq, records: [], madeBefore: this.end.made, bytes: 0 };
+    this.segments.push(segment);
+    return segment;
+  }
+
+  /** Takes back what a failed append left behind. */
+  private async undo(segment: Segment, bytes: number): Promise<void> {
+    await this.closeActive(false);
+    if (segment.records.length > 0) return truncate(segment.path, bytes);
+    this.segments.pop();
+    await rm(segment.path, { force: true });
+  }
+
+  private async closeActive(sync = true): Promise<void> {
+    const active = this.active;
+    this.active = undefined;
+    if (active === undefined) return;
+    try {
+      // Whatever the fsync setting says: a file we leave behind is on disk.
+      if (sync) await active.datasync();
+    } finally {
+      await active.close();
+    }
+  }
+}
+
+interface Found {
+  readonly segments: Segment[];
+  readonly goneTo: number;
+  readonly goneMade: number;
+  readonly dropped: number;
+  readonly end: { seq: number; made: number };
+  readonly findings: LaneFindings;
+}
+
+async function findLane(folder: string, end?: { seq: number; made: number }): Promise<Found> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(SEGMENT_SUFFIX)).sort();
+  let segments: Segment[] = [];
+  const holes: GoneRange[] = [];
+  let tornBytes = 0;
+  for (const name of names) {
+    const path = join(folder, name);
+    const content = await readFile(path);
+    const scan = scanRecords(content);
+    // What lies behind the end of an ended lane was taken back when writing it failed.
+    const records = end === undefined ? scan.records : scan.records.filter(({ seq }) => seq <= end.seq);
+    const newestRecord = records.at(-1);
+    const soundEnd = newestRecord === undefined ? 0 : newestRecord.offset + newestRecord.bytes;
+    const first = records[0];
+    tornBytes += content.length - scan.end;
+    if (first === undefined) {
+      await rm(path, { force: true });
+      continue;
+    }
+    if (soundEnd < content.length) await truncate(path, soundEnd);
+    segments.push({
+      path,
+      first: first.seq,
+      records: [...records],
+      madeBefore: first.made - first.count,
+      bytes: soundEnd,
+    });
+  }
+  const gone = await readGone(folder, segments[0]?.first);
+  // A crash between writing the counts and removing the file leaves both: the counts win.
+  const leftovers = segments.filter(({ first, records }) => first + records.length - 1 <= gone.to);
+  for (const { path } of leftovers) await rm(path, { force: true });
+  segments = segments.filter((segment) => !leftovers.includes(segment));
+
+  const newest = segments.at(-1)?.records.at(-1);
+  let last = newest === undefined ? { seq: gone.to, made: gone.made } : { seq: newest.seq, made: newest.made };
+  if (end !== undefined && end.seq > last.seq) {
+    holes.push({ from: last.seq + 1, to: end.seq });
+    last = end;
+  }
+  for (const [index, segment] of segments.entries()) {
+    const before = segments[index - 1];
+    const expected = before === undefined ? gone.to + 1 : before.first + before.records.length;
+    if (segment.first > expected) holes.push({ from: expected, to: segment.first - 1 });
+  }
+  return {
+    segments,
+    goneTo: gone.to,
+    goneMade: gone.made,
+    dropped: gone.dropped,
+    end: last,
+    findings: { tornBytes, holes },
+  };
+}
+
+/** @param firstOnDisk - a torn append may list numbers whose file is still there; they are not gone */
+async function readGone(
+  folder: string,
+  firstOnDisk: number | undefined,
+): Promise<{ to: number; made: number; dropped: number }> {
+  const path = join(folder, GONE_FILE);
+  const counts = await readFile(path).catch(() => Buffer.alloc(0));
+  const whole = Math.floor(counts.length / 4);
+  const first = firstOnDisk ?? whole + 1;
+  // The file of `firstOnDisk` is either listed whole (then it is a leftover and may go) or its listing was torn.
+  const isTorn = first <= whole && !(await isListedWhole(folder, first, whole));
+  const to = isTorn ? first - 1 : whole;
+  if (counts.length !== to * 4) await truncate(path, to * 4);
+  let made = 0;
+  let dropped = 0;
+  for (let index = 0; index < to; index++) {
+    const count = counts.readUInt32LE(4 * index);
+    made += count & COUNT_MASK;
+    if (count >= DROPPED_BIT) dropped += count & COUNT_MASK;
+  }
+  return { to, made, dropped };
+}
+
+async function isListedWhole(folder: string, first: number, listedTo: number): Promise<boolean> {
+  const path = join(folder, `${String(first).padStart(15, '0')}${SEGMENT_SUFFIX}`);
+  if ((await stat(path).catch(() => undefined)) === undefined) return false;
+  const { records } = scanRecords(await readFile(path));
+  return first + records.length - 1 <= listedTo;
+}
+
+async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, position + written);
+    if (bytesWritten === 0) throw Object.assign(new Error('the disk took no bytes'), { code: 'ENOSPC' });
+    written += bytesWritten;
+  }
+}
