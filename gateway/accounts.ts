@@ -23,6 +23,8 @@ export interface Account {
   readonly role: Role;
   /** The generated first administrator, not replaced yet. */
   readonly mustChange?: boolean;
+  /** UTC ms; sessions opened earlier with the password before are over. */
+  readonly passwordSetAt?: number;
 }
 
 /** Who may connect to the broker; the id is the edge's or device's. */
@@ -74,7 +76,8 @@ export interface Accounts {
   /** @returns the token itself, which is not kept */
   addToken(token: { readonly name: string; readonly role: Role }): Promise<ApiToken & { readonly token: string }>;
   listTokens(): Promise<readonly ApiToken[]>;
-  removeToken(id: string): Promise<boolean>;
+  /** @param token - id or name; all tokens of that name go */
+  removeToken(token: string): Promise<boolean>;
   /**
    * Makes or replaces an MQTT credential.
    * @param password - chosen by a person; without it a secret is generated
@@ -103,6 +106,7 @@ const userSchema = z.object({
   secret: z.string(),
   mustChange: z.boolean().optional(),
   createdAt: z.string(),
+  passwordSetAt: z.number().optional(),
 });
 const tokenSchema = z.object({
   id: idSchema,
@@ -220,7 +224,7 @@ export async function openAccounts(
           throw new AccountError('username-taken', `${current} is not the generated administrator any more`);
         if (name !== current && all.some((one) => one.name === name))
           throw new AccountError('username-taken', `there is a user ${name} already`);
-        return { name, role: user.role, secret, createdAt: user.createdAt };
+        return { name, role: user.role, secret, createdAt: user.createdAt, passwordSetAt: now() };
       });
       return publicUser(replaced) as Account;
     },
@@ -240,7 +244,7 @@ export async function openAccounts(
     async setPassword(name, password) {
       checkPassword(password);
       const secret = await storeChosen(password);
-      await changeUser(name, ({ mustChange: _, ...user }) => ({ ...user, secret }));
+      await changeUser(name, ({ mustChange: _, ...user }) => ({ ...user, secret, passwordSetAt: now() }));
     },
 
     async removeUser(name) {
@@ -268,9 +272,9 @@ export async function openAccounts(
       return users.current.tokens.map(({ secret: _, ...token }) => token);
     },
 
-    removeToken: (id) =>
+    removeToken: (token) =>
       users.change((current) => {
-        const tokens = current.tokens.filter((token) => token.id !== id);
+        const tokens = current.tokens.filter(({ id, name }) => id !== token && name !== token);
         return { next: { ...current, tokens }, result: tokens.length < current.tokens.length };
       }),
 
@@ -320,8 +324,13 @@ export async function openAccounts(
 
 function publicUser(user: StoredUser | undefined): Account | undefined {
   if (user === undefined) return undefined;
-  const { name, role, mustChange } = user;
-  return mustChange === true ? { name, role, mustChange } : { name, role };
+  const { name, role, mustChange, passwordSetAt } = user;
+  return {
+    name,
+    role,
+    ...(mustChange === true ? { mustChange } : {}),
+    ...(passwordSetAt === undefined ? {} : { passwordSetAt }),
+  };
 }
 
 function publicCredential({ id, kind, createdAt }: StoredCredential): Credential {

@@ -19,14 +19,18 @@ export interface Channel {
   readonly name: string;
   /** @throws ChannelError */
   send(message: Message, signal: AbortSignal): Promise<Receipt>;
+  close?(): Promise<void>;
 }
 
 /** The sender says whether trying again can help; dispatch.ts does the retrying. */
 export class ChannelError extends Error {
   readonly code = 'channel-failed';
   readonly retryable: boolean;
-  constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
+  /** The other side asked us to wait this long. */
+  readonly retryAfterMs: number | undefined;
+  constructor(message: string, options: { retryable: boolean; retryAfterMs?: number; cause?: unknown }) {
     super(message, { cause: options.cause });
     this.retryable = options.retryable;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }

@@ -27,7 +27,7 @@ describe('users', () => {
     });
     await accounts.replaceFirst('admin', { name: 'li.wei', password: PASSWORD });
     expect(accounts.find('admin')).toBeUndefined();
-    expect(await accounts.verify('li.wei', PASSWORD)).toEqual({ name: 'li.wei', role: 'admin' });
+    expect(await accounts.verify('li.wei', PASSWORD)).toEqual({ name: 'li.wei', role: 'admin', passwordSetAt: now });
     await expect(accounts.replaceFirst('li.wei', { name: 'x', password: PASSWORD })).rejects.toThrow('any more');
   });
 
