@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { BAD, GOOD } from '../../../contract/reading.ts';
+import { ReadingBuffer } from '../../../gateway/domain/readings.ts';
+import { PlantRegistry } from '../../../gateway/registry.ts';
+
+const device = (id: string) => ({ id, class: 'generic', origin: 'discovered' as const, attributes: {} });
+const description = (id: string, measurement: string) => ({
+  device: id,
+  measurement,
+  maxSilenceMs: 1000,
+  reportingDelayMs: 0,
+});
+
+describe('the registry', () => {
+  it('gives dense ids and finds points by device and measurement', () => {
+    const registry = new PlantRegistry();
+    registry.putDevice(device('a'));
+    registry.putDevice(device('b'));
+    expect(registry.addPoint(description('a', 'x')).id).toBe(0);
+    expect(registry.addPoint(description('b', 'x')).id).toBe(1);
+    expect(registry.pointId('b', 'x')).toBe(1);
+    expect(registry.pointId('b', 'y')).toBeUndefined();
+    expect(registry.pointId('c', 'x')).toBeUndefined();
+    expect(registry.pointsOf('a').map(({ id }) => id)).toEqual([0]);
+    expect(registry.pointsOf('c')).toEqual([]);
+    registry.putDevice({ ...device('a'), site: 's' });
+    expect(registry.device('a')?.site).toBe('s');
+    expect(registry.pointId('a', 'x')).toBe(0);
+  });
+
+  it('has no last value before the first reading, and keeps the newest by source time', () => {
+    const registry = new PlantRegistry();
+    registry.putDevice(device('a'));
+    for (let index = 0; index < 3000; index++) registry.addPoint(description('a', `m${index}`));
+    expect(registry.last(2999)).toBeUndefined();
+    expect(registry.last(5000)).toBeUndefined();
+    const readings = new ReadingBuffer();
+    readings.push(2999, 2000, 5, GOOD, 0);
+    readings.push(2999, 1000, 4, GOOD, 0);
+    readings.push(7, 1000, Number.NaN, BAD, 2);
+    registry.putLast(readings, 0, 3, 2500);
+    expect(registry.last(2999)).toEqual({ ts: 2000, receivedAt: 2500, value: 5, quality: 'good' });
+    expect(registry.last(7)).toEqual({ ts: 1000, receivedAt: 2500, quality: 'bad', reason: 'timeout' });
+  });
+
+  it('refuses a gap in the ids and a point of nobody: both would be mistakes of ours', () => {
+    const registry = new PlantRegistry();
+    registry.putDevice(device('a'));
+    expect(() => registry.putPoint({ ...description('a', 'x'), id: 5 })).toThrow(/gap/);
+    expect(() => registry.addPoint(description('z', 'x'))).toThrow(/unknown device/);
+  });
+
+  it('names sources once and lists marks per edge', () => {
+    const registry = new PlantRegistry();
+    const source = registry.addSource({ key: 'device/a', hasUpTo: false });
+    expect(registry.addSource({ key: 'device/a', hasUpTo: false })).toBe(source);
+    expect(registry.sourceId('device/a')).toBe(0);
+    const mark = {
+      edge: 'e',
+      lane: 'l',
+      mark: 1,
+      ahead: [],
+      made: 0,
+      stored: 0,
+      rejected: 0,
+      dropped: 0,
+      duplicateBatches: 0,
+      duplicateReadings: 0,
+      lastAt: 0,
+    };
+    registry.putMark(mark);
+    registry.putMark({ ...mark, mark: 2 });
+    expect([...registry.marksOf('e')]).toEqual([{ ...mark, mark: 2 }]);
+    expect([...registry.marksOf('x')]).toEqual([]);
+  });
+});
