@@ -295,6 +295,15 @@ export class Outbox {
     return this.ledger.forgotten.dropped + this.ledger.overflowed + this.overflow + inLanes;
   }
 
+  /** Lets go of files and folder as they are; what waits in memory is lost, as by a kill. */
+  async release(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.jobs;
+    for (const lane of this.lanes) await lane.close();
+    this.unlock();
+  }
+
   /** Writes what waits, then lets go of the folder. */
   async close(): Promise<void> {
     if (this.closed) return;
@@ -390,8 +399,12 @@ export class Outbox {
 
   private async write(batches: readonly SealedBatch[]): Promise<void> {
     const { settings } = this.options;
-    const segmentBytes = Math.min(4 * 1024 * 1024, Math.max(32 * 1024, Math.floor(settings.bytes / 32)));
-    const options = { compress: settings.compress, sync: settings.fsync, segmentBytes };
+    const options = {
+      compress: settings.compress,
+      sync: settings.fsync,
+      segmentBytes: Math.min(4 * 1024 * 1024, Math.max(32 * 1024, Math.floor(settings.bytes / 32))),
+      segmentAgeMs: settings.age / 32,
+    };
     for (;;) {
       try {
         return await this.live().append(batches, options);

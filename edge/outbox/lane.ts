@@ -21,6 +21,14 @@ interface Segment {
   bytes: number;
 }
 
+/** How batches are written, and when a new file is begun: only whole files can be freed. */
+export interface AppendOptions {
+  readonly compress: boolean;
+  readonly sync: boolean;
+  readonly segmentBytes: number;
+  readonly segmentAgeMs: number;
+}
+
 /** How a lane was found on disk. */
 export interface LaneFindings {
   /** Bytes cut off because no whole record began there; 0 = clean. */
@@ -138,15 +146,12 @@ export class Lane {
    * Writes batches numbered last + 1 … and, with `sync`, waits until they are on disk. All or nothing: after a failure
    * the files are as before, and the numbers may be used again because nobody was told of them.
    */
-  async append(
-    batches: readonly SealedBatch[],
-    options: { readonly compress: boolean; readonly sync: boolean; readonly segmentBytes: number },
-  ): Promise<void> {
+  async append(batches: readonly SealedBatch[], options: AppendOptions): Promise<void> {
     const oldest = batches[0];
     if (oldest === undefined) return;
     if (oldest.seq !== this.end.seq + 1)
       throw new Error(`lane ${this.id}: ${oldest.seq} does not follow ${this.end.seq}`);
-    const segment = await this.writable(oldest.seq, options.segmentBytes);
+    const segment = await this.writable(oldest, options);
     const records = batches.map((batch) => encodeRecord(batch, options.compress));
     const before = segment.bytes;
     try {
@@ -295,17 +300,18 @@ export class Lane {
     return after === undefined ? this.end.made : after.madeBefore;
   }
 
-  private async writable(firstSeq: number, segmentBytes: number): Promise<Segment> {
+  private async writable(next: SealedBatch, { segmentBytes, segmentAgeMs }: AppendOptions): Promise<Segment> {
     const current = this.segments.at(-1);
-    if (this.active !== undefined && current !== undefined && current.bytes < segmentBytes) return current;
+    const begun = current?.records[0]?.sealedAt ?? next.sealedAt;
+    const hasRoom = current !== undefined && current.bytes < segmentBytes && next.sealedAt - begun < segmentAgeMs;
+    if (this.active !== undefined && hasRoom) return current;
     await this.closeActive();
-    const reopen =
-      current !== undefined && current.bytes < segmentBytes && current.first + current.records.length === firstSeq;
-    const path = reopen ? current.path : join(this.folder, `${String(firstSeq).padStart(15, '0')}${SEGMENT_SUFFIX}`);
+    const reopen = hasRoom && current.first + current.records.length === next.seq;
+    const path = reopen ? current.path : join(this.folder, `${String(next.seq).padStart(15, '0')}${SEGMENT_SUFFIX}`);
     this.active = await open(path, reopen ? 'r+' : 'w', 0o640);
     if (reopen) return current;
     await syncFolder(this.folder);
-    const segment: Segment = { path, first: firstSeq, records: [], madeBefore: this.end.made, bytes: 0 };
+    const segment: Segment = { path, first: next.seq, records: [], madeBefore: this.end.made, bytes: 0 };
     this.segments.push(segment);
     return segment;
   }
