@@ -99,7 +99,9 @@ export function guard(app: FastifyInstance, options: AuthOptions): void {
 export function identityOf(session: Session | undefined, { accounts, sessions }: AuthOptions): Identity | undefined {
   if (session === undefined) return undefined;
   const account = accounts.find(session.username);
-  if (account === undefined || (account.passwordSetAt ?? 0) > session.authenticatedAt) {
+  // Not ended: at the first setup the account changes its name an instant before its session does.
+  if (account === undefined) return undefined;
+  if ((account.passwordSetAt ?? 0) > session.authenticatedAt) {
     void sessions.end(session.key);
     return undefined;
   }

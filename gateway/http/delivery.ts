@@ -31,7 +31,8 @@ const edgeLedger = z.object({
   online: z.boolean().optional(),
   oldestUnsent: isoSchema
     .optional()
-    .meta({ description: 'while something is missing: nothing is known to lack before this moment' }),
+    .meta({ description: 'source time of the oldest reading the edge held unconfirmed when it was last heard' }),
+  unsentReadings: z.number().optional(),
   lastAt: isoSchema.optional(),
   lanes: z.array(laneView),
 });
@@ -45,12 +46,12 @@ export function deliveryRoutes({ registry }: Door): readonly Route[] {
       access: 'viewer',
       tag: 'delivery',
       summary: 'Per edge and lane: made, stored, missing, duplicate',
-      answer: z.object({ edges: z.array(edgeLedger), totals: z.object(ledgerFields) }),
+      answer: z.object({ edges: z.array(edgeLedger), total: z.object(ledgerFields) }),
       handle() {
         const names = new Set([...registry.edges()].map(({ id }) => id));
         for (const { edge } of registry.marks()) names.add(edge);
         const edges = [...names].sort().map((edge) => ledgerOf(registry, edge));
-        return { edges, totals: sum(edges) };
+        return { edges, total: sum(edges) };
       },
     }),
   ];
@@ -78,24 +79,19 @@ function viewLane(mark: LaneMark): LaneView {
 }
 
 function ledgerOf(registry: Registry, edge: string): z.infer<typeof edgeLedger> {
-  const lanes = lanesOf(registry, edge);
+  const marks = [...registry.marks()].filter((mark) => mark.edge === edge);
+  const lanes = marks.map(viewLane);
   const record = registry.edge(edge);
-  const lastAt = lanes
-    .map((lane) => lane.lastAt)
-    .sort()
-    .at(-1);
-  // A lane with a gap has brought everything up to its last contiguous batch.
-  const oldestUnsent = lanes
-    .filter(({ missing }) => missing > 0)
-    .map((lane) => lane.lastAt)
-    .sort()[0];
+  // An edge says with each batch what its whole outbox still holds: the newest word counts.
+  const [newest] = marks.sort((a, b) => b.lastAt - a.lastAt);
+  const unsent = newest?.unsent;
   return {
     edge,
     ...sum(lanes),
     lanes,
     ...(record === undefined ? {} : { online: record.online }),
-    ...(oldestUnsent === undefined ? {} : { oldestUnsent }),
-    ...(lastAt === undefined ? {} : { lastAt }),
+    ...(unsent === undefined ? {} : { oldestUnsent: formatTime(unsent.oldestAt), unsentReadings: unsent.readings }),
+    ...(newest === undefined ? {} : { lastAt: formatTime(newest.lastAt) }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ALARM_HOLDS, ALARM_STATES, type Alarm, type JournalEntry } from '../../contract/alarm.ts';
+import { ALARM_HOLDS, ALARM_STATES, type Alarm, alarmToWire, type JournalEntry } from '../../contract/alarm.ts';
 import { QUALITIES } from '../../contract/reading.ts';
 import { formatTime, type Millis } from '../../contract/time.ts';
 import { unitLabel } from '../../contract/units.ts';
@@ -130,22 +130,7 @@ export const alarmView = z.object({
 export type AlarmView = z.infer<typeof alarmView>;
 
 export function viewAlarm(alarm: Alarm): AlarmView {
-  const { since, raisedAt, changedAt, returnedAt, acknowledgedAt, shelvedUntil, holds, value, setpoint, ...rest } =
-    alarm;
-  return {
-    ...rest,
-    holds: [...holds],
-    since: formatTime(since),
-    raisedAt: formatTime(raisedAt),
-    changedAt: formatTime(changedAt),
-    ...present({
-      returnedAt: optionalTime(returnedAt),
-      acknowledgedAt: optionalTime(acknowledgedAt),
-      shelvedUntil: optionalTime(shelvedUntil),
-      value: finite(value),
-      setpoint: finite(setpoint),
-    }),
-  };
+  return alarmToWire(alarm) as AlarmView;
 }
 
 export const journalView = z.object({
@@ -186,8 +171,4 @@ export function viewDevice(device: DeviceInfo): z.infer<typeof deviceView> {
 
 export function optionalTime(timeMs: Millis | undefined): string | undefined {
   return timeMs === undefined ? undefined : formatTime(timeMs);
-}
-
-function finite(value: number | undefined): number | undefined {
-  return value !== undefined && Number.isFinite(value) ? value : undefined;
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fastify } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { guard } from '../../../../gateway/http/auth.ts';
@@ -142,5 +144,22 @@ describe('access', () => {
       expect(headers['x-content-type-options'], url).toBe('nosniff');
     }
     expect((await door.get('/api/v1/points')).headers['cache-control']).toBe('no-store');
+  });
+});
+
+describe('docs/api.md', () => {
+  it('names every route and its role', async () => {
+    const page = readFileSync(resolve(import.meta.dirname, '../../../../docs/api.md'), 'utf8');
+    const written = [...page.matchAll(/^\| `([A-Z]+ \/\S*)` \| (\w*) ?\|/gm)].map(([, name, role]) => [name, role]);
+    const { body } = await door.get('/api/v1/openapi.json', await door.signIn());
+    const role = (access: string) => (access === 'public' ? '' : access === 'metrics' ? 'viewer' : access);
+    const served = Object.entries(body.paths as Record<string, Record<string, { 'x-access': string }>>).flatMap(
+      ([path, methods]) =>
+        Object.entries(methods).map(([method, operation]) => [
+          `${method.toUpperCase()} ${path}`,
+          role(operation['x-access']),
+        ]),
+    );
+    expect(Object.fromEntries(written)).toEqual(Object.fromEntries(served));
   });
 });

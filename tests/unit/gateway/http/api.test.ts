@@ -128,11 +128,27 @@ describe('edges and delivery', () => {
     const lane = { edge: 'cabinet-1', duplicateBatches: 1, duplicateReadings: 5, ahead: [], lastAt: NOON };
     door.gateway.marks.push(
       { ...lane, lane: 'l1', mark: 10, made: 1000, stored: 990, rejected: 3, dropped: 7 },
-      { ...lane, lane: 'l2', mark: 4, made: 100, stored: 60, rejected: 0, dropped: 0 },
+      {
+        ...lane,
+        lane: 'l2',
+        mark: 4,
+        made: 100,
+        stored: 60,
+        rejected: 0,
+        dropped: 0,
+        lastAt: NOON + 1,
+        unsent: { readings: 40, oldestAt: NOON - MINUTE },
+      },
     );
     const { body } = await door.get('/api/v1/delivery', cookie);
-    expect(body.totals).toEqual({ made: 1100, stored: 1050, missing: 40, duplicate: 10, dropped: 7, rejected: 3 });
-    expect(body.edges[0]).toMatchObject({ edge: 'cabinet-1', online: true, missing: 40 });
+    expect(body.total).toEqual({ made: 1100, stored: 1050, missing: 40, duplicate: 10, dropped: 7, rejected: 3 });
+    expect(body.edges[0]).toMatchObject({
+      edge: 'cabinet-1',
+      online: true,
+      missing: 40,
+      unsentReadings: 40,
+      oldestUnsent: '2026-11-23T11:59:00.000Z',
+    });
     expect(body.edges[0].lanes[0]).toMatchObject({ lane: 'l1', missing: 0, mark: 10 });
     const { body: edge } = await door.get('/api/v1/edges/cabinet-1', cookie);
     expect(edge).toMatchObject({ online: true, version: '1.0', devices: ['fm-12'], lines: [{ id: 'tcp-1' }] });
