@@ -11,23 +11,24 @@ import {
   type Rejection,
   type SourceRange,
 } from './admission.ts';
-import { Bundle, newestPerId } from './bundle.ts';
+import type { Bundle } from './bundle.ts';
+import { CommitQueue } from './commit-queue.ts';
 import type { Judge, Verdict } from './domain/judge.ts';
 import type { DeviceInfo, JudgeInput, OperatorCommand } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
 import { countDuplicates, countReadings, newLane, placeBatch } from './lanes.ts';
 import { type PlantCatalog, PlantGrowth, UNNAMED_LINE } from './plant-growth.ts';
+import { recoverPlant } from './recovery.ts';
 import type { PlantRegistry } from './registry.ts';
-import {
-  type AuditEntry,
-  type Commit,
-  type DeadLetter,
-  type EdgeRecord,
-  type LaneMark,
-  type Notification,
-  type Store,
-  type StoredReading,
-  StoreError,
+import type {
+  AuditEntry,
+  Commit,
+  DeadLetter,
+  EdgeRecord,
+  LaneMark,
+  Notification,
+  Store,
+  StoredReading,
 } from './store/store.ts';
 
 /** What became of a message at a door other than the batch door; sent once it is on disk. */
@@ -91,19 +92,8 @@ export class OperatorError extends Error {
   }
 }
 
-/** Commits follow each other by at least this, so that many small messages share one write to disk. */
-export const GROUP_COMMIT_MS = 100;
-/** Readings of one commit: beyond it, what comes waits at its door. 0.6 s of full load, 6 MB of columns. */
-export const COMMIT_READINGS_MAX = 200_000;
-/** Records of one commit beside the readings (letters, journal, records of the plant). */
-export const COMMIT_RECORDS_MAX = 20_000;
-/** Judge state is snapshotted this often: the replay at a start is bounded by it. */
-export const SNAPSHOT_MS = 30_000;
 /** Ticks closer together than this are one. */
 export const TICK_MS = 1000;
-/** Waiting before a failed commit is repeated: doubles from the first to the last. */
-const RETRY_FIRST_MS = 100;
-const RETRY_LAST_MS = 5000;
 /** Bytes of a dead letter's payload that are kept. */
 export const DEAD_LETTER_BYTES_MAX = 4096;
 /** Dead letters of one message; the other rejections are counted in its receipt and lane. */
@@ -131,66 +121,50 @@ export interface IngestOptions {
 
 /** Numbers since the start, for the metrics. */
 export interface IngestCounts {
-  commits: number;
   stored: number;
   duplicates: number;
   corrected: number;
   duplicateBatches: number;
   refusedBatches: number;
   readonly rejected: Map<RejectReason, number>;
-  commitRetries: number;
-  lastCommitMs: number;
   listenerErrors: number;
+  judgeErrors: number;
 }
 
-/** Work that fills the open bundle when there is room again. */
-interface Work {
-  readonly run: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/**
- * The path. Two bundles take turns: one is filled (decoded and judged as messages come, in commit order),
- * the other is on its way to disk.
- */
+/** The path: what each kind of message does to the next commit, and what is told once it is on disk. */
 export class IngestPath implements Ingest {
   readonly counts: IngestCounts = {
-    commits: 0,
     stored: 0,
     duplicates: 0,
     corrected: 0,
     duplicateBatches: 0,
     refusedBatches: 0,
     rejected: new Map(),
-    commitRetries: 0,
-    lastCommitMs: 0,
     listenerErrors: 0,
+    judgeErrors: 0,
   };
   private readonly options: IngestOptions;
   private readonly growth: PlantGrowth;
   private readonly admission: Admission;
-  private filling = new Bundle();
-  private storing: Bundle | undefined;
-  private spare = new Bundle();
-  private readonly waiting: Work[] = [];
+  private readonly queue: CommitQueue;
   private readonly lanes = new Map<string, LaneMark>();
   private readonly heardAt = new Map<string, Millis>();
   private readonly keysUnderWay = new Map<string, Promise<DoorReceipt>>();
   private readonly listeners = new Set<(committed: Committed) => void>();
-  private lastNumber = 0;
   private lastTickAt = Number.NEGATIVE_INFINITY;
-  private lastCommitStart = Number.NEGATIVE_INFINITY;
-  private snapshotNumber = 0;
-  private snapshotAt = 0;
-  private pumping: Promise<void> | undefined;
-  private hurry: (() => void) | undefined;
-  private closing = false;
-  private problem: string | undefined = 'starting';
-  private broken: unknown;
 
   private constructor(options: IngestOptions) {
     this.options = options;
-    const { registry, judge, catalog } = options;
+    const { store, registry, judge, catalog, planNotifications, now, log, onBroken } = options;
+    this.queue = new CommitQueue({
+      store,
+      snapshot: () => judge.snapshot(),
+      planNotifications,
+      onCommitted: (bundle, commit) => this.announce(bundle, commit),
+      now,
+      log,
+      onBroken,
+    });
     this.growth = new PlantGrowth({ registry, judge, catalog, bundle: () => this.filling });
     this.admission = new Admission({ registry, growth: this.growth, discovers: options.discovery === 'accept' });
   }
@@ -198,14 +172,31 @@ export class IngestPath implements Ingest {
   /** Brings registry and judge to where the last commit left them, adds what the configuration declares, and is ready. */
   static async open(options: IngestOptions): Promise<IngestPath> {
     const path = new IngestPath(options);
-    await path.recover();
-    path.problem = undefined;
-    path.wake();
+    const { store, judge, registry } = options;
+    const { forgotten, ...start } = await recoverPlant({
+      store,
+      judge,
+      registry,
+      growth: path.growth,
+      log: options.log,
+    });
+    for (const mark of registry.marks()) path.lanes.set(`${mark.edge}/${mark.lane}`, mark);
+    for (const { id } of registry.points()) path.admission.noteTime(id, registry.last(id)?.ts ?? 0);
+    if (forgotten.alarms.length > 0) {
+      path.filling.verdict.alarms.push(...forgotten.alarms);
+      path.filling.verdict.journal.push(...forgotten.journal);
+      path.filling.touched = true;
+    }
+    path.queue.start(start);
     return path;
   }
 
+  private get filling(): Bundle {
+    return this.queue.filling;
+  }
+
   batch(edge: string, envelope: BatchEnvelope, receivedAt: Millis): Promise<LaneMark> {
-    return this.enqueue(() => this.takeBatch(edge, envelope, receivedAt));
+    return this.queue.enqueue(() => this.takeBatch(edge, envelope, receivedAt));
   }
 
   readings(
@@ -225,7 +216,7 @@ export class IngestPath implements Ingest {
   }
 
   edgeState(edge: string, state: EdgeState, at: Millis): Promise<void> {
-    return this.enqueue(() => {
+    return this.queue.enqueue(() => {
       const known = this.edgeRecord(edge);
       // A last will says no more than that the edge is gone: what its birth said stays.
       const text = state.online || known === undefined ? JSON.stringify(state) : known.state;
@@ -243,7 +234,7 @@ export class IngestPath implements Ingest {
   }
 
   async operate(command: OperatorCommand): Promise<Alarm> {
-    const alarm = await this.enqueue(() => {
+    const alarm = await this.queue.enqueue(() => {
       const verdict: Verdict = { alarms: [], journal: [] };
       const input: JudgeInput = { kind: 'operator', command };
       const refusal = this.options.judge.apply(input, this.filling.readings, verdict);
@@ -260,33 +251,39 @@ export class IngestPath implements Ingest {
   }
 
   notified(outcome: Notification): Promise<void> {
-    return this.enqueue(() => void this.filling.notifications.set(outcome.id, outcome));
+    return this.queue.enqueue(() => void this.filling.notifications.set(outcome.id, outcome));
   }
 
   deadLetter(letter: DeadLetter): Promise<void> {
-    return this.enqueue(() => {
+    return this.queue.enqueue(() => {
       this.countRejected(letter.reason as RejectReason, 1);
       this.filling.deadLetters.push({ ...letter, payload: letter.payload.slice(0, DEAD_LETTER_BYTES_MAX) });
     });
   }
 
   audit(entry: AuditEntry): Promise<void> {
-    return this.enqueue(() => void this.filling.audit.push(entry));
+    return this.queue.enqueue(() => void this.filling.audit.push(entry));
   }
 
   async tick(at: Millis): Promise<void> {
     if (at - this.lastTickAt < TICK_MS && at >= this.lastTickAt) return;
     this.lastTickAt = at;
-    await this.enqueue(() => this.judgeInput({ kind: 'tick', at }));
+    await this.queue.enqueue(() => this.judgeInput({ kind: 'tick', at }));
   }
 
-  ready(): { readonly ready: boolean; readonly reason?: string } {
-    return this.problem === undefined ? { ready: true } : { ready: false, reason: this.problem };
+  ready() {
+    return this.queue.ready();
+  }
+
+  /** Commits since the start, how often one had to be repeated, and how long the last one took. */
+  get commits(): { readonly done: number; readonly retries: number; readonly lastMs: number } {
+    const { commits, retries, lastCommitMs } = this.queue;
+    return { done: commits, retries, lastMs: lastCommitMs };
   }
 
   /** Messages that wait for room. */
   get queued(): number {
-    return this.waiting.length;
+    return this.queue.queued;
   }
 
   onCommitted(listener: (committed: Committed) => void): () => void {
@@ -294,14 +291,8 @@ export class IngestPath implements Ingest {
     return () => this.listeners.delete(listener);
   }
 
-  async close(): Promise<void> {
-    if (this.closing) return this.pumping;
-    this.closing = true;
-    this.hurry?.();
-    await this.pumping;
-    this.problem = 'closed';
-    if (this.broken === undefined && this.snapshotNumber < this.lastNumber)
-      await this.saveSnapshot(this.lastNumber, this.options.judge.snapshot());
+  close(): Promise<void> {
+    return this.queue.close();
   }
 
   // ---- what the messages do to the open bundle ----
@@ -387,7 +378,7 @@ export class IngestPath implements Ingest {
       };
     };
     let admitted: Admitted | undefined;
-    const first = this.enqueue(() => {
+    const first = this.queue.enqueue(() => {
       const taken = this.admission.admit(entries, { receivedAt, into: this.filling.readings, doubtful });
       admitted = taken;
       this.judgeRanges(taken.ranges, receivedAt);
@@ -412,12 +403,12 @@ export class IngestPath implements Ingest {
     finish: (counts: { duplicate: number; corrected: number; late: number }) => DoorReceipt,
   ): Promise<DoorReceipt> {
     for (let attempt = 1; ; attempt++) {
-      const asOf = this.counts.commits;
+      const asOf = this.queue.commits;
       const stored = await this.options.store.existing(doubtful);
       let stale = false;
-      const receipt = await this.enqueue(() => {
+      const receipt = await this.queue.enqueue(() => {
         // A commit went between: what it held is neither in the answer nor under way any more.
-        stale = asOf !== this.counts.commits && attempt < LOOKUPS_MAX;
+        stale = asOf !== this.queue.commits && attempt < LOOKUPS_MAX;
         return stale ? undefined : finish(this.putDoubtful(doubtful, stored, receivedAt));
       });
       if (!stale && receipt !== undefined) return receipt;
@@ -455,7 +446,7 @@ export class IngestPath implements Ingest {
     const found = new Map<string, number>();
     const points = new Set(wanted.map(({ point }) => point));
     const keys = new Set(wanted.map(({ point, ts }) => `${point}@${ts}`));
-    for (const bundle of [this.storing, this.filling]) {
+    for (const bundle of [this.queue.storing, this.filling]) {
       if (bundle === undefined) continue;
       const { point, tsMs, value, length } = bundle.readings;
       for (let row = 0; row < length; row++) {
@@ -486,7 +477,7 @@ export class IngestPath implements Ingest {
 
   /** The newest record, what is not committed yet included. */
   private edgeRecord(edge: string): EdgeRecord | undefined {
-    return this.filling.edges.get(edge) ?? this.storing?.edges.get(edge) ?? this.options.registry.edge(edge);
+    return this.filling.edges.get(edge) ?? this.queue.storing?.edges.get(edge) ?? this.options.registry.edge(edge);
   }
 
   private judgeRanges(ranges: readonly SourceRange[], receivedAt: Millis): void {
@@ -495,7 +486,13 @@ export class IngestPath implements Ingest {
 
   private judgeInput(input: JudgeInput): void {
     this.filling.inputs.push(input);
-    this.options.judge.apply(input, this.filling.readings, this.filling.verdict);
+    try {
+      this.options.judge.apply(input, this.filling.readings, this.filling.verdict);
+    } catch (error) {
+      // A mistake in judging must not keep readings from the disk; what it concluded so far stands.
+      this.counts.judgeErrors++;
+      this.options.log.error({ error, input: input.kind }, 'judging failed');
+    }
   }
 
   private bury(
@@ -514,130 +511,6 @@ export class IngestPath implements Ingest {
 
   private countRejected(reason: RejectReason, count: number): void {
     this.counts.rejected.set(reason, (this.counts.rejected.get(reason) ?? 0) + count);
-  }
-
-  // ---- the queue and the commits ----
-
-  /** Does the work now or, when the open bundle is full, in its turn; resolves with its result after the commit. */
-  private enqueue<T>(work: () => T): Promise<T> {
-    if (this.broken !== undefined) return Promise.reject(this.broken);
-    if (this.closing) return Promise.reject(new Error('the gateway is stopping'));
-    return new Promise<T>((resolve, reject) => {
-      const run = () => {
-        try {
-          const result = work();
-          this.filling.touched = true;
-          this.filling.done().then(() => resolve(result), reject);
-        } catch (error) {
-          reject(error);
-        }
-      };
-      if (this.waiting.length > 0 || this.isFull()) this.waiting.push({ run, reject });
-      else run();
-      this.wake();
-    });
-  }
-
-  private isFull(): boolean {
-    const { readings, deadLetters, verdict, points } = this.filling;
-    return (
-      readings.length >= COMMIT_READINGS_MAX ||
-      deadLetters.length + verdict.journal.length + points.size >= COMMIT_RECORDS_MAX
-    );
-  }
-
-  private wake(): void {
-    if (this.isFull()) this.hurry?.();
-    if (this.pumping !== undefined) return;
-    this.pumping = this.pump().finally(() => {
-      this.pumping = undefined;
-      if (!this.filling.isEmpty() && this.broken === undefined) this.wake();
-    });
-  }
-
-  private async pump(): Promise<void> {
-    // What arrives in this turn of the loop shares the commit.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (!this.filling.isEmpty() && this.broken === undefined) {
-      const restMs = this.lastCommitStart + GROUP_COMMIT_MS - performance.now();
-      if (restMs > 0 && !this.isFull() && !this.closing) await this.pause(restMs);
-      await this.commitOpen();
-    }
-  }
-
-  private pause(durationMs: number): Promise<void> {
-    return new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, durationMs);
-      this.hurry = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    }).finally(() => {
-      this.hurry = undefined;
-    });
-  }
-
-  private async commitOpen(): Promise<void> {
-    const bundle = this.filling;
-    const { now, judge, planNotifications } = this.options;
-    this.lastCommitStart = performance.now();
-    const at = now();
-    const number = ++this.lastNumber;
-    const alarms = newestPerId(bundle.verdict.alarms);
-    if (alarms.length + bundle.verdict.journal.length > 0)
-      for (const due of planNotifications(alarms, bundle.verdict.journal)) bundle.notifications.set(due.id, due);
-    const commit = bundle.toCommit(number, at);
-    // Taken before anything of the next commit is judged: it is the state as of this one.
-    const state = at - this.snapshotAt >= SNAPSHOT_MS ? judge.snapshot() : undefined;
-    this.filling = this.spare;
-    this.storing = bundle;
-    this.fillFromWaiting();
-    if (!(await this.storeCommit(commit))) {
-      bundle.reject(this.broken);
-      return;
-    }
-    this.counts.commits++;
-    this.counts.lastCommitMs = performance.now() - this.lastCommitStart;
-    this.announce(bundle, commit);
-    bundle.resolve();
-    bundle.clear();
-    this.spare = bundle;
-    this.storing = undefined;
-    if (state !== undefined) await this.saveSnapshot(number, state);
-  }
-
-  private fillFromWaiting(): void {
-    while (this.waiting.length > 0 && !this.isFull()) this.waiting.shift()?.run();
-  }
-
-  /** The same commit again and again until it is on disk; false when the store is broken for good. */
-  private async storeCommit(commit: Commit): Promise<boolean> {
-    for (let waitMs = RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, RETRY_LAST_MS)) {
-      try {
-        await this.options.store.commit(commit);
-        if (this.problem !== undefined)
-          this.options.log.info({ commit: commit.number }, 'the store takes commits again');
-        this.problem = undefined;
-        return true;
-      } catch (error) {
-        const reason = (error as Error).message;
-        if (this.problem !== reason) this.options.log.error({ error, commit: commit.number }, 'commit failed');
-        this.problem = reason;
-        if (!(error instanceof StoreError) || !error.retryable) {
-          this.breakDown(error);
-          return false;
-        }
-        this.counts.commitRetries++;
-        await new Promise((resolve) => setTimeout(resolve, waitMs));
-      }
-    }
-  }
-
-  private breakDown(error: unknown): void {
-    this.broken = error;
-    this.filling.reject(error);
-    for (const { reject } of this.waiting.splice(0)) reject(error);
-    this.options.onBroken(error);
   }
 
   private announce(bundle: Bundle, commit: Commit): void {
@@ -669,73 +542,6 @@ export class IngestPath implements Ingest {
         log.error({ error }, 'a listener of commits failed');
       }
     }
-  }
-
-  /** A snapshot that can't be saved only makes the next replay longer. */
-  private async saveSnapshot(number: number, state: string): Promise<void> {
-    try {
-      await this.options.store.saveSnapshot(number, state);
-      this.snapshotNumber = number;
-      this.snapshotAt = this.options.now();
-    } catch (error) {
-      this.options.log.warn({ error, commit: number }, 'the judge state could not be saved');
-    }
-  }
-
-  // ---- the start ----
-
-  private async recover(): Promise<void> {
-    const { store, judge, registry, now } = this.options;
-    const recovered = await store.recover();
-    this.lastNumber = recovered.lastCommit;
-    this.snapshotNumber = recovered.snapshot?.commit ?? 0;
-    this.snapshotAt = now();
-    for (const device of recovered.devices) registry.putDevice(device);
-    for (const point of recovered.points) registry.putPoint(point);
-    for (const source of recovered.sources) registry.putSource(source);
-    for (const edge of recovered.edges) registry.putEdge(edge);
-    for (const mark of recovered.marks) {
-      registry.putMark(mark);
-      this.lanes.set(`${mark.edge}/${mark.lane}`, mark);
-    }
-    await this.recoverLast();
-    this.growth.reconcile();
-    this.growth.introduceAll();
-    if (recovered.snapshot !== undefined) judge.restore(recovered.snapshot.state);
-    const forgotten = await this.replay(this.snapshotNumber);
-    this.filling.verdict.alarms.push(...forgotten.alarms);
-    this.filling.verdict.journal.push(...forgotten.journal);
-    if (forgotten.alarms.length > 0) this.filling.touched = true;
-  }
-
-  private async recoverLast(): Promise<void> {
-    const { store, registry } = this.options;
-    const ids = [...registry.points()].map(({ id }) => id);
-    const latest = await store.latest(ids);
-    ids.forEach((id, index) => {
-      const reading = latest[index];
-      if (reading === undefined) return;
-      registry.putLastReading(id, reading);
-      this.admission.noteTime(id, reading.ts);
-    });
-  }
-
-  /**
-   * Tells the judge again what it was told since its snapshot. What it concludes is on disk already, with one exception:
-   * rules that came into the configuration since; their alarms are returned.
-   */
-  private async replay(after: number): Promise<Verdict> {
-    const { store, judge } = this.options;
-    const verdict: Verdict = { alarms: [], journal: [] };
-    for await (const { inputs, readings } of store.replay(after))
-      for (const input of inputs) judge.apply(input, readings, verdict);
-    const missing = new Set<string>();
-    for (const alarm of newestPerId(verdict.alarms))
-      if ((await store.alarm(alarm.id)) === undefined) missing.add(alarm.id);
-    return {
-      alarms: verdict.alarms.filter(({ id }) => missing.has(id)),
-      journal: verdict.journal.filter(({ alarm }) => missing.has(alarm)),
-    };
   }
 }
 

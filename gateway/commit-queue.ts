@@ -1,0 +1,237 @@
+import type { Logger } from 'pino';
+import type { Alarm, JournalEntry } from '../contract/alarm.ts';
+import type { Millis } from '../contract/time.ts';
+import { Bundle, newestPerId } from './bundle.ts';
+import { type Commit, type Notification, type Store, StoreError } from './store/store.ts';
+
+/** Commits follow each other by at least this, so that many small messages share one write to disk. */
+export const GROUP_COMMIT_MS = 100;
+/** Readings of one commit: beyond it, what comes waits at its door. 0.6 s of full load, 6 MB of columns. */
+export const COMMIT_READINGS_MAX = 200_000;
+/** Records of one commit beside the readings (letters, journal, records of the plant). */
+export const COMMIT_RECORDS_MAX = 20_000;
+/** Judge state is snapshotted this often: the replay at a start is bounded by it. */
+export const SNAPSHOT_MS = 30_000;
+/** Waiting before a failed commit is repeated: doubles from the first to the last. */
+const RETRY_FIRST_MS = 100;
+const RETRY_LAST_MS = 5000;
+
+export interface CommitQueueOptions {
+  readonly store: Pick<Store, 'commit' | 'saveSnapshot'>;
+  /** The judge's state as text. */
+  readonly snapshot: () => string;
+  /** What the alarms and journal lines of one commit make due. */
+  readonly planNotifications: (alarms: readonly Alarm[], journal: readonly JournalEntry[]) => readonly Notification[];
+  /** After the commit, before anybody who waits for it hears of it. */
+  readonly onCommitted: (bundle: Bundle, commit: Commit) => void;
+  readonly now: () => Millis;
+  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  /** The store is broken for good: the process must end and start again. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+/** Work that fills the open bundle when there is room again. */
+interface Work {
+  readonly run: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Two bundles take turns: one is filled (decoded and judged as messages come, in commit order),
+ * the other is on its way to disk. A commit that fails is repeated until it is there.
+ */
+export class CommitQueue {
+  /** What goes into the next commit. */
+  filling = new Bundle();
+  /** What is on its way to disk. */
+  storing: Bundle | undefined;
+  commits = 0;
+  retries = 0;
+  lastCommitMs = 0;
+  private readonly options: CommitQueueOptions;
+  private spare = new Bundle();
+  private readonly waiting: Work[] = [];
+  private lastNumber = 0;
+  private lastStart = Number.NEGATIVE_INFINITY;
+  private snapshotNumber = 0;
+  private snapshotAt = 0;
+  private pumping: Promise<void> | undefined;
+  private hurry: (() => void) | undefined;
+  private started = false;
+  private closing = false;
+  private problem: string | undefined = 'starting';
+  private broken: unknown;
+
+  constructor(options: CommitQueueOptions) {
+    this.options = options;
+  }
+
+  /** From now on commits are made, counting on from `lastCommit`. */
+  start({ lastCommit, snapshotCommit }: { readonly lastCommit: number; readonly snapshotCommit: number }): void {
+    this.lastNumber = lastCommit;
+    this.snapshotNumber = snapshotCommit;
+    this.snapshotAt = this.options.now();
+    this.problem = undefined;
+    this.started = true;
+    this.wake();
+  }
+
+  /** Whether what comes now can be stored, and why not. */
+  ready(): { readonly ready: boolean; readonly reason?: string } {
+    return this.problem === undefined ? { ready: true } : { ready: false, reason: this.problem };
+  }
+
+  /** Messages that wait for room. */
+  get queued(): number {
+    return this.waiting.length;
+  }
+
+  /** Does the work now or, when the open bundle is full, in its turn; resolves with its result after the commit. */
+  enqueue<T>(work: () => T): Promise<T> {
+    if (this.broken !== undefined) return Promise.reject(this.broken);
+    if (this.closing) return Promise.reject(new Error('the gateway is stopping'));
+    return new Promise<T>((resolve, reject) => {
+      const run = () => {
+        try {
+          const result = work();
+          this.filling.touched = true;
+          this.filling.done().then(() => resolve(result), reject);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      if (this.waiting.length > 0 || this.isFull()) this.waiting.push({ run, reject });
+      else run();
+      this.wake();
+    });
+  }
+
+  private isFull(): boolean {
+    const { readings, deadLetters, verdict, points } = this.filling;
+    return (
+      readings.length >= COMMIT_READINGS_MAX ||
+      deadLetters.length + verdict.journal.length + points.size >= COMMIT_RECORDS_MAX
+    );
+  }
+
+  private wake(): void {
+    if (this.isFull()) this.hurry?.();
+    if (this.pumping !== undefined || !this.started) return;
+    this.pumping = this.pump().finally(() => {
+      this.pumping = undefined;
+      if (!this.filling.isEmpty() && this.broken === undefined) this.wake();
+    });
+  }
+
+  private async pump(): Promise<void> {
+    // What arrives in this turn of the loop shares the commit.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (!this.filling.isEmpty() && this.broken === undefined) {
+      const restMs = this.lastStart + GROUP_COMMIT_MS - performance.now();
+      if (restMs > 0 && !this.isFull() && !this.closing) await this.pause(restMs);
+      await this.commitOpen();
+    }
+  }
+
+  private pause(durationMs: number): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, durationMs);
+      this.hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    }).finally(() => {
+      this.hurry = undefined;
+    });
+  }
+
+  private async commitOpen(): Promise<void> {
+    const bundle = this.filling;
+    const { now, snapshot, planNotifications, onCommitted } = this.options;
+    this.lastStart = performance.now();
+    const at = now();
+    const number = ++this.lastNumber;
+    const alarms = newestPerId(bundle.verdict.alarms);
+    if (alarms.length + bundle.verdict.journal.length > 0)
+      for (const due of planNotifications(alarms, bundle.verdict.journal)) bundle.notifications.set(due.id, due);
+    const commit = bundle.toCommit(number, at);
+    // Taken before anything of the next commit is judged: it is the state as of this one.
+    const state = at - this.snapshotAt >= SNAPSHOT_MS ? snapshot() : undefined;
+    this.filling = this.spare;
+    this.storing = bundle;
+    this.fillFromWaiting();
+    if (!(await this.storeCommit(commit))) {
+      bundle.reject(this.broken);
+      return;
+    }
+    this.commits++;
+    this.lastCommitMs = performance.now() - this.lastStart;
+    onCommitted(bundle, commit);
+    bundle.resolve();
+    bundle.clear();
+    this.spare = bundle;
+    this.storing = undefined;
+    if (state !== undefined) await this.saveSnapshot(number, state);
+  }
+
+  private fillFromWaiting(): void {
+    while (this.waiting.length > 0 && !this.isFull()) this.waiting.shift()?.run();
+  }
+
+  /** The same commit again and again until it is on disk; false when the store is broken for good. */
+  private async storeCommit(commit: Commit): Promise<boolean> {
+    for (let waitMs = RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, RETRY_LAST_MS)) {
+      try {
+        await this.options.store.commit(commit);
+        if (this.problem !== undefined)
+          this.options.log.info({ commit: commit.number }, 'the store takes commits again');
+        this.problem = undefined;
+        return true;
+      } catch (error) {
+        const reason = (error as Error).message;
+        if (this.problem !== reason) this.options.log.error({ error, commit: commit.number }, 'commit failed');
+        this.problem = reason;
+        if (!(error instanceof StoreError) || !error.retryable) {
+          this.breakDown(error);
+          return false;
+        }
+        if (this.closing) {
+          // Nobody was told that it is stored: the senders keep it.
+          this.broken = error;
+          return false;
+        }
+        this.retries++;
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+      }
+    }
+  }
+
+  private breakDown(error: unknown): void {
+    this.broken = error;
+    this.filling.reject(error);
+    for (const { reject } of this.waiting.splice(0)) reject(error);
+    this.options.onBroken(error);
+  }
+
+  /** A snapshot that can't be saved only makes the next replay longer. */
+  private async saveSnapshot(number: number, state: string): Promise<void> {
+    try {
+      await this.options.store.saveSnapshot(number, state);
+      this.snapshotNumber = number;
+      this.snapshotAt = this.options.now();
+    } catch (error) {
+      this.options.log.warn({ error, commit: number }, 'the judge state could not be saved');
+    }
+  }
+
+  /** Commits what is queued, snapshots, and takes nothing more. */
+  async close(): Promise<void> {
+    if (this.closing) return this.pumping;
+    this.closing = true;
+    this.hurry?.();
+    await this.pumping;
+    this.problem = 'closed';
+    if (this.broken === undefined && this.snapshotNumber < this.lastNumber)
+      await this.saveSnapshot(this.lastNumber, this.options.snapshot());
+  }
+}

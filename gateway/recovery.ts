@@ -1,0 +1,71 @@
+import type { Logger } from 'pino';
+import { newestPerId } from './bundle.ts';
+import type { Judge, Verdict } from './domain/judge.ts';
+import type { PlantGrowth } from './plant-growth.ts';
+import type { PlantRegistry } from './registry.ts';
+import type { Store } from './store/store.ts';
+
+export interface RecoveryParts {
+  readonly store: Store;
+  readonly judge: Judge;
+  readonly registry: PlantRegistry;
+  readonly growth: PlantGrowth;
+  readonly log: Pick<Logger, 'error'>;
+}
+
+export interface Recovery {
+  readonly lastCommit: number;
+  readonly snapshotCommit: number;
+  /** Alarms that rules raised in the replay which are not on disk: the rules came with a new configuration. */
+  readonly forgotten: Verdict;
+}
+
+/** Brings registry and judge to where the last commit left them: records, last values, snapshot, then replay in commit order. */
+export async function recoverPlant({ store, judge, registry, growth, log }: RecoveryParts): Promise<Recovery> {
+  const recovered = await store.recover();
+  for (const device of recovered.devices) registry.putDevice(device);
+  for (const point of recovered.points) registry.putPoint(point);
+  for (const source of recovered.sources) registry.putSource(source);
+  for (const edge of recovered.edges) registry.putEdge(edge);
+  for (const mark of recovered.marks) registry.putMark(mark);
+  await recoverLast(store, registry);
+  growth.reconcile();
+  growth.introduceAll();
+  if (recovered.snapshot !== undefined) judge.restore(recovered.snapshot.state);
+  const snapshotCommit = recovered.snapshot?.commit ?? 0;
+  const forgotten = await replay(store, judge, snapshotCommit, log);
+  return { lastCommit: recovered.lastCommit, snapshotCommit, forgotten };
+}
+
+async function recoverLast(store: Store, registry: PlantRegistry): Promise<void> {
+  const ids = [...registry.points()].map(({ id }) => id);
+  const latest = await store.latest(ids);
+  ids.forEach((id, index) => {
+    const reading = latest[index];
+    if (reading !== undefined) registry.putLastReading(id, reading);
+  });
+}
+
+/**
+ * Tells the judge again what it was told since its snapshot. What it concludes is on disk already, with one exception:
+ * rules that came into the configuration since; their alarms are returned.
+ */
+async function replay(store: Store, judge: Judge, after: number, log: RecoveryParts['log']): Promise<Verdict> {
+  const verdict: Verdict = { alarms: [], journal: [] };
+  for await (const { inputs, readings } of store.replay(after))
+    for (const input of inputs) {
+      try {
+        judge.apply(input, readings, verdict);
+      } catch (error) {
+        // It failed when it came, too, and its readings are stored.
+        log.error({ error, input: input.kind }, 'judging failed in the replay');
+      }
+    }
+  const missing = new Set<string>();
+  for (const alarm of newestPerId(verdict.alarms))
+    if ((await store.alarm(alarm.id)) === undefined) missing.add(alarm.id);
+  return {
+    alarms: verdict.alarms.filter(({ id }) => missing.has(id)),
+    journal: verdict.journal.filter(({ alarm }) => missing.has(alarm)),
+  };
+}
