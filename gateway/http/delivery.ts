@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { formatTime } from '../../contract/time.ts';
+import { missingReadings } from '../lanes.ts';
 import type { Registry } from '../registry.ts';
 import type { LaneMark } from '../store/store.ts';
 import { isoSchema } from './inputs.ts';
@@ -67,7 +68,7 @@ function viewLane(mark: LaneMark): LaneView {
     lane,
     made,
     stored,
-    missing: Math.max(0, made - stored - rejected - dropped),
+    missing: missingReadings(mark),
     duplicate: duplicateReadings,
     dropped,
     rejected,
