@@ -1,6 +1,6 @@
 import type { Mistake } from '../contract/mistakes.ts';
 import { parseSimulation } from './config.ts';
-import { buildDistrict } from './district.ts';
+import { placesOfDistrict } from './places.ts';
 
 /** Everything wrong with a simulate.yaml, places included; for `hanfeng check`. */
 export function checkSimulation(
@@ -10,11 +10,7 @@ export function checkSimulation(
 ): { readonly mistakes: readonly Mistake[]; readonly notes: readonly string[] } {
   const { config, mistakes } = parseSimulation(text, file);
   if (config === undefined) return { mistakes, notes: [] };
-  const places = new Set(
-    [...buildDistrict({ ...config, start: config.start ?? 1_767_225_600_000 }).plants.values()].flatMap((plant) =>
-      plant.places().map((place) => `${plant.name}/${place}`),
-    ),
-  );
+  const places = placesOfDistrict();
   const unknown = config.lines.flatMap((line, lineIndex) =>
     line.devices.flatMap(({ place }, deviceIndex) =>
       places.has(place)
@@ -24,11 +20,16 @@ export function checkSimulation(
               file,
               path: `lines[${lineIndex}].devices[${deviceIndex}].place`,
               found: place,
-              allowed: `one of ${[...places].join(', ')}`,
+              allowed: `one of ${named(places)}, or water/pipe/… and water/node/… of the town`,
             },
           ],
     ),
   );
   const devices = config.lines.reduce((sum, line) => sum + line.devices.length, 0);
   return { mistakes: [...mistakes, ...unknown], notes: [`${config.lines.length} lines, ${devices} devices`] };
+}
+
+/** The places people use; pipes and nodes are too many to list. */
+function named(places: ReadonlySet<string>): string {
+  return [...places].filter((place) => !/^water\/(?:pipe|node)\//.test(place)).join(', ');
 }

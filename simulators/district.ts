@@ -4,7 +4,7 @@ import type { FaultKind, Plant } from './plant.ts';
 import { Random } from './random.ts';
 import { Substation } from './substation.ts';
 import { Tunnel } from './tunnel.ts';
-import { Water } from './water.ts';
+import { Water } from './water/water.ts';
 import { Weather } from './weather.ts';
 
 /** Longest step of the physics: the fastest lag we model is a few seconds. */
@@ -30,19 +30,14 @@ export interface DistrictOptions {
   readonly stepS?: number;
 }
 
-export function buildDistrict(options: DistrictOptions): District {
+export async function buildDistrict(options: DistrictOptions): Promise<District> {
   const random = new Random(options.seed);
   const weather = new Weather({ ...options, at: options.start, random });
   const lighting = new Lighting(random);
   const tunnel = new Tunnel(random);
+  const water = await Water.open(random);
   // Order matters: the substation sees what the plants it feeds draw in the same step.
-  const inOrder: readonly Plant[] = [
-    weather,
-    new Water(random),
-    lighting,
-    tunnel,
-    new Substation(random, [lighting, tunnel]),
-  ];
+  const inOrder: readonly Plant[] = [weather, water, lighting, tunnel, new Substation(random, [lighting, tunnel])];
   const stepMax = options.stepS ?? STEP_MAX_S;
   let now = options.start;
   const step = (seconds: number) => {

@@ -12,7 +12,8 @@ export interface CabinetOptions {
   readonly years: number;
 }
 
-const CABINETS: readonly CabinetOptions[] = [
+/** Cabinets of the demo district. */
+export const CABINETS: readonly CabinetOptions[] = [
   { name: 'cabinet-1', lampsPerPhase: 24, lampW: 120, always: true, years: 3 },
   { name: 'cabinet-2', lampsPerPhase: 36, lampW: 150, always: false, years: 1 },
   { name: 'cabinet-3', lampsPerPhase: 30, lampW: 100, always: false, years: 7 },

@@ -48,7 +48,7 @@ export async function startSimulation(
   { signal, log }: Pick<SimulatorOptions, 'signal' | 'log'>,
 ): Promise<RunningSimulation> {
   const start = config.start ?? Date.now();
-  const simulation = new Simulation(buildDistrict({ ...config, start }), config.lines, config.seed);
+  const simulation = new Simulation(await buildDistrict({ ...config, start }), config.lines, config.seed);
   const servers: LineServer[] = [];
   const ports = new Map<string, number>();
   try {

@@ -4,6 +4,7 @@ import { type Random, Wander } from './random.ts';
 import { drySettledRise, stepDryWinding } from './transformer.ts';
 
 const PHASES = ['A', 'B', 'C'] as const;
+export const SUBSTATION_PLACES = ['incomer', 'transformer'] as const;
 const RATED_KVA = 630;
 const RATED_V = 230;
 /** What the houses and shops on this substation draw on average, kW. */
@@ -57,7 +58,7 @@ export class Substation implements Plant {
   }
 
   places(): readonly string[] {
-    return ['incomer', 'transformer'];
+    return SUBSTATION_PLACES;
   }
 
   step(seconds: number, surroundings: Surroundings): void {
@@ -98,7 +99,7 @@ export class Substation implements Plant {
 
   setFault(fault: string, place: string, value: number | undefined): boolean {
     const at = fault === 'fan-failed' || fault === 'door' ? 'transformer' : 'incomer';
-    if (!this.faults.some(({ name }) => name === fault) || !this.places().includes(place)) return false;
+    if (!this.faults.some(({ name }) => name === fault) || this.sense(place) === undefined) return false;
     this.board.set(fault, at, value);
     return true;
   }

@@ -5,6 +5,7 @@ import { type Random, Wander } from './random.ts';
 /** The tube: one bore, two-way traffic, three measuring sections from west to east. */
 const LENGTH_M = 960;
 const SECTIONS = 3;
+export const TUNNEL_PLACES = ['section-1', 'section-2', 'section-3', 'wind', 'fans'] as const;
 const AREA_M2 = 62;
 /** Vehicles an hour, both directions. */
 const TRAFFIC = [
@@ -74,7 +75,7 @@ export class Tunnel implements Plant {
   }
 
   places(): readonly string[] {
-    return [...this.sections.map((_, index) => `section-${index + 1}`), 'wind', 'fans'];
+    return TUNNEL_PLACES;
   }
 
   step(seconds: number, surroundings: Surroundings): void {
