@@ -6,6 +6,7 @@ export const PUBLISH_BYTES_MAX = BATCH_BYTES_MAX + 1024;
 export const CONTROL_BYTES_MAX = 64 * 1024;
 
 const CONNECT = 1;
+const CONNACK = 2;
 const PUBLISH = 3;
 const DISCONNECT = 14;
 /** PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, UNSUBSCRIBE carry a packet id, which is never 0 (MQTT 3.1.1, 2.3.1). */
@@ -16,6 +17,7 @@ const WITH_ID = new Set([4, 5, 6, 7, 8, 10]);
  * parser tolerates: huge announcements, a first packet that is no CONNECT, packet id 0. Copies nothing.
  */
 export class FrameGate {
+  private readonly opening: number;
   private first = true;
   private type = 0;
   private part: 'header' | 'length' | 'body' = 'header';
@@ -25,6 +27,11 @@ export class FrameGate {
   private left = 0;
   private seen = 0;
   private id = 0;
+
+  /** @param from - who sends these bytes: a client begins with CONNECT, a server with CONNACK */
+  constructor(from: 'client' | 'server' = 'client') {
+    this.opening = from === 'client' ? CONNECT : CONNACK;
+  }
 
   /**
    * @param chunk - the next bytes, as they came
@@ -59,8 +66,10 @@ export class FrameGate {
 
   private header(byte: number): string | undefined {
     this.type = byte >> 4;
-    if (this.first && this.type !== CONNECT) return 'first packet is no CONNECT';
-    if (!this.first && this.type === CONNECT) return 'second CONNECT';
+    if (this.first && this.type !== this.opening)
+      return this.opening === CONNECT ? 'first packet is no CONNECT' : 'first packet is no CONNACK';
+    if (!this.first && this.type === this.opening)
+      return this.opening === CONNECT ? 'second CONNECT' : 'second CONNACK';
     if (this.type === 0 || this.type > DISCONNECT) return `packet type ${this.type}`;
     this.part = 'length';
     this.length = 0;

@@ -39,16 +39,23 @@ export class AckWindow {
   private readonly waiting: Waiting;
   private readonly acknowledge: (pubacks: Buffer) => void;
   private readonly fail: (error: Error) => void;
+  private readonly limits: { readonly messages: number; readonly bytes: number };
   private readonly entries: Entry[] = [];
   private readonly held: (() => void)[] = [];
   private bytes = 0;
   private flushing = false;
   private failed = false;
 
-  constructor(waiting: Waiting, acknowledge: (pubacks: Buffer) => void, fail: (error: Error) => void) {
+  constructor(
+    waiting: Waiting,
+    acknowledge: (pubacks: Buffer) => void,
+    fail: (error: Error) => void,
+    limits = { messages: CLIENT_MESSAGES_MAX, bytes: CLIENT_BYTES_MAX },
+  ) {
     this.waiting = waiting;
     this.acknowledge = acknowledge;
     this.fail = fail;
+    this.limits = limits;
   }
 
   /**
@@ -86,7 +93,7 @@ export class AckWindow {
   }
 
   private get full(): boolean {
-    return this.entries.length >= CLIENT_MESSAGES_MAX || this.bytes >= CLIENT_BYTES_MAX;
+    return this.entries.length >= this.limits.messages || this.bytes >= this.limits.bytes;
   }
 
   /** One write for all messages of a commit: their promises resolve one after another in the same turn. */

@@ -19,7 +19,6 @@ export interface Channel {
   readonly name: string;
   /** @throws ChannelError */
   send(message: Message, signal: AbortSignal): Promise<Receipt>;
-  close?(): Promise<void>;
 }
 
 /** The sender says whether trying again can help; dispatch.ts does the retrying. */

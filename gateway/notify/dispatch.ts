@@ -163,7 +163,6 @@ export function startDispatch(options: DispatchOptions): Dispatch {
       const settled = new AbortController();
       const all = Promise.allSettled(tasks).then(() => settled.abort());
       await Promise.race([all, pause(STOP_TIMEOUT_MS, settled.signal)]);
-      await Promise.all(options.channels.map((channel) => channel.close?.()));
     },
   };
 }

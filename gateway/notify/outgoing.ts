@@ -84,6 +84,7 @@ export function openOutgoing({ allowHosts, proxy, connectTimeoutMs, lookup = loo
       ? new Agent({ connect: { lookup: checkedLookup, timeout: connectTimeoutMs }, connections: 8, pipelining: 1 })
       : new ProxyAgent({ uri: proxy, connections: 8 });
 
+  let closed: Promise<void> | undefined;
   return {
     dispatcher,
     check(url) {
@@ -92,7 +93,10 @@ export function openOutgoing({ allowHosts, proxy, connectTimeoutMs, lookup = loo
       if (isIP(host) !== 0 && !names.has(host) && refused(host)) throw innerAddress(host, host);
       if (proxy !== undefined && host === 'localhost' && !names.has(host)) throw innerAddress(host, host);
     },
-    close: () => dispatcher.destroy(),
+    close() {
+      closed ??= dispatcher.destroy();
+      return closed;
+    },
   };
 }
 
