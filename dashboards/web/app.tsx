@@ -1,0 +1,41 @@
+import { useEffect, useState } from 'preact/hooks';
+import { connect, route, session, text } from './state.ts';
+import { Alarms } from './views/alarms.tsx';
+import { DevicePage } from './views/device.tsx';
+import { Explore } from './views/explore.tsx';
+import { FirstRun } from './views/first-run.tsx';
+import { Overview } from './views/overview.tsx';
+import { Settings } from './views/settings.tsx';
+import { SignIn } from './views/sign-in.tsx';
+
+/** Sign-in, first run, or the page the address names. */
+export function App() {
+  const current = session.value;
+  const signedIn = typeof current === 'object';
+  const [setUp, setSetUp] = useState(false);
+  const firstRun = signedIn && (current.firstRun || setUp);
+  useEffect(() => {
+    if (signedIn && current.firstRun) setSetUp(true);
+    if (signedIn && !current.firstRun) connect();
+  }, [signedIn, signedIn && current.firstRun]);
+  const title = text.value.product;
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+  if (current === 'asking') return null;
+  if (current === undefined) return <SignIn />;
+  if (firstRun) return <FirstRun onDone={() => setSetUp(false)} />;
+  const where = route.value;
+  switch (where.page) {
+    case 'alarms':
+      return <Alarms id={where.alarm} />;
+    case 'explore':
+      return <Explore id={where.point} />;
+    case 'device':
+      return <DevicePage key={where.device} id={where.device} />;
+    case 'settings':
+      return <Settings />;
+    default:
+      return <Overview />;
+  }
+}

@@ -1,0 +1,55 @@
+import type { Device, Point } from '../model.ts';
+import { language, text } from '../state.ts';
+
+/** Ids are joined by a hyphen that does not break. */
+const unbroken = (id: string) => id.replaceAll('-', '\u2011');
+
+/** Name of a device in the reader's language, and in the other one where there is one. */
+export function deviceNames(
+  device: Device | undefined,
+  id: string,
+): { readonly name: string; readonly other?: string } {
+  const { name, nameZh } = device ?? {};
+  const [first, second] = language.value === 'zh' ? [nameZh, name] : [name, nameZh];
+  const shown = first ?? second ?? unbroken(id);
+  return second === undefined || second === shown ? { name: shown } : { name: shown, other: second };
+}
+
+/** Label of a measurement: the model's, else its id made readable. */
+export function measurementName(point: Point): string {
+  const [first, second] = language.value === 'zh' ? [point.labelZh, point.label] : [point.label, point.labelZh];
+  return first ?? (language.value === 'zh' ? second : undefined) ?? readable(point.measurement);
+}
+
+/** `activePowerL1` and `flow-total` read as words. */
+function readable(measurement: string): string {
+  const words = measurement
+    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
+    .replace(/[._-]+/g, ' ')
+    .trim();
+  return words.charAt(0).toUpperCase() + words.slice(1).replace(/\b[A-Z][a-z]+/g, (word) => word.toLowerCase());
+}
+
+export function className(id: string): string {
+  return text.value.classes[id] ?? readable(id);
+}
+
+/** The language of a name in the other language, for screen readers and fonts. */
+export function otherLang(): string {
+  return language.value === 'zh' ? 'en' : 'zh-CN';
+}
+
+/** A name with the other language's beside it in grey. */
+export function BothNames({ name, other }: { readonly name: string; readonly other?: string }) {
+  return (
+    <>
+      {name}
+      {other !== undefined && (
+        <span class="other" lang={otherLang()}>
+          {' '}
+          {other}
+        </span>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,211 @@
+import type { Alarm } from '../../../contract/alarm.ts';
+import { lampOf } from '../alarms.ts';
+import { type Writing, writeAge, writingOf } from '../format.ts';
+import type { Point } from '../model.ts';
+import { boundsOf } from '../range.ts';
+import { type ShownReading, showReading } from '../reading.ts';
+import { hrefOf } from '../route.ts';
+import { referenceOf } from '../scale.ts';
+import { alarmIndex, believed, language, now, pressureUnit, range, shapes, text } from '../state.ts';
+import { Glyph } from './glyph.tsx';
+import { Icon } from './icon.tsx';
+import { IndicatorBand } from './indicator.tsx';
+import { BothNames, measurementName } from './name.tsx';
+import { reasonText } from './quality-mark.tsx';
+import { Sparkline } from './sparkline.tsx';
+
+/** Decided once per point, so that the number of digits does not change under the reader's eyes. */
+const writings = new Map<string, Writing>();
+const WRITINGS_MAX = 20_000;
+
+export function writingFor(point: Point): Writing {
+  const key = `${pressureUnit.value ?? ''} ${point.unit ?? ''} ${point.normal?.join() ?? ''} ${point.id}`;
+  const known = writings.get(key);
+  if (known !== undefined) return known;
+  const first = point.last?.value;
+  const countsOnly = (point.unit === undefined || point.unit === '1') && Number.isInteger(first ?? Number.NaN);
+  const made = writingOf(
+    point.unit,
+    countsOnly ? 1_000 : referenceOf(point.normal, point.limits, first),
+    pressureUnit.value,
+  );
+  if (first === undefined && point.normal === undefined) return made;
+  if (writings.size >= WRITINGS_MAX) writings.clear();
+  writings.set(key, made);
+  return made;
+}
+
+interface Presented {
+  readonly writing: Writing;
+  readonly alarm: Alarm | undefined;
+  readonly shown: ShownReading;
+  /** "164 m³/h, normal 84 to 112" */
+  readonly sentence: string;
+}
+
+export function present(point: Point): Presented {
+  const words = text.value;
+  const writing = writingFor(point);
+  const alarm = alarmIndex.value.byPoint.get(point.id);
+  const shown = showReading(point, writing, alarm, now.value, believed.value);
+  const normal = shown.band === undefined ? '' : words.normalTo(...shown.band);
+  const standing = shown.standing === 'good' ? '' : `, ${words.standing[shown.standing]}`;
+  return {
+    writing,
+    alarm,
+    shown,
+    sentence: words.indicator(`${shown.digits} ${shown.unit}`.trim(), normal) + standing,
+  };
+}
+
+/** Digits and unit. Digits stay the text colour whatever is wrong; quality shows in weight and sign. */
+export function Value({ shown }: { shown: ShownReading }) {
+  return (
+    <span class={`value is-${shown.standing}`}>
+      <span class="digits">{shown.digits}</span>
+      {shown.unit !== '' && <small>{shown.unit}</small>}
+    </span>
+  );
+}
+
+/** How old a value is; a tag when it is too old, the reason when there is none. */
+export function Age({ point, shown }: { point: Point; shown: ShownReading }) {
+  const words = text.value;
+  const age = shown.ageMs === undefined ? '' : writeAge(shown.ageMs, language.value);
+  if (shown.standing === 'stale')
+    return (
+      <span class="tag" title={words.standing.stale}>
+        <Icon name="clock" size={12} />
+        {words.old(age)}
+      </span>
+    );
+  if (shown.standing === 'bad')
+    return <span class="reason">{reasonText(point.last?.reason) || words.standing.bad}</span>;
+  if (shown.standing === 'none') return <span class="reason">{words.standing.none}</span>;
+  if (shown.standing === 'late') return <span class="tag">{words.standing.late}</span>;
+  if (shown.standing === 'uncertain')
+    return (
+      <span class="reason" title={reasonText(point.last?.reason)}>
+        {reasonText(point.last?.reason) || words.standing.uncertain}
+      </span>
+    );
+  return <span class="age">{age}</span>;
+}
+
+function Recent({
+  point,
+  presented,
+  width,
+  height,
+}: {
+  point: Point;
+  presented: Presented;
+  width: number;
+  height: number;
+}) {
+  const { from, to } = boundsOf(range.value, now.value);
+  const { shown, alarm } = presented;
+  return (
+    <Sparkline
+      shape={shapes.value.get(point.id)}
+      from={from}
+      to={to}
+      silenceMs={point.maxSilenceMs}
+      normal={point.normal}
+      standing={shown.standing}
+      priority={alarm?.priority}
+      width={width}
+      height={height}
+      label={`${measurementName(point)}, ${range.value.kind === 'relative' ? text.value.ranges[range.value.name] : text.value.timeRange}`}
+    />
+  );
+}
+
+/** One line of a panel: name, indicator, recent shape, value, age. The whole line leads to the trend. */
+export function ReadingRow({ point, name, other }: { point: Point; name: string; other?: string }) {
+  const presented = present(point);
+  const { shown, alarm, writing, sentence } = presented;
+  return (
+    <a
+      class={`reading-row${alarm === undefined ? '' : ' abnormal'}`}
+      href={hrefOf({ page: 'explore', point: point.id })}
+    >
+      <span class="row-name">
+        {alarm !== undefined && <Glyph priority={alarm.priority} lamp={lampOf(alarm)} size={16} />}
+        <span class="row-text">
+          <BothNames name={name} {...(other === undefined ? {} : { other })} />
+        </span>
+      </span>
+      <IndicatorBand
+        point={point}
+        writing={writing}
+        value={shown.value}
+        priority={alarm?.priority}
+        stale={shown.standing === 'stale'}
+        width={104}
+        label={sentence}
+      />
+      <Recent point={point} presented={presented} width={56} height={22} />
+      <Value shown={shown} />
+      <span class="row-age">
+        <Age point={point} shown={shown} />
+      </span>
+    </a>
+  );
+}
+
+/** One value with everything it needs to be judged at a glance. */
+export function StatCard({
+  point,
+  title,
+  selected = false,
+  onSelect,
+}: {
+  point: Point;
+  title: string;
+  selected?: boolean;
+  onSelect?: () => void;
+}) {
+  const presented = present(point);
+  const { shown, alarm, writing, sentence } = presented;
+  const words = text.value;
+  const usual = shown.standing === 'good';
+  return (
+    <a
+      class={`panel stat${selected ? ' selected' : ''}`}
+      href={hrefOf({ page: 'explore', point: point.id })}
+      aria-current={selected ? 'true' : undefined}
+      onClick={(event) => {
+        if (onSelect === undefined) return;
+        event.preventDefault();
+        onSelect();
+      }}
+    >
+      <span class="stat-head">
+        {alarm !== undefined && <Glyph priority={alarm.priority} lamp={lampOf(alarm)} size={16} />}
+        <span class="stat-title" title={title}>
+          {title}
+        </span>
+        <span class="stat-aside">
+          {usual ? shown.band !== undefined && words.normalBand(...shown.band) : <Age point={point} shown={shown} />}
+        </span>
+      </span>
+      <span class="stat-value">
+        <Value shown={shown} />
+        <Recent point={point} presented={presented} width={92} height={34} />
+      </span>
+      <span class="stat-foot">
+        <IndicatorBand
+          point={point}
+          writing={writing}
+          value={shown.value}
+          priority={alarm?.priority}
+          stale={shown.standing === 'stale'}
+          width={196}
+          figures
+          label={sentence}
+        />
+      </span>
+    </a>
+  );
+}

@@ -1,0 +1,78 @@
+import type { Alarm, Priority } from '../../contract/alarm.ts';
+import type { Millis } from '../../contract/time.ts';
+import { NO_VALUE, type Writing, writeNumber, writeValue } from './format.ts';
+import type { Point } from './model.ts';
+import { type Standing, standingOf } from './quality.ts';
+import { isOutside } from './scale.ts';
+
+/** A point's newest value, ready to be written: no naked numbers. */
+export interface ShownReading {
+  /** Digits as people see them: `41.2`, `≈ 41.2`, `–`. */
+  readonly digits: string;
+  readonly unit: string;
+  readonly standing: Standing;
+  /** The value to point at; undefined draws no pointer. */
+  readonly value: number | undefined;
+  readonly ageMs: number | undefined;
+  /** Priority whose colour the pointer takes; the digits never do. */
+  readonly priority: Priority | undefined;
+  readonly outside: boolean;
+  /** Ends of the normal band as written. */
+  readonly band?: readonly [string, string];
+}
+
+/**
+ * @param connected - false while the page hears nothing
+ * @param alarm - the worst open alarm on the point
+ */
+export function showReading(
+  point: Point,
+  writing: Writing,
+  alarm: Alarm | undefined,
+  now: Millis,
+  connected: boolean,
+): ShownReading {
+  const standing = standingOf(point, now, connected);
+  const { last, normal } = point;
+  const value = standing === 'bad' || standing === 'none' ? undefined : last?.value;
+  const digits = value === undefined ? NO_VALUE : writeValue(value, writing);
+  const outside = value !== undefined && isOutside(value, point.normal, point.limits);
+  return {
+    digits: standing === 'uncertain' ? `≈\u202f${digits}` : digits,
+    unit: writing.label,
+    standing,
+    value,
+    ageMs: last === undefined ? undefined : Math.max(0, now - last.ts),
+    priority: alarm?.priority,
+    outside,
+    ...(normal === undefined
+      ? {}
+      : {
+          band: [
+            writeNumber(writing.show(normal[0]), writing.decimals),
+            writeNumber(writing.show(normal[1]), writing.decimals),
+          ] as const,
+        }),
+  };
+}
+
+/** The measurements of a device that are worth a place on the overview: those with a band or a limit, else the first ones. */
+export function keyPoints(points: readonly Point[], most: number): readonly Point[] {
+  const compared = points.filter(({ normal, limits }) => normal !== undefined || limits.length > 0);
+  return (compared.length > 0 ? compared : points).slice(0, most);
+}
+
+/** The points with a card at the top when nobody chose: the first compared one of each class, then second devices. */
+export function chooseWatched(
+  classes: readonly { readonly devices: readonly { readonly points: readonly Point[] }[] }[],
+  most: number,
+): readonly Point[] {
+  const chosen: Point[] = [];
+  for (let turn = 0; turn < most && chosen.length < most; turn += 1) {
+    for (const { devices } of classes) {
+      const point = keyPoints(devices[turn]?.points ?? [], 1)[0];
+      if (point?.normal !== undefined && chosen.length < most) chosen.push(point);
+    }
+  }
+  return chosen;
+}

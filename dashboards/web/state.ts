@@ -1,0 +1,294 @@
+import { batch, computed, effect, signal } from '@preact/signals';
+import type { Alarm } from '../../contract/alarm.ts';
+import type { Millis } from '../../contract/time.ts';
+import { indexAlarms } from './alarms.ts';
+import { ApiError, api } from './api.ts';
+import { type Feed, openFeed } from './feed.ts';
+import { type Language, type SiteTime, siteTime } from './format.ts';
+import { applyChanges, type Change, cameMeanwhile, EMPTY_MODEL, type LiveReading, newestTime } from './model.ts';
+import { loadPreferences, type Preferences, savePreferences } from './preferences.ts';
+import { boundsOf, lengthOf, type Range } from './range.ts';
+import { parseRoute } from './route.ts';
+import { extendShape, SHAPE_SLOTS, type Shape, shapeOf } from './shape.ts';
+import type { FeedNews, Link } from './stream.ts';
+import { en, type Text } from './text/en.ts';
+import { zh } from './text/zh.ts';
+import { readChange, type Session } from './wire.ts';
+
+/** The one place where what the page knows changes: network on one side, views on the other. */
+
+export const preferences = signal<Preferences>(loadPreferences());
+export const session = signal<Session | undefined | 'asking'>('asking');
+/** Why the sign-in page is shown again. */
+export const endedByGateway = signal(false);
+export const model = signal(EMPTY_MODEL);
+export const link = signal<Link>({ state: 'connecting' });
+export const shapes = signal<ReadonlyMap<string, Shape>>(new Map());
+export const route = signal(parseRoute(location.hash));
+/** A zoom or shift away from the chosen relative range; undefined = the preference, ending now. */
+export const fixedRange = signal<Range | undefined>(undefined);
+/** What came while the connection was lost; shown until it is read. */
+export const meanwhile = signal<{ readonly alarms: readonly Alarm[]; readonly at: Millis } | undefined>(undefined);
+export const loadError = signal<ApiError | undefined>(undefined);
+export const prefersDark = signal(matchMedia('(prefers-color-scheme: dark)').matches);
+/** This computer's clock; moves once a second and only for what is written on the screen. */
+const localNow = signal(Date.now());
+/** How far the gateway's clock is ahead of this computer's. */
+const clockOffsetMs = signal(0);
+
+export const now = computed(() => localNow.value + clockOffsetMs.value);
+/** For comparing with times of this computer, such as when the link was lost. */
+export const wallNow = computed(() => localNow.value);
+export const language = computed<Language>(() => {
+  const chosen = preferences.value.language;
+  if (chosen !== undefined) return chosen;
+  const current = session.value;
+  const site = typeof current === 'object' ? current.settings.language : undefined;
+  if (site === 'zh' || site === 'en') return site;
+  return navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
+});
+export const text = computed<Text>(() => (language.value === 'zh' ? zh : en));
+export const theme = computed<'light' | 'dark'>(() =>
+  preferences.value.theme === 'system' ? (prefersDark.value ? 'dark' : 'light') : preferences.value.theme,
+);
+export const connected = computed(() => link.value.state === 'live');
+/** Values are shown as stale only after a loss, not while the first connection is being made. */
+export const believed = computed(() => link.value.state !== 'lost');
+export const alarmIndex = computed(() => indexAlarms(model.value.alarms.values()));
+export const range = computed<Range>(() => fixedRange.value ?? { kind: 'relative', name: preferences.value.range });
+export const pressureUnit = computed(() => {
+  const current = session.value;
+  return typeof current === 'object' ? current.settings.pressureUnit : undefined;
+});
+const timezone = computed(() => {
+  const current = session.value;
+  return typeof current === 'object' ? current.site.timezone : 'UTC';
+});
+/** Site time is remade once an hour: the offset of a zone may change. */
+const hour = computed(() => Math.floor(now.value / 3_600_000));
+export const site = computed<SiteTime>(() => siteTime(timezone.value, language.value, hour.value * 3_600_000));
+
+/** Who may acknowledge; others see the button disabled with the reason. */
+export const mayOperate = computed(() => {
+  const current = session.value;
+  return typeof current === 'object' && (current.role === 'operator' || current.role === 'admin');
+});
+
+export function setPreferences(change: Partial<Preferences>): void {
+  preferences.value = { ...preferences.value, ...change };
+  savePreferences(preferences.value);
+}
+
+/** Listens to the browser: theme, address, other tabs' preferences, and the second hand. */
+export function startBrowser(): void {
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+  dark.addEventListener('change', () => {
+    prefersDark.value = dark.matches;
+  });
+  addEventListener('hashchange', () => {
+    route.value = parseRoute(location.hash);
+  });
+  addEventListener('storage', () => {
+    preferences.value = loadPreferences();
+  });
+  // Moves the clock and the ages; asks the gateway nothing.
+  setInterval(() => {
+    localNow.value = Date.now();
+  }, 1_000);
+  effect(() => {
+    document.documentElement.dataset.theme = theme.value;
+    document.documentElement.lang = language.value === 'zh' ? 'zh-CN' : 'en';
+    document.documentElement.classList.toggle('calm', !preferences.value.flashing);
+  });
+}
+
+export async function loadSession(): Promise<void> {
+  try {
+    session.value = await api.session();
+  } catch {
+    session.value = undefined;
+  }
+}
+
+/** Changes wait here at most this long before the screen is drawn again. */
+const FLUSH_MS = 120;
+/** More than this waiting and they are applied at once. */
+const WAITING_MAX = 5_000;
+
+let feed: Feed | undefined;
+let waiting: Change[] = [];
+let flushing: ReturnType<typeof setTimeout> | undefined;
+let seenBeforeLoss: ReadonlyMap<string, Alarm> | undefined;
+
+/** Opens the live feed and fetches the whole once; from then on the feed tells what changes. */
+export function connect(): void {
+  feed ??= openFeed(hear);
+}
+
+export function disconnect(): void {
+  feed?.close();
+  feed = undefined;
+  batch(() => {
+    waiting = [];
+    model.value = EMPTY_MODEL;
+    shapes.value = new Map();
+    link.value = { state: 'connecting' };
+    meanwhile.value = undefined;
+    seenBeforeLoss = undefined;
+  });
+}
+
+export function tryNow(): void {
+  feed?.tryNow();
+}
+
+export async function signOut(): Promise<void> {
+  await api.signOut().catch(() => undefined);
+  feed?.stop();
+  leave(false);
+}
+
+function leave(byGateway: boolean): void {
+  disconnect();
+  endedByGateway.value = byGateway;
+  session.value = undefined;
+}
+
+function hear(news: FeedNews): void {
+  if (news.kind === 'link') return hearLink(news.link);
+  if (news.name === 'hello') return hearHello(news.data);
+  const change = readChange(news.name, news.data);
+  if (change === undefined) return;
+  waiting.push(change);
+  if (waiting.length >= WAITING_MAX) flush();
+  else flushing ??= setTimeout(flush, FLUSH_MS);
+}
+
+function hearLink(next: Link): void {
+  const before = link.value;
+  if (next.state === 'signed-out') return leave(true);
+  if (next.state === 'lost' && before.state !== 'lost') {
+    flush();
+    seenBeforeLoss ??= model.value.alarms;
+  }
+  link.value = next;
+  if (next.state === 'live') void loadAll();
+}
+
+function hearHello(data: string): void {
+  try {
+    const hello = JSON.parse(data) as { serverTime?: unknown; resumed?: unknown };
+    const gatewayNow = typeof hello.serverTime === 'string' ? Date.parse(hello.serverTime) : Number(hello.serverTime);
+    if (Number.isFinite(gatewayNow)) clockOffsetMs.value = gatewayNow - Date.now();
+    // The gateway no longer had what we missed: ask for the whole again.
+    if (hello.resumed === false && model.value.loaded && loading === undefined) void loadAll();
+  } catch {
+    // A hello we can't read costs us the clock offset, nothing else.
+  }
+}
+
+function flush(): void {
+  clearTimeout(flushing);
+  flushing = undefined;
+  if (waiting.length === 0) return;
+  const changes = waiting;
+  waiting = [];
+  batch(() => {
+    model.value = applyChanges(model.value, changes);
+    shapes.value = withReadings(
+      shapes.value,
+      changes.flatMap((change) => (change.kind === 'readings' ? change.readings : [])),
+    );
+  });
+}
+
+function withReadings(known: ReadonlyMap<string, Shape>, readings: readonly LiveReading[]): ReadonlyMap<string, Shape> {
+  let next: Map<string, Shape> | undefined;
+  for (const reading of readings) {
+    const shape = (next ?? known).get(reading.point);
+    if (shape === undefined) continue;
+    next ??= new Map(known);
+    next.set(reading.point, extendShape(shape, reading));
+  }
+  return next ?? known;
+}
+
+let loading: Promise<void> | undefined;
+let loadAgain = false;
+
+/** Fetches the whole: at the start and after each loss, never on a timer. A request while one runs repeats it once. */
+export function loadAll(): Promise<void> {
+  if (loading !== undefined) {
+    loadAgain = true;
+    return loading;
+  }
+  loading = loadOnce().finally(() => {
+    loading = undefined;
+    if (loadAgain) {
+      loadAgain = false;
+      void loadAll();
+    }
+  });
+  return loading;
+}
+
+async function loadOnce(): Promise<void> {
+  try {
+    const [devices, points, alarms] = await Promise.all([api.devices(), api.points(), api.alarms()]);
+    flush();
+    batch(() => {
+      model.value = applyChanges(model.value, [{ kind: 'snapshot', devices, points, alarms }]);
+      loadError.value = undefined;
+      // Shapes have a hole where the connection was lost: they are asked for again where they are seen.
+      shapes.value = new Map();
+      if (seenBeforeLoss !== undefined) {
+        meanwhile.value = { alarms: cameMeanwhile(seenBeforeLoss, model.value.alarms), at: Date.now() };
+        seenBeforeLoss = undefined;
+      }
+    });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === 401) return leave(true);
+    loadError.value = error;
+  }
+}
+
+/** Newest source time of what we hold: "Values are from 03:12:26". */
+export const valuesFrom = computed(() => newestTime(model.value.points.values()));
+
+/** Fetches the recent shapes of points that have none yet; live readings make them grow. */
+export async function loadShapes(points: readonly string[], signal: AbortSignal): Promise<void> {
+  const missing = points.filter((point) => !shapes.value.has(point));
+  if (missing.length === 0) return;
+  const bounds = boundsOf(range.value, now.peek());
+  const stepMs = Math.max(1_000, Math.round(lengthOf(range.value) / SHAPE_SLOTS));
+  try {
+    const means = await api.means(missing, bounds, stepMs, signal);
+    if (signal.aborted) return;
+    const next = new Map(shapes.value);
+    for (const point of missing) next.set(point, shapeOf(means.get(point) ?? [], stepMs));
+    shapes.value = next;
+  } catch {
+    // A panel without sparklines is still a panel.
+  }
+}
+
+/** Sparklines belong to the range; another range starts them afresh. */
+export function forgetShapes(): void {
+  shapes.value = new Map();
+}
+
+/** @returns what went wrong, in words, or undefined */
+export async function acknowledge(alarms: readonly string[]): Promise<string | undefined> {
+  let problem: string | undefined;
+  for (const id of alarms) {
+    try {
+      const alarm = await api.acknowledge(id);
+      if (alarm !== undefined) model.value = applyChanges(model.value, [{ kind: 'alarm', alarm }]);
+    } catch (error) {
+      problem = (error as Error).message;
+      if (error instanceof ApiError && error.status === 401) leave(true);
+    }
+  }
+  return problem;
+}

@@ -1,0 +1,149 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { Alarm, JournalEntry } from '../../../contract/alarm.ts';
+import { lampOf, stepsOf, wantsPress, whatOf } from '../alarms.ts';
+import { api } from '../api.ts';
+import { writeAge } from '../format.ts';
+import { figuresOf, placeOf, stateWord } from '../parts/alarm-row.tsx';
+import { Glyph } from '../parts/glyph.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { BothNames } from '../parts/name.tsx';
+import { Trend } from '../parts/trend.tsx';
+import { hrefOf } from '../route.ts';
+import { language, mayOperate, model, now, preferences, site, text } from '../state.ts';
+
+export interface AlarmDetailsProps {
+  readonly alarm: Alarm;
+  readonly problem: string | undefined;
+  readonly onPress: () => void;
+  readonly phone: boolean;
+}
+
+/** What, where, since when, what to do; the evidence beside it; the journal below; the one press at the bottom. */
+export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsProps) {
+  const words = text.value;
+  const time = site.value;
+  const { value, limit } = figuresOf(alarm);
+  const point = alarm.point === undefined ? undefined : model.value.points.get(alarm.point);
+  const steps = stepsOf(alarm.response);
+  const journal = useJournal(alarm);
+  const pressable = wantsPress(alarm);
+  const place = placeOf(alarm);
+  return (
+    <section class={`panel details${phone ? ' phone' : ''}`} aria-label={words.details}>
+      {!phone && (
+        <header class="panel-head">
+          <h2>{words.details}</h2>
+          <span class="scope id">{alarm.id}</span>
+          <span class="space" />
+          <a class="button icon-only quiet" href={hrefOf({ page: 'alarms' })} aria-label={words.close}>
+            <Icon name="close" size={15} />
+          </a>
+        </header>
+      )}
+      <div class={`details-title ${phone ? `lamp-row-${lampOf(alarm)} priority-${alarm.priority}` : ''}`}>
+        <Glyph priority={alarm.priority} lamp={lampOf(alarm)} size={phone ? 34 : 28} />
+        <div>
+          <h2>{whatOf(alarm.message)}</h2>
+          <p>
+            <BothNames {...place} />
+          </p>
+        </div>
+        <span class="state-tag">{stateWord(alarm)}</span>
+      </div>
+      <div class="scroll details-body" tabIndex={-1}>
+        <p class="sentence">{alarm.message}</p>
+        {alarm.raisedLate && <p class="faint">{words.raisedLate}</p>}
+        <div class="details-figures">
+          <span>
+            <b>{value === '' ? '–' : value}</b>
+            <i>{limit === '' ? words.value : limit}</i>
+          </span>
+          <span>
+            <b>{writeAge(now.value - alarm.since, language.value)}</b>
+            <i>
+              {words.since} {time.clock(alarm.since)}
+            </i>
+          </span>
+          <span>
+            <b>{words.priority(alarm.priority)}</b>
+            <i>{words.priorityName[alarm.priority]}</i>
+          </span>
+        </div>
+        {point !== undefined && <Trend key={point.id} point={point} height={phone ? 200 : 190} />}
+        <section class="details-part">
+          <h3>{words.whatToDo}</h3>
+          {steps.length === 0 ? (
+            <p class="faint">{words.noResponse}</p>
+          ) : (
+            <ol>
+              {steps.map((step) => (
+                <li key={step}>{step}</li>
+              ))}
+            </ol>
+          )}
+        </section>
+        <section class="details-part">
+          <h3>{words.timeline}</h3>
+          {journal === 'failed' ? (
+            <p class="faint">{words.noJournal}</p>
+          ) : (
+            <ul class="journal">
+              {(journal ?? []).map((entry) => (
+                <li key={`${entry.recordedAt} ${entry.event} ${entry.to}`}>
+                  <span title={`${time.dayMinute(entry.at)} ${time.zone}`}>{time.clock(entry.at)}</span>
+                  <b>
+                    {words.events[entry.event] ?? entry.event}
+                    {entry.why !== undefined && <em>{entry.why}</em>}
+                  </b>
+                  <i>{entry.who === 'system' ? words.system : entry.who}</i>
+                </li>
+              ))}
+            </ul>
+          )}
+        </section>
+      </div>
+      <footer class="details-actions">
+        {problem !== undefined && (
+          <span class="problem" role="alert">
+            {words.acknowledgeFailed(problem)}
+          </span>
+        )}
+        {pressable && (
+          <button
+            type="button"
+            class={`button primary${phone ? ' huge' : ''}`}
+            disabled={!mayOperate.value}
+            title={mayOperate.value ? undefined : words.needsOperator}
+            onClick={onPress}
+          >
+            <Icon name="check" size={phone ? 22 : 16} />
+            {words.acknowledge}
+            {!phone && preferences.value.keys && <kbd>A</kbd>}
+          </button>
+        )}
+        {point !== undefined && (
+          <a class={`button${phone ? ' big' : ''}`} href={hrefOf({ page: 'explore', point: point.id })}>
+            {words.openTrend}
+          </a>
+        )}
+      </footer>
+    </section>
+  );
+}
+
+/** The journal of an alarm; asked for again when the alarm changes, never on a timer. */
+function useJournal(alarm: Alarm): readonly JournalEntry[] | 'failed' | undefined {
+  const [journal, setJournal] = useState<readonly JournalEntry[] | 'failed' | undefined>(undefined);
+  // ChangedAt moves when the journal has a new line
+  useEffect(() => {
+    const abort = new AbortController();
+    api
+      .journal(alarm.id, abort.signal)
+      .then((entries) => setJournal(entries.filter((entry) => entry.alarm === alarm.id)))
+      .catch(() => {
+        if (!abort.signal.aborted) setJournal((before) => before ?? 'failed');
+      });
+    return () => abort.abort();
+  }, [alarm.id, alarm.changedAt, alarm.state]);
+  return journal;
+}

@@ -1,0 +1,324 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Alarm, AlarmState } from '../../../contract/alarm.ts';
+import { compareAlarms, lampOf, wantsPress, whatOf } from '../alarms.ts';
+import { writeAge } from '../format.ts';
+import { AlarmBrief, alarmRowClass, figuresOf, placeOf, raisedWord, stateWord } from '../parts/alarm-row.tsx';
+import { Glyph } from '../parts/glyph.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { className } from '../parts/name.tsx';
+import { Empty, Skeleton } from '../parts/panel.tsx';
+import { silence } from '../ringing.ts';
+import { hrefOf } from '../route.ts';
+import { acknowledge, language, mayOperate, model, now, preferences, site, text } from '../state.ts';
+import { AlarmDetails } from './alarm-details.tsx';
+import { Frame } from './frame.tsx';
+import { useWide } from './layout.ts';
+
+const FILTERS: readonly AlarmState[] = ['unacknowledged', 'rtn-unacknowledged', 'acknowledged'];
+
+/** The alarm console: the list at the left, what to do at the right, everything by keyboard. */
+export function Alarms({ id }: { id: string | undefined }) {
+  const words = text.value;
+  const [wanted, setWanted] = useState('');
+  const [state, setState] = useState<AlarmState | undefined>(undefined);
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const [cursor, setCursor] = useState<string | undefined>(id);
+  const [problem, setProblem] = useState<string | undefined>(undefined);
+  const wide = useWide(1000);
+  const all = [...model.value.alarms.values()].filter((alarm) => lampOf(alarm) !== 'none').sort(compareAlarms);
+  const shown = all.filter((alarm) => fits(alarm, state, wanted));
+  const chosen = [...selected].filter((alarm) => model.value.alarms.has(alarm));
+  const opened = id === undefined ? undefined : model.value.alarms.get(id);
+  const search = useRef<HTMLInputElement>(null);
+
+  const press = async (ids: readonly string[]) => {
+    const open = ids.filter((one) => {
+      const alarm = model.value.alarms.get(one);
+      return alarm !== undefined && wantsPress(alarm);
+    });
+    if (open.length === 0 || !mayOperate.value) return;
+    setProblem(await acknowledge(open));
+    setSelected(new Set());
+  };
+  const showAll = () => {
+    setWanted('');
+    setState(undefined);
+  };
+  const toggle = (alarm: string) => {
+    const next = new Set(selected);
+    if (!next.delete(alarm)) next.add(alarm);
+    setSelected(next);
+  };
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (
+        (event.target as Element).closest('input:not([type=checkbox]), select, textarea, [role=menu], [role=listbox]')
+      )
+        return;
+      const index = shown.findIndex((alarm) => alarm.id === cursor);
+      const letters = preferences.value.keys;
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      const onButton = (event.target as Element).closest('button, a, summary') !== null;
+      if (key === 'ArrowDown' || key === 'ArrowUp') {
+        const next =
+          shown[index < 0 ? 0 : Math.min(shown.length - 1, Math.max(0, index + (key === 'ArrowDown' ? 1 : -1)))];
+        if (next === undefined) return;
+        if (event.shiftKey) setSelected(new Set([...selected, ...(cursor === undefined ? [] : [cursor]), next.id]));
+        setCursor(next.id);
+        document.getElementById(`alarm-${next.id}`)?.scrollIntoView({ block: 'nearest' });
+      } else if (key === ' ' && cursor !== undefined && !onButton) toggle(cursor);
+      else if (key === 'Enter' && cursor !== undefined && !onButton)
+        location.hash = hrefOf({ page: 'alarms', alarm: cursor });
+      else if (key === 'Escape') {
+        if (selected.size > 0) setSelected(new Set());
+        else location.hash = hrefOf({ page: 'alarms' });
+      } else if (letters && key === 'a') {
+        void press(chosen.length > 0 ? chosen : [cursor ?? id ?? '']);
+      } else if (letters && key === 's') silence();
+      else if (letters && key === '/') search.current?.focus();
+      else return;
+      event.preventDefault();
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  });
+  useEffect(() => {
+    if (id !== undefined) setCursor(id);
+  }, [id]);
+
+  const title = <b>{words.alarms}</b>;
+  if (!wide && opened !== undefined)
+    return (
+      <Frame title={title} ranged={false}>
+        <AlarmDetails key={opened.id} alarm={opened} problem={problem} onPress={() => press([opened.id])} phone />
+      </Frame>
+    );
+  return (
+    <Frame title={title} ranged={false}>
+      <div class="console">
+        <section class="panel alarm-table" aria-label={words.openAlarms}>
+          <div class="filters">
+            <label class="search">
+              <Icon name="search" size={15} />
+              <span class="unseen">{words.filterAlarms}</span>
+              <input
+                ref={search}
+                type="search"
+                placeholder={words.filterAlarms}
+                value={wanted}
+                onInput={(event) => setWanted(event.currentTarget.value)}
+              />
+              {wide && preferences.value.keys && <kbd>/</kbd>}
+            </label>
+            {FILTERS.map((one) => (
+              <button
+                key={one}
+                type="button"
+                class="chip"
+                aria-pressed={state === one}
+                onClick={() => setState(state === one ? undefined : one)}
+              >
+                {words.state[one]} <b>{all.filter((alarm) => alarm.state === one).length}</b>
+              </button>
+            ))}
+            <span class="space" />
+            {problem !== undefined && (
+              <span class="problem" role="alert">
+                {words.acknowledgeFailed(problem)}
+              </span>
+            )}
+            {chosen.length > 0 && (
+              <button
+                type="button"
+                class="button primary"
+                disabled={!mayOperate.value}
+                title={mayOperate.value ? undefined : words.needsOperator}
+                onClick={() => void press(chosen)}
+              >
+                {words.acknowledgeCount(chosen.length)}
+              </button>
+            )}
+          </div>
+          {!model.value.loaded ? (
+            <Skeleton rows={6} height={34} />
+          ) : shown.length === 0 ? (
+            <Empty
+              what={all.length === 0 ? words.noAlarms : words.noAlarmsFilter}
+              {...(all.length === 0 ? { why: words.noAlarmsWhy } : {})}
+            >
+              {all.length > 0 && (
+                <button type="button" class="button small" onClick={showAll}>
+                  {words.showAll}
+                </button>
+              )}
+            </Empty>
+          ) : wide ? (
+            <div class="scroll" tabIndex={-1}>
+              <table class="rows">
+                <thead>
+                  <tr>
+                    <th scope="col" class="col-check">
+                      <input
+                        type="checkbox"
+                        aria-label={words.selectAll}
+                        checked={chosen.length === shown.length}
+                        onChange={(event) =>
+                          setSelected(event.currentTarget.checked ? new Set(shown.map((alarm) => alarm.id)) : new Set())
+                        }
+                      />
+                    </th>
+                    <th scope="col" class="col-glyph">
+                      <span class="unseen">{words.priority(1).replace(/\s*1/, '')}</span>
+                    </th>
+                    <th scope="col">{words.what}</th>
+                    <th scope="col" class="col-where">
+                      {words.where}
+                    </th>
+                    <th scope="col" class="col-value right">
+                      {words.value} <span>{words.limit}</span>
+                    </th>
+                    <th scope="col" class="col-age right">
+                      {words.age} <span>{words.raised}</span>
+                    </th>
+                    <th scope="col" class="col-state">
+                      {words.stateColumn}
+                    </th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {shown.map((alarm) => (
+                    <AlarmRow
+                      key={alarm.id}
+                      alarm={alarm}
+                      selected={selected.has(alarm.id)}
+                      current={alarm.id === (cursor ?? id)}
+                      onToggle={() => toggle(alarm.id)}
+                    />
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          ) : (
+            <ul class="brief-list">
+              {shown.map((alarm) => (
+                <AlarmBrief key={alarm.id} alarm={alarm} />
+              ))}
+            </ul>
+          )}
+          {wide && (
+            <footer class="keys">
+              <span>
+                <kbd>↑</kbd> <kbd>↓</kbd> {words.keysMove}
+              </span>
+              <span>
+                <kbd>Space</kbd> {words.keysSelect}
+              </span>
+              {preferences.value.keys && (
+                <span>
+                  <kbd>A</kbd> {words.keysAcknowledge}
+                </span>
+              )}
+              <span>
+                <kbd>Enter</kbd> {words.keysDetails}
+              </span>
+              {preferences.value.keys && (
+                <span>
+                  <kbd>S</kbd> {words.keysSilence}
+                </span>
+              )}
+              <span class="space" />
+              <span class="faint">{words.shownOf(shown.length, all.length)}</span>
+            </footer>
+          )}
+        </section>
+        {wide &&
+          (opened === undefined ? (
+            <section class="panel details" aria-label={words.details}>
+              <header class="panel-head">
+                <h2>{words.details}</h2>
+              </header>
+              <Empty what={words.selectAlarm} />
+            </section>
+          ) : (
+            <AlarmDetails
+              key={opened.id}
+              alarm={opened}
+              problem={problem}
+              onPress={() => press([opened.id])}
+              phone={false}
+            />
+          ))}
+      </div>
+    </Frame>
+  );
+}
+
+function fits(alarm: Alarm, state: AlarmState | undefined, wanted: string): boolean {
+  if (state !== undefined && alarm.state !== state) return false;
+  const needle = wanted.trim().toLowerCase();
+  if (needle === '') return true;
+  const { name, other } = placeOf(alarm);
+  return `${alarm.message} ${alarm.asset} ${alarm.point ?? ''} ${alarm.location ?? ''} ${alarm.kind} ${name} ${other ?? ''}`
+    .toLowerCase()
+    .includes(needle);
+}
+
+function AlarmRow(props: { alarm: Alarm; selected: boolean; current: boolean; onToggle: () => void }) {
+  const { alarm, selected, current, onToggle } = props;
+  const words = text.value;
+  const { value, limit } = figuresOf(alarm);
+  const place = placeOf(alarm);
+  const open = () => {
+    location.hash = hrefOf({ page: 'alarms', alarm: alarm.id });
+  };
+  return (
+    <tr
+      id={`alarm-${alarm.id}`}
+      class={`${alarmRowClass(alarm)}${selected ? ' checked' : ''}${current ? ' selected' : ''}`}
+      data-alarm={alarm.id}
+      data-state={alarm.state}
+      onClick={(event) => {
+        if ((event.target as Element).closest('input, a') === null) open();
+      }}
+    >
+      <td class="col-check">
+        <input
+          type="checkbox"
+          checked={selected}
+          aria-label={`${words.select}: ${whatOf(alarm.message)}`}
+          onChange={onToggle}
+        />
+      </td>
+      <td class="col-glyph">
+        <Glyph priority={alarm.priority} lamp={lampOf(alarm)} size={20} />
+      </td>
+      <td class="what">
+        <a href={hrefOf({ page: 'alarms', alarm: alarm.id })}>{whatOf(alarm.message)}</a>
+        {alarm.latched && <span class="tag">{words.latched}</span>}
+      </td>
+      <td class="where">
+        <span>{place.name}</span>
+        <span class="other">{place.other ?? className(alarm.assetClass ?? 'generic')}</span>
+      </td>
+      <td class="right figure">
+        <b>{value}</b>
+        <span>{limit}</span>
+      </td>
+      <td class="right">
+        {writeAge(now.value - alarm.raisedAt, language.value)}
+        <span title={site.value.zone}>{raisedWord(alarm)}</span>
+      </td>
+      <td class="state">
+        {alarm.state === 'acknowledged' && alarm.holds.length === 0 ? (
+          <>
+            <Icon name="check" size={14} /> {alarm.acknowledgedBy ?? stateWord(alarm)}
+          </>
+        ) : (
+          <b>{stateWord(alarm)}</b>
+        )}
+      </td>
+    </tr>
+  );
+}

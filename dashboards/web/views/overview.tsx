@@ -1,0 +1,309 @@
+import { useComputed } from '@preact/signals';
+import { useEffect, useState } from 'preact/hooks';
+import { compareAlarms, lampOf, worstAlarm } from '../alarms.ts';
+import { writeAge } from '../format.ts';
+import type { Point } from '../model.ts';
+import { AlarmBrief } from '../parts/alarm-row.tsx';
+import { BothNames, className, deviceNames, measurementName } from '../parts/name.tsx';
+import { Empty, Failure, Panel, Skeleton } from '../parts/panel.tsx';
+import { patternOf } from '../parts/quality-mark.tsx';
+import { ReadingRow, StatCard } from '../parts/value.tsx';
+import { type ClassGroup, type DeviceGroup, groupPlant, spread } from '../plant.ts';
+import { countStandings, type Standing, standingOf } from '../quality.ts';
+import { chooseWatched, keyPoints } from '../reading.ts';
+import { hrefOf } from '../route.ts';
+import {
+  alarmIndex,
+  believed,
+  language,
+  loadAll,
+  loadError,
+  loadShapes,
+  model,
+  now,
+  preferences,
+  range,
+  shapes,
+  text,
+} from '../state.ts';
+import { Crumb, Frame } from './frame.tsx';
+import { useColumns, useWide } from './layout.ts';
+
+const CARDS_MAX = 5;
+const ALARMS_SHOWN = 8;
+/** Devices of one class shown before "show more", and values of one device. */
+const DEVICES_SHOWN = 12;
+const VALUES_SHOWN = 4;
+
+/** The first screen: what is wrong, how the watched values are, and every device with its band, quality and age. */
+export function Overview() {
+  const words = text.value;
+  const { loaded, points } = model.value;
+  // Which points there are changes rarely; their values change all the time and must not regroup anything.
+  const plant = useComputed(() => groupPlant(model.value.points.values(), model.value.devices));
+  const classes = plant.value;
+  const columns = useColumns();
+  const desk = useWide(1100);
+  const watched = watchedPoints(classes);
+  useShapes(classes, watched);
+  const aside = (
+    <div class="overview-aside">
+      <OpenAlarms />
+      {desk && <DataHealth />}
+    </div>
+  );
+  return (
+    <Frame title={<Crumb page={words.overview} />} ranged>
+      <div class="overview">
+        {loadError.value !== undefined && !loaded && (
+          <div class="panel whole">
+            <Failure
+              what={words.loadFailed}
+              still={loadError.value.message}
+              label={words.tryAgain}
+              onAgain={() => void loadAll()}
+            />
+          </div>
+        )}
+        {!desk && aside}
+        <div class="cards">
+          {!loaded
+            ? Array.from({ length: CARDS_MAX }, (_, card) => (
+                <div key={card} class="panel stat">
+                  <Skeleton rows={1} height={88} />
+                </div>
+              ))
+            : watched.map((point) => <StatCard key={point.id} point={point} title={cardTitle(point)} />)}
+        </div>
+        <div class="overview-body">
+          <div class="class-columns">
+            {!loaded ? (
+              <div class="class-column">
+                <div class="panel">
+                  <Skeleton rows={8} />
+                </div>
+              </div>
+            ) : points.size === 0 && classes.length === 0 ? (
+              <div class="panel whole">
+                <Empty what={words.noDevices} why={words.noDevicesWhy} />
+              </div>
+            ) : (
+              spread(classes, columns, heightOf).map((column, index) => (
+                <div key={index} class="class-column">
+                  {column.map((group) => (
+                    <ClassPanel key={group.class} group={group} />
+                  ))}
+                </div>
+              ))
+            )}
+          </div>
+          {desk ? aside : <DataHealth />}
+        </div>
+      </div>
+    </Frame>
+  );
+}
+
+function watchedPoints(classes: readonly ClassGroup[]): readonly Point[] {
+  const chosen = preferences.value.watched;
+  if (chosen === undefined) return chooseWatched(classes, CARDS_MAX);
+  return chosen.flatMap((id) => {
+    const point = model.value.points.get(id);
+    return point === undefined ? [] : [point];
+  });
+}
+
+function cardTitle(point: Point): string {
+  return `${measurementName(point)}, ${deviceNames(model.value.devices.get(point.device), point.device).name}`;
+}
+
+/** Lines of a panel, for spreading panels over columns: the same arithmetic as what is drawn. */
+function heightOf({ devices }: ClassGroup): number {
+  return devices.slice(0, DEVICES_SHOWN).reduce((lines, device) => lines + linesOf(device), 2);
+}
+
+function linesOf({ points }: DeviceGroup): number {
+  const count = keyPoints(points, VALUES_SHOWN).length;
+  return count > 1 ? count + 1 : 1;
+}
+
+/** Asks once for the recent shapes of what is shown, again when the range changes. */
+function useShapes(classes: readonly ClassGroup[], watched: readonly Point[]): void {
+  const shown = [
+    ...watched,
+    ...classes.flatMap(({ devices }) =>
+      devices.slice(0, DEVICES_SHOWN).flatMap(({ points }) => keyPoints(points, VALUES_SHOWN)),
+    ),
+  ].map(({ id }) => id);
+  const missing = [...new Set(shown)].filter((id) => !shapes.value.has(id));
+  const key = missing.join();
+  const chosen = range.value;
+  // The key stands for the points that have no shape yet
+  useEffect(() => {
+    if (missing.length === 0) return;
+    const abort = new AbortController();
+    void loadShapes(missing, abort.signal);
+    return () => abort.abort();
+  }, [key, chosen]);
+}
+
+function ClassPanel({ group }: { group: ClassGroup }) {
+  const words = text.value;
+  const [whole, setWhole] = useState(false);
+  const shown = whole ? group.devices : group.devices.slice(0, DEVICES_SHOWN);
+  const index = alarmIndex.value;
+  const worst = worstAlarm(
+    group.devices.flatMap(({ id }) => {
+      const alarm = index.byAsset.get(id);
+      return alarm === undefined ? [] : [alarm];
+    }),
+  );
+  const more = group.devices.length - shown.length;
+  return (
+    <Panel title={className(group.class)} scope={words.devices(group.devices.length)} worst={worst} class="class-panel">
+      {shown.map((device) => (
+        <DeviceLines key={device.id} group={device} />
+      ))}
+      {more > 0 && (
+        <button type="button" class="button small quiet more" onClick={() => setWhole(true)}>
+          {words.moreAlarms(more)}
+        </button>
+      )}
+    </Panel>
+  );
+}
+
+function DeviceLines({ group }: { group: DeviceGroup }) {
+  const words = text.value;
+  const names = deviceNames(group.device, group.id);
+  const keys = keyPoints(group.points, VALUES_SHOWN);
+  const only = keys[0];
+  if (only === undefined)
+    return (
+      <a class="device-line" href={hrefOf({ page: 'device', device: group.id })}>
+        <b>
+          <BothNames {...names} />
+        </b>
+        <span class="space" />
+        <span class="reason">{words.standing.none}</span>
+      </a>
+    );
+  if (keys.length === 1 && group.points.length === 1) return <ReadingRow point={only} {...names} />;
+  const rest = group.points.length - keys.length;
+  return (
+    <div class="device-lines">
+      <a class="device-line" href={hrefOf({ page: 'device', device: group.id })}>
+        <b>
+          <BothNames {...names} />
+        </b>
+        <span class="space" />
+        <span class="faint">{rest > 0 ? words.moreValues(rest) : (group.device?.location ?? '')}</span>
+      </a>
+      {keys.map((point) => (
+        <ReadingRow key={point.id} point={point} name={measurementName(point)} />
+      ))}
+    </div>
+  );
+}
+
+function OpenAlarms() {
+  const words = text.value;
+  const open = [...model.value.alarms.values()]
+    .filter((alarm) => lampOf(alarm) !== 'held' && lampOf(alarm) !== 'none')
+    .sort(compareAlarms);
+  const shown = open.slice(0, ALARMS_SHOWN);
+  return (
+    <Panel
+      title={words.openAlarms}
+      scope={String(open.length)}
+      aside={<span class="faint">{words.orderHint}</span>}
+      class="open-alarms"
+      id="open-alarms"
+    >
+      {!model.value.loaded ? (
+        <Skeleton rows={4} height={34} />
+      ) : open.length === 0 ? (
+        <Empty what={words.noAlarms} why={words.noAlarmsWhy} />
+      ) : (
+        <ul class="brief-list">
+          {shown.map((alarm) => (
+            <AlarmBrief key={alarm.id} alarm={alarm} />
+          ))}
+        </ul>
+      )}
+      {open.length > 0 && (
+        <a class="panel-foot" href="#/alarms">
+          <span>{open.length > shown.length ? words.moreAlarms(open.length - shown.length) : ''}</span>
+          <span>{words.allAlarms}</span>
+        </a>
+      )}
+    </Panel>
+  );
+}
+
+const NOT_GOOD: readonly Standing[] = ['uncertain', 'bad', 'stale', 'late', 'none'];
+
+function DataHealth() {
+  const words = text.value;
+  const points = [...model.value.points.values()];
+  const counts = countStandings(points, now.value, believed.value);
+  const bad = points.length - counts.good;
+  const kinds = NOT_GOOD.filter((standing) => counts[standing] > 0);
+  const reporting = new Set(
+    points
+      .filter((point) => !['stale', 'none', 'bad'].includes(standingOf(point, now.value, believed.value)))
+      .map(({ device }) => device),
+  ).size;
+  const devices = new Set([...model.value.devices.keys(), ...points.map(({ device }) => device)]).size;
+  const newest = Math.max(...points.map(({ last }) => last?.ts ?? 0));
+  return (
+    <Panel title={words.dataHealth} class="data-health">
+      <div class="panel-body">
+        {points.length === 0 ? (
+          <Empty what={words.noDevices} />
+        ) : (
+          <>
+            <span class="faint">{bad === 0 ? words.allGood(points.length) : words.notGood(bad, points.length)}</span>
+            <div class="health-bar">
+              {bad === 0 ? (
+                <svg width="100%" height="12" aria-hidden="true">
+                  <rect class="health-good" width="100%" height="12" rx="1.5" />
+                </svg>
+              ) : (
+                kinds.map((standing) => (
+                  <span key={standing} style={{ flexGrow: counts[standing] }}>
+                    <svg width="100%" height="12" aria-hidden="true">
+                      <rect width="100%" height="12" fill={patternOf(standing)} stroke="var(--ink2)" stroke-width="2" />
+                    </svg>
+                    <small>
+                      {words.standing[standing]} <b>{counts[standing].toLocaleString('en-US')}</b>
+                    </small>
+                  </span>
+                ))
+              )}
+            </div>
+            <div class="health-figures">
+              <span>
+                <b>{points.length === 0 ? '–' : percent(counts.good / points.length)}</b> <small>%</small>
+                <i>{words.pointsGood}</i>
+              </span>
+              <span>
+                <b>{words.devicesHeard(reporting, devices)}</b>
+                <i>{words.devicesReporting}</i>
+              </span>
+              <span>
+                <b>{newest > 0 ? writeAge(now.value - newest, language.value) : '–'}</b>
+                <i>{words.newestValue}</i>
+              </span>
+            </div>
+          </>
+        )}
+      </div>
+    </Panel>
+  );
+}
+
+/** Never rounds up to 100: one bad point of a thousand must show. */
+function percent(part: number): string {
+  return part === 1 ? '100' : (Math.floor(part * 1_000) / 10).toFixed(1);
+}

@@ -1,0 +1,82 @@
+import { useEffect, useState } from 'preact/hooks';
+import { ApiError, api } from '../api.ts';
+import { PasswordField, TextField } from '../parts/form.tsx';
+import { endedByGateway, session, text } from '../state.ts';
+import { Entrance } from './entrance.tsx';
+
+/** Says nothing of the site before somebody signed in, except that the gateway is there. */
+export function SignIn() {
+  const words = text.value;
+  const [username, setUsername] = useState('');
+  const [password, setPassword] = useState('');
+  const [problem, setProblem] = useState<string | undefined>(undefined);
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (username === '' || password === '') return setProblem(words.fillBoth);
+    setBusy(true);
+    try {
+      const signedIn = await api.signIn(username, password);
+      endedByGateway.value = false;
+      session.value = signedIn;
+    } catch (error) {
+      setProblem(problemOf(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Entrance
+      foot={
+        <>
+          <span>{words.forgotten}</span>
+          <Reachable />
+        </>
+      }
+    >
+      <form onSubmit={(event) => void submit(event)} data-page="sign-in">
+        <h1>{words.signIn}</h1>
+        <p class="under">{endedByGateway.value ? words.sessionEnded : words.noDataLeaves}</p>
+        <TextField label={words.userName} value={username} onInput={setUsername} autocomplete="username" />
+        <PasswordField label={words.password} value={password} onInput={setPassword} autocomplete="current-password" />
+        {problem !== undefined && (
+          <p class="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <button type="submit" class="button primary big" disabled={busy}>
+          {words.signIn}
+        </button>
+      </form>
+    </Entrance>
+  );
+}
+
+function problemOf(error: unknown): string {
+  const words = text.value;
+  if (!(error instanceof ApiError)) return words.signInFailed(String(error));
+  if (error.status === 401) return words.wrongPassword;
+  if (error.status === 429) return words.tooManyTries;
+  return error.status === 0 ? words.notReachable : words.signInFailed(error.message);
+}
+
+function Reachable() {
+  const words = text.value;
+  const [reachable, setReachable] = useState<boolean | undefined>(undefined);
+  useEffect(() => {
+    let here = true;
+    const ask = () => void api.reachable().then((answer) => here && setReachable(answer));
+    ask();
+    addEventListener('online', ask);
+    addEventListener('focus', ask);
+    return () => {
+      here = false;
+      removeEventListener('online', ask);
+      removeEventListener('focus', ask);
+    };
+  }, []);
+  return (
+    <span role="status">
+      {reachable === undefined ? words.checkingReachable : reachable ? words.reachable : words.notReachable}
+    </span>
+  );
+}
