@@ -1,0 +1,222 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { parseDocument } from 'yaml';
+import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
+import { type GatewayConfig, twice } from './config.ts';
+import { parseCsvTable } from './csv.ts';
+import { catalogOf, checkAlarms, type PlantDescription } from './plant-catalog.ts';
+import type { PlantCatalog } from './plant-growth.ts';
+import { type AssetClass, classSchema, type DeviceFileEntry, deviceSchema } from './plant-schema.ts';
+
+/** What the files of a site say, with every mistake in them. */
+export interface ReadPlant {
+  readonly plant: PlantDescription;
+  readonly mistakes: readonly Mistake[];
+}
+
+/**
+ * Reads asset classes (shipped and own) and device files of a configuration.
+ *
+ * @param root - folder of package.json, where the shipped classes are
+ * @throws ConfigError with every mistake of all files
+ */
+export function loadPlant(config: GatewayConfig, root: string): PlantCatalog {
+  const { plant, mistakes } = readPlant(config, root);
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return catalogOf(plant);
+}
+
+/** As {@link loadPlant}, with the mistakes as a value. */
+export function readPlant(config: GatewayConfig, root: string): ReadPlant {
+  const { classes, mistakes } = readClasses([shippedClasses(root), ...config.classes], config.file);
+  const devices = new Map<string, DeviceFileEntry>();
+  const names: { name: string; path: string }[] = [];
+  for (const pattern of config.devices) {
+    const files = expand(pattern);
+    if (files.length === 0)
+      mistakes.push({
+        file: config.file,
+        path: 'devices',
+        found: pattern,
+        allowed: 'a file that exists, or a pattern that fits one',
+      });
+    for (const file of files) {
+      const found = parseDeviceFile(readFileSync(file, 'utf8'), file);
+      mistakes.push(...found.mistakes);
+      for (const device of found.devices) {
+        names.push({ name: device.id, path: `${basename(file)} id` });
+        if (!devices.has(device.id)) devices.set(device.id, device);
+        mistakes.push(...checkAlarms(device, classes, file));
+      }
+    }
+  }
+  mistakes.push(...twice(config.file, names));
+  const plant: PlantDescription = { site: config.site.id, classes, devices, rules: config.alarms.rules };
+  return { plant, mistakes };
+}
+
+/** One class of a YAML file, or every mistake in it. */
+export function parseClassFile(
+  text: string,
+  file: string,
+): { readonly value?: AssetClass; readonly mistakes: Mistake[] } {
+  const { input, mistakes } = parseYaml(text, file);
+  if (mistakes.length > 0) return { mistakes };
+  const parsed = classSchema.safeParse(input);
+  if (!parsed.success) return { mistakes: mistakesOf(file, parsed.error, input) };
+  const { value, mistakes: more } = { value: parsed.data, mistakes: classMistakes(parsed.data, file) };
+  return more.length > 0 ? { mistakes: more } : { value, mistakes: more };
+}
+
+/** Devices of a YAML list, a `devices:` list or a CSV table; what is right is returned beside what is wrong. */
+export function parseDeviceFile(
+  text: string,
+  file: string,
+): { readonly devices: DeviceFileEntry[]; readonly mistakes: Mistake[] } {
+  if (/\.csv$/i.test(file)) return parseRows(file, csvDevices(text));
+  const { input, mistakes } = parseYaml(text, file);
+  if (mistakes.length > 0) return { devices: [], mistakes };
+  const isWrapped = typeof input === 'object' && input !== null && 'devices' in input;
+  const list: unknown = isWrapped ? (input as { devices: unknown }).devices : input;
+  if (!Array.isArray(list))
+    return { devices: [], mistakes: [{ file, path: '', found: typeof list, allowed: 'a list of devices' }] };
+  return parseRows(
+    file,
+    list.map((entry, index) => ({ entry, at: `${isWrapped ? 'devices' : ''}[${index}]` })),
+  );
+}
+
+function parseRows(file: string, rows: readonly { readonly entry: unknown; readonly at: string }[]) {
+  const devices: DeviceFileEntry[] = [];
+  const mistakes: Mistake[] = [];
+  for (const { entry, at } of rows) {
+    const parsed = deviceSchema.safeParse(entry);
+    if (parsed.success) devices.push(parsed.data);
+    else mistakes.push(...placed(mistakesOf(file, parsed.error, entry), at));
+  }
+  return { devices, mistakes };
+}
+
+/** Columns are named like the keys: `id`, `attributes.ratedKVA`, `points.flow.unit`; a limit is `alarms.flow.high`. */
+function csvDevices(text: string): { readonly entry: unknown; readonly at: string }[] {
+  return parseCsvTable(text).map(({ row, line }) => {
+    const entry: Record<string, unknown> = {};
+    const alarms: unknown[] = [];
+    for (const [column, cell] of Object.entries(row)) {
+      if (cell === '') continue;
+      const [first = '', second = '', third = ''] = column.split('.');
+      if (first === 'alarms') alarms.push({ point: second, kind: third, setpoint: cell });
+      else if (first === 'attributes')
+        entry.attributes = { ...(entry.attributes as object), [column.slice(11)]: scalar(cell) };
+      else if (first === 'points') {
+        const points = (entry.points ?? {}) as Record<string, Record<string, unknown>>;
+        const value = third === 'normal' ? cell.split(/[;~]|\.\./).map(Number) : cell;
+        entry.points = { ...points, [second]: { ...points[second], [third]: value } };
+      } else entry[column] = first === 'latitude' || first === 'longitude' ? scalar(cell) : cell;
+    }
+    return { entry: alarms.length === 0 ? entry : { ...entry, alarms }, at: `line ${line}` };
+  });
+}
+
+function scalar(cell: string): string | number | boolean {
+  if (cell === 'true' || cell === 'false') return cell === 'true';
+  const number = Number(cell);
+  return Number.isFinite(number) ? number : cell;
+}
+
+function classMistakes(value: AssetClass, file: string): Mistake[] {
+  const mistakes: Mistake[] = [];
+  if (basename(file).replace(/\.ya?ml$/, '') !== value.class)
+    mistakes.push({ file, path: 'class', found: value.class, allowed: `the name of the file, ${basename(file)}` });
+  value.alarms.forEach(({ point }, index) => {
+    if (value.points[point] === undefined)
+      mistakes.push({
+        file,
+        path: `alarms[${index}].point`,
+        found: point,
+        allowed: `one of ${Object.keys(value.points).join(', ') || 'points:'}`,
+      });
+  });
+  const keys = value.alarms.map(({ point, kind, name }, index) => ({
+    name: `${point} ${kind} ${name ?? ''}`.trim(),
+    path: `alarms[${index}]`,
+  }));
+  return [...mistakes, ...twice(file, keys)];
+}
+
+function parseYaml(text: string, file: string): { readonly input?: unknown; readonly mistakes: Mistake[] } {
+  const document = parseDocument(text);
+  const mistakes = document.errors.map((error) => ({
+    file,
+    path: '',
+    found: error.message.split('\n')[0] ?? 'broken YAML',
+    allowed: 'YAML',
+  }));
+  return mistakes.length > 0 ? { mistakes } : { input: document.toJS(), mistakes };
+}
+
+/** The classes that come with the product. */
+export function shippedPlant(root: string): ReturnType<typeof readClasses> {
+  return readClasses([shippedClasses(root)], shippedClasses(root));
+}
+
+function readClasses(folders: readonly string[], configFile: string) {
+  const mistakes: Mistake[] = [];
+  const classes = new Map<string, AssetClass>();
+  for (const folder of folders) {
+    for (const file of yamlFilesIn(folder, configFile, mistakes)) {
+      const found = parseClassFile(readFileSync(file, 'utf8'), file);
+      mistakes.push(...found.mistakes);
+      if (found.value !== undefined) classes.set(found.value.class, found.value);
+    }
+  }
+  return { classes, mistakes };
+}
+
+function shippedClasses(root: string): string {
+  return join(root, 'gateway/classes');
+}
+
+function yamlFilesIn(folder: string, configFile: string, mistakes: Mistake[]): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => /\.ya?ml$/.test(name))
+      .sort()
+      .map((name) => join(folder, name));
+  } catch (error) {
+    mistakes.push({
+      file: configFile,
+      path: 'classes',
+      found: (error as Error).message,
+      allowed: 'a folder with class files',
+    });
+    return [];
+  }
+}
+
+/** Files that fit a path with `*` in its last part, in the order of their names. */
+function expand(pattern: string): string[] {
+  const name = basename(pattern);
+  if (!name.includes('*')) return statSync(pattern, { throwIfNoEntry: false })?.isFile() ? [pattern] : [];
+  const fits = new RegExp(
+    `^${name
+      .split('*')
+      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+      .join('[^/]*')}$`,
+  );
+  try {
+    return readdirSync(dirname(pattern))
+      .filter((candidate) => fits.test(candidate))
+      .sort()
+      .map((candidate) => join(dirname(pattern), candidate));
+  } catch {
+    return [];
+  }
+}
+
+function placed(mistakes: readonly Mistake[], at: string): Mistake[] {
+  return mistakes.map((mistake) => ({
+    ...mistake,
+    path: mistake.path === '' ? at : `${at}${mistake.path.startsWith('[') ? '' : '.'}${mistake.path}`,
+  }));
+}

@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { idSchema } from '../contract/reading.ts';
+import { durationSchema } from '../contract/settings.ts';
+import { isUnit, parseQuantity } from '../contract/units.ts';
+
+const DAY_MS = 86_400_000;
+const delaySchema = durationSchema({ minMs: 0, maxMs: 31 * DAY_MS });
+const textSchema = z.string().min(1).max(400);
+/** Titles of alarms: brief, 8. */
+const titleSchema = z.string().min(1).max(90);
+
+export const unitSchema = z.string().refine(isUnit, 'a UCUM symbol we know, such as m3/h, kPa, Cel, [ppm], %');
+
+const quantityWords = 'a number, or a number with its unit such as 80 m3/h or 70 [ppm]';
+export const quantitySchema = z.union([z.number(), z.string()], { error: quantityWords }).transform((text, context) => {
+  const quantity = parseQuantity(text);
+  if (quantity !== undefined) return quantity;
+  context.addIssue({ code: 'custom', message: quantityWords });
+  return z.NEVER;
+});
+export type Quantity = z.output<typeof quantitySchema>;
+
+/** A setpoint that follows an attribute of the device: `{attribute: ratedKVA, factor: 1.2, unit: kV.A}`. */
+const fromAttributeSchema = z.strictObject({
+  attribute: z.string().min(1).describe('Number in the attributes of the device; without it the alarm does not exist'),
+  factor: z.number().default(1),
+  plus: z.number().default(0),
+  unit: unitSchema.optional().describe('Unit of the result'),
+});
+export const setpointSchema = z.union([fromAttributeSchema, quantitySchema], {
+  error: `${quantityWords}, or {attribute, factor, plus, unit}`,
+});
+
+const deadbandWords = 'a number from 0, with unit or with %: 2 m3/h, 5 %';
+const deadbandSchema = z.union([z.number(), z.string()], { error: deadbandWords }).transform((text, context) => {
+  const quantity = parseQuantity(text);
+  if (quantity !== undefined && quantity.value >= 0) return quantity;
+  context.addIssue({ code: 'custom', message: deadbandWords });
+  return z.NEVER;
+});
+
+export const LIMIT_KINDS = ['high', 'high-high', 'low', 'low-low'] as const;
+
+const alarmKeys = {
+  point: idSchema.describe('Measurement it watches'),
+  kind: z.enum(LIMIT_KINDS).describe('high… trips above its setpoint, low… below'),
+  name: idSchema.optional().describe('Tells several alarms of one kind on one point apart'),
+  setpoint: setpointSchema.describe('Trips strictly beyond it'),
+  deadband: deadbandSchema.describe('How far the value must come back; in % of the setpoint, or in its unit'),
+  onDelay: delaySchema.describe('How long it must hold before it is raised'),
+  offDelay: delaySchema.describe('How long it must be gone before it returns'),
+  priority: z
+    .union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)], { error: '1 critical, 2 high, 3 medium or 4 low' })
+    .describe('1 critical, 2 high, 3 medium, 4 low'),
+  latch: z.boolean().describe('Stays until a person resets it'),
+  reAlarm: durationSchema({ minMs: 60_000, maxMs: 31 * DAY_MS }).describe(
+    'Acknowledged and still there after this: rings again',
+  ),
+  title: titleSchema.describe('What, in words; the figures follow'),
+  titleZh: titleSchema,
+  response: textSchema.describe('What to do; its first sentence goes into messages'),
+  responseZh: textSchema,
+  consequence: textSchema.describe('What happens when nobody acts'),
+  timeToRespond: delaySchema.describe('How long people have'),
+  basis: textSchema.describe('Where the numbers come from: standard and clause, or engineering default'),
+};
+
+/** An alarm of a class: complete, with defaults. */
+export const classAlarmSchema = z.strictObject({
+  ...alarmKeys,
+  name: alarmKeys.name,
+  deadband: alarmKeys.deadband.optional(),
+  onDelay: alarmKeys.onDelay.prefault('0s'),
+  offDelay: alarmKeys.offDelay.prefault('0s'),
+  latch: alarmKeys.latch.default(false),
+  reAlarm: alarmKeys.reAlarm.optional(),
+  titleZh: alarmKeys.titleZh.optional(),
+  response: alarmKeys.response,
+  responseZh: alarmKeys.responseZh.optional(),
+  consequence: alarmKeys.consequence.optional(),
+  timeToRespond: alarmKeys.timeToRespond.optional(),
+  basis: alarmKeys.basis.optional(),
+});
+
+const { point, kind, name, ...fields } = alarmKeys;
+const overrideKeys = {
+  kind,
+  name,
+  ...z.strictObject(fields).partial().shape,
+  enabled: z.boolean().default(true).describe('false switches the alarm of the class off'),
+};
+
+/** What a device file says about one alarm; with the kind and point of a class alarm it changes that one. */
+export const deviceAlarmSchema = z.strictObject({ point, ...overrideKeys });
+
+/** The same in gateway.yaml, where the point names its device. */
+export const alarmOverrideSchema = z.strictObject({
+  point: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}\/[A-Za-z0-9._-]{1,64}$/, '<device>/<measurement>')
+    .describe('<device>/<measurement>'),
+  ...overrideKeys,
+});
+
+export const pointSchema = z.strictObject({
+  unit: unitSchema.optional().describe('UCUM symbol'),
+  label: z.string().min(1).max(60).optional(),
+  labelZh: z.string().min(1).max(60).optional(),
+  every: durationSchema({ minMs: 20, maxMs: 31 * DAY_MS })
+    .optional()
+    .describe('How often a reading is expected'),
+  maxSilence: durationSchema({ minMs: 1000, maxMs: 366 * DAY_MS })
+    .optional()
+    .describe('Older than this the value is stale; three times `every` unless said otherwise, or 5m'),
+  reportingDelay: durationSchema({ minMs: 0, maxMs: 31 * DAY_MS })
+    .optional()
+    .describe('How long readings may be under way in normal operation: 26h for a logger that reports daily'),
+  normal: z
+    .tuple([z.number(), z.number()], { error: 'two numbers, low and high' })
+    .refine(([low, high]) => low <= high, 'low must not be above high')
+    .optional()
+    .describe('Band drawn behind the value, in its unit'),
+});
+
+export const classSchema = z.strictObject({
+  class: idSchema.describe('Name of the class, also of its file'),
+  label: z.string().min(1).max(60),
+  labelZh: z.string().min(1).max(60).optional(),
+  points: z.record(idSchema, pointSchema).default({}),
+  alarms: z.array(classAlarmSchema).default([]),
+});
+
+export const deviceSchema = z.strictObject({
+  id: idSchema,
+  class: idSchema.default('generic').describe('A file of gateway/classes/ or of the folders in classes:'),
+  name: z.string().min(1).max(100).optional(),
+  nameZh: z.string().min(1).max(100).optional(),
+  model: z.string().min(1).max(64).optional(),
+  site: idSchema.optional(),
+  location: z.string().min(1).max(100).optional().describe('Zone or place in words'),
+  latitude: z.number().min(-90).max(90).optional(),
+  longitude: z.number().min(-180).max(180).optional().describe('East is positive'),
+  edge: idSchema.optional().describe('Edge it hangs on'),
+  line: idSchema.optional().describe('Line of that edge'),
+  attributes: z.record(z.string().min(1).max(64), z.union([z.string(), z.number(), z.boolean()])).default({}),
+  points: z.record(idSchema, pointSchema).default({}),
+  alarms: z.array(deviceAlarmSchema).default([]),
+});
+
+export type ClassAlarm = z.output<typeof classAlarmSchema>;
+export type DeviceAlarm = z.output<typeof deviceAlarmSchema>;
+export type AssetClass = z.output<typeof classSchema>;
+export type DeviceFileEntry = z.output<typeof deviceSchema>;
+export type PointSettings = z.output<typeof pointSchema>;
