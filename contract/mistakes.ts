@@ -27,17 +27,34 @@ export function formatMistake({ file, path, found, allowed }: Mistake): string {
 
 /** Turns zod's issues into our report, with what was found at each place. */
 export function mistakesOf(file: string, error: z.ZodError, input: unknown): Mistake[] {
-  return error.issues.flatMap((issue) => {
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({
-        file,
-        path: formatPath([...issue.path, key]),
-        found: 'an unknown key',
-        allowed: 'only documented keys',
-      }));
-    }
-    return [{ file, path: formatPath(issue.path), found: show(valueAt(input, issue.path)), allowed: issue.message }];
-  });
+  return error.issues.flatMap((issue) => mistakesOfIssue(file, issue, [], input));
+}
+
+function mistakesOfIssue(
+  file: string,
+  issue: z.core.$ZodIssue,
+  above: readonly PropertyKey[],
+  input: unknown,
+): Mistake[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      file,
+      path: formatPath([...path, key]),
+      found: 'an unknown key',
+      allowed: 'only documented keys',
+    }));
+  }
+  if (issue.code === 'invalid_union') {
+    // The form that was meant is the one whose outside fits: then what is wrong inside it says more than the list of forms.
+    const meant = issue.errors.filter((issues) => issues.every(isInside));
+    if (meant.length === 1) return meant[0]!.flatMap((inner) => mistakesOfIssue(file, inner, path, input));
+  }
+  return [{ file, path: formatPath(path), found: show(valueAt(input, path)), allowed: issue.message }];
+}
+
+function isInside(issue: z.core.$ZodIssue): boolean {
+  return issue.path.length > 0 || issue.code === 'unrecognized_keys';
 }
 
 export function formatPath(path: readonly PropertyKey[]): string {
