@@ -25,18 +25,25 @@ async function runProcess(
 ): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
-  if (process.env.HANFENG_END_WITH_STDIN === '1')
+  const heldOpen = process.env.HANFENG_END_WITH_STDIN === '1';
+  if (heldOpen) {
     process.stdin
       .on('end', () => stop.abort())
       .on('error', () => stop.abort())
       .resume();
-  await run({
-    configFile,
-    root: PACKAGE_ROOT,
-    env: process.env,
-    signal: stop.signal,
-    log: createLog(name, process.env),
-  });
+  }
+  try {
+    await run({
+      configFile,
+      root: PACKAGE_ROOT,
+      env: process.env,
+      signal: stop.signal,
+      log: createLog(name, process.env),
+    });
+  } finally {
+    // Otherwise the open pipe alone would keep a process alive that could not start.
+    if (heldOpen) process.stdin.destroy();
+  }
 }
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string };

@@ -1,29 +1,52 @@
+import { z } from 'zod';
+import { idSchema } from '../../contract/reading.ts';
 import type { Channel } from './channel.ts';
 import { type Outgoing, openOutgoing } from './outgoing.ts';
 import { webhook } from './webhook.ts';
 
-/** One channel as configured, its secret already read. */
-export interface WebhookConfig {
-  readonly type: 'webhook';
-  readonly name: string;
-  readonly url: string;
-  readonly secret?: string;
-}
+const urlSchema = z
+  .string()
+  .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), 'an address such as https://host/path')
+  .refine((text) => !URL.canParse(text) || new URL(text).username === '', 'an address without user name and password');
+const hostSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9.:_-]+(\/\d{1,3})?$/, 'a host name, an address or a network 10.1.0.0/16');
 
-export type ChannelConfig = WebhookConfig;
+const commonSchema = {
+  name: idSchema,
+  priorities: z
+    .array(z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)], '1, 2, 3 or 4'))
+    .min(1)
+    .optional()
+    .describe('Priorities this channel hears of; all when absent.'),
+};
 
-/** `notify:` of gateway.yaml, as far as channels need it. */
-export interface NotifyConfig {
-  readonly proxy?: string;
-  readonly allowHosts: readonly string[];
-  readonly channels: readonly ChannelConfig[];
-}
+const webhookSchema = z.strictObject({
+  ...commonSchema,
+  type: z.literal('webhook'),
+  url: urlSchema.describe('Where to POST.'),
+  secretFile: z.string().optional().describe('File with the secret that signs each request.'),
+});
+
+/** `notify:` of gateway.yaml. */
+export const notifySchema = z.strictObject({
+  proxy: urlSchema.optional().describe('HTTP proxy for outgoing requests.'),
+  allowHosts: z.array(hostSchema).default([]).describe('Inner hosts or networks that channels may reach.'),
+  channels: z
+    .array(z.discriminatedUnion('type', [webhookSchema], { error: 'type: webhook' }))
+    .max(100)
+    .default([])
+    .refine((list) => new Set(list.map(({ name }) => name)).size === list.length, 'each name once'),
+});
+export type NotifyConfig = z.output<typeof notifySchema>;
+export type ChannelConfig = NotifyConfig['channels'][number];
 
 /** What channels are made from, beside their own lines of configuration. */
-interface ChannelParts {
+export interface ChannelParts {
   readonly outgoing: Outgoing;
-  /** UTC ms. */
   readonly now: () => number;
+  /** Content of a secret file, without the line's end. */
+  readonly secret: (file: string) => string;
 }
 
 type Make<T extends ChannelConfig['type']> = (
@@ -33,16 +56,23 @@ type Make<T extends ChannelConfig['type']> = (
 
 /** Every type of channel, and how it is made. */
 const CHANNELS: { readonly [T in ChannelConfig['type']]: Make<T> } = {
-  webhook: (config, parts) => webhook({ ...config, ...parts }),
+  webhook: ({ name, url, secretFile }, { outgoing, now, secret }) =>
+    webhook({ name, url, outgoing, now, ...(secretFile === undefined ? {} : { secret: secret(secretFile) }) }),
 };
 
 const CONNECT_TIMEOUT_MS = 5000;
 
-/** Makes the configured channels; they share one way out. */
+/**
+ * Makes the configured channels.
+ *
+ * @throws when a secret file can't be read
+ */
 export function makeChannels(
-  { allowHosts, proxy, channels }: NotifyConfig,
-  { now }: { readonly now: () => number },
+  config: NotifyConfig,
+  parts: Omit<ChannelParts, 'outgoing'>,
 ): { readonly channels: readonly Channel[]; close(): Promise<void> } {
+  const { allowHosts, proxy } = config;
   const outgoing = openOutgoing({ allowHosts, proxy, connectTimeoutMs: CONNECT_TIMEOUT_MS });
-  return { channels: channels.map((one) => CHANNELS[one.type](one, { outgoing, now })), close: () => outgoing.close() };
+  const channels = config.channels.map((one) => CHANNELS[one.type](one, { ...parts, outgoing }));
+  return { channels, close: () => outgoing.close() };
 }

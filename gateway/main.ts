@@ -1,0 +1,195 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { openAccounts } from './accounts.ts';
+import { startBroker } from './broker.ts';
+import { type GatewayConfig, loadGatewayConfig } from './config.ts';
+import { createJudge } from './domain/judge.ts';
+import type { Rule } from './domain/plant.ts';
+import { startExternalBroker } from './external-broker.ts';
+import { createHttpServer } from './http/server.ts';
+import { type Ingest, IngestPath } from './ingest.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { startDispatch } from './notify/dispatch.ts';
+import { makeChannels } from './notify/index.ts';
+import { planNotifications } from './notify/plan.ts';
+import { loadPlant } from './plant-files.ts';
+import type { PlantCatalog } from './plant-growth.ts';
+import { PlantRegistry } from './registry.ts';
+import { DuckDbStore } from './store/duckdb.ts';
+import { createSubscriber, type Subscriber } from './subscriber.ts';
+
+export interface GatewayOptions {
+  readonly configFile: string;
+  /** Folder of package.json. */
+  readonly root: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted: end in order. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+const TICK_EVERY_MS = 1000;
+
+/** Runs a gateway until `signal`: joins the parts, nothing else. @throws ConfigError, StoreError */
+export async function runGateway({ configFile, root, env, signal, log }: GatewayOptions): Promise<void> {
+  const config = loadGatewayConfig(configFile, root, env);
+  const plant = loadPlant(config, root);
+  const { site, dataDir } = config;
+  const now = Date.now;
+  const newId = () => randomBytes(12).toString('hex');
+  const broken = new AbortController();
+  let fault: unknown;
+  const onBroken = (error: unknown) => {
+    fault = error;
+    broken.abort();
+  };
+
+  const metrics = createMetrics();
+  const store = await DuckDbStore.open({ dataDir, newId, ...config.store.embedded });
+  const accounts = await openAccounts(dataDir, now, (error) =>
+    log.error({ err: error }, 'accounts file not readable; the last good one stays valid'),
+  );
+  for (const { name, role, password } of config.users) {
+    if (accounts.find(name) === undefined) await accounts.addUser({ name, role, password });
+  }
+  await announceFirstAdmin(await accounts.ensureFirstAdmin(config.adminPassword), dataDir, log);
+
+  const registry = new PlantRegistry();
+  const judge = createJudge({ timezone: config.timezone, device: (id) => registry.device(id) });
+  const planFor = { id: site.id, name: site.name, publicUrl: config.http.publicUrl };
+  const ingest = await IngestPath.open({
+    store,
+    judge,
+    registry,
+    catalog: plant,
+    discovery: config.discovery,
+    planNotifications: (alarms, journal) =>
+      planNotifications({ channels: config.notify.channels }, alarms, journal, planFor),
+    now,
+    newId,
+    log,
+    onBroken,
+  });
+  const subscriber = createSubscriber({
+    ingest,
+    marks: () => registry.marks(),
+    store: store.id,
+    gateway: config.gateway,
+    now,
+    newId,
+    metrics,
+    log,
+  });
+  const broker = await connectBroker({ config, accounts, subscriber, now, metrics, log });
+  const outgoing = makeChannels(config.notify, { now, secret: (file) => readFileSync(file, 'utf8').trimEnd() });
+  const dispatch = startDispatch({
+    channels: outgoing.channels,
+    store,
+    ingest,
+    now,
+    random: Math.random,
+    metrics,
+    log,
+  });
+  const webRoot = join(root, 'dist', 'web');
+  const http = await createHttpServer({
+    config: { dataDir, publicUrl: config.http.publicUrl, metricsToken: config.metricsToken },
+    ingest,
+    store,
+    registry,
+    accounts,
+    metrics,
+    site: { ...site, name: site.name ?? site.id, timezone: config.timezone },
+    version: (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version,
+    now,
+    log,
+    rulesOf: (id) => rulesOf(registry, plant, id),
+    ...(existsSync(join(webRoot, 'index.html')) ? { webRoot } : {}),
+  });
+  await http.listen({ host: config.http.host, port: config.http.port });
+  const clock = startClock(ingest, log);
+  log.info({ address: `http://${config.http.host}:${config.http.port}`, site: site.id, dataDir }, 'gateway ready');
+
+  await ended(signal, broken.signal);
+  log.info(
+    fault === undefined ? {} : { err: fault },
+    fault === undefined ? 'gateway stopping' : 'gateway stopping: the store is broken',
+  );
+  clearInterval(clock);
+  await http.close();
+  await broker.close();
+  subscriber.close();
+  await dispatch.stop();
+  await outgoing.close();
+  await ingest.close();
+  await store.close();
+  log.info('gateway stopped');
+  if (fault !== undefined) throw fault;
+}
+
+/** Limits that are drawn beside a value. */
+function rulesOf(registry: PlantRegistry, plant: PlantCatalog, id: number): readonly Rule[] {
+  const point = registry.point(id);
+  const device = point === undefined ? undefined : registry.device(point.device);
+  return point === undefined || device === undefined ? [] : plant.rulesFor(point, device);
+}
+
+interface BrokerParts {
+  readonly config: GatewayConfig;
+  readonly accounts: Awaited<ReturnType<typeof openAccounts>>;
+  readonly subscriber: Subscriber;
+  readonly now: () => number;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** The embedded broker, or a connection to somebody else's. */
+async function connectBroker({ config, ...parts }: BrokerParts): Promise<{ close(): Promise<void> }> {
+  const { mqtt } = config;
+  if ('url' in mqtt) return startExternalBroker({ ...parts, gateway: config.gateway, ...mqtt });
+  const broker = await startBroker({ ...parts, ...mqtt.embedded });
+  parts.subscriber.start(broker);
+  return broker;
+}
+
+/** The generated password is shown to a terminal, or kept in a file that only its owner reads: never in a log. */
+async function announceFirstAdmin(
+  made: { readonly name: string; readonly password: string } | undefined,
+  dataDir: string,
+  log: Logger,
+): Promise<void> {
+  if (made === undefined) return;
+  if (process.stdout.isTTY) {
+    process.stdout.write(`First administrator: ${made.name}, password: ${made.password}\n`);
+    return;
+  }
+  const file = join(dataDir, 'first-password');
+  writeFileSync(file, `${made.password}\n`, { mode: 0o600 });
+  log.info({ name: made.name, file }, 'first administrator made; the password is in the file');
+}
+
+/** Once a second the judge hears what time it is; a tick that comes while the last one waits for its commit is left out. */
+function startClock(ingest: Ingest, log: Logger): NodeJS.Timeout {
+  let waiting = false;
+  return setInterval(() => {
+    if (waiting) return;
+    waiting = true;
+    ingest
+      .tick(Date.now())
+      .catch((error: unknown) => log.error({ err: error }, 'tick not committed'))
+      .finally(() => {
+        waiting = false;
+      });
+  }, TICK_EVERY_MS);
+}
+
+async function ended(...signals: readonly AbortSignal[]): Promise<void> {
+  await new Promise<void>((done) => {
+    for (const signal of signals) {
+      if (signal.aborted) done();
+      else signal.addEventListener('abort', () => done(), { once: true });
+    }
+  });
+}
