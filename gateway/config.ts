@@ -259,7 +259,7 @@ export function parseGatewayConfig(
   text: string,
   file: string,
 ): { readonly value?: ParsedGateway; readonly mistakes: readonly Mistake[] } {
-  const document = parseDocument(text);
+  const document = parseDocument(text, { merge: true });
   if (document.errors.length > 0) {
     const broken = document.errors.map((error) => error.message.split('\n')[0] ?? 'broken YAML');
     return { mistakes: broken.map((found) => ({ file, path: '', found, allowed: 'YAML' })) };

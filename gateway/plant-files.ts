@@ -145,7 +145,7 @@ function classMistakes(value: AssetClass, file: string): Mistake[] {
 }
 
 function parseYaml(text: string, file: string): { readonly input?: unknown; readonly mistakes: Mistake[] } {
-  const document = parseDocument(text);
+  const document = parseDocument(text, { merge: true });
   const mistakes = document.errors.map((error) => ({
     file,
     path: '',
