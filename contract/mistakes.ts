@@ -50,8 +50,31 @@ function mistakesOfIssue(
     const meant = issue.errors.filter((issues) => issues.every(isInside));
     if (meant.length === 1) return meant[0]!.flatMap((inner) => mistakesOfIssue(file, inner, path, input));
   }
-  return [{ file, path: formatPath(path), found: show(valueAt(input, path)), allowed: issue.message }];
+  return [{ file, path: formatPath(path), found: show(valueAt(input, path)), allowed: inWords(issue.message) }];
 }
+
+/** zod says what it expected and what it got; ours says only what is allowed, in plain words. */
+function inWords(message: string): string {
+  return message
+    .replace(/^Invalid input: expected (\w+), received .*$/, (_, type: string) => TYPE_WORDS[type] ?? type)
+    .replace(
+      /^Invalid option: expected one of (.*)$/,
+      (_, list: string) => `one of ${list.replaceAll('"', '').replaceAll('|', ', ')}`,
+    )
+    .replace(/^Invalid input: expected "?([^"]*)"?$/, '$1')
+    .replace(/^Too (?:small|big): expected \w+ to (?:be|have) (.*)$/, '$1');
+}
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'keys with values',
+  record: 'keys with values',
+  tuple: 'a list',
+};
 
 function isInside(issue: z.core.$ZodIssue): boolean {
   return issue.path.length > 0 || issue.code === 'unrecognized_keys';
