@@ -2,17 +2,16 @@ import { z } from 'zod';
 import { QUALITIES } from '../../contract/reading.ts';
 import { formatTime } from '../../contract/time.ts';
 import { durationSchema, isoSchema, present, rangeFields, rangeOf } from './inputs.ts';
-import { findPoint, pointFilter } from './points.ts';
+import { POINTS_SELECTED_MAX, selectPoints } from './points.ts';
 import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
 import { type Route, route } from './route.ts';
 
-const POINTS_MAX = 5000;
 /** Slots of one series, and values of the whole answer (some 60 bytes each as JSON). */
 const SLOTS_MAX = 20_000;
 const VALUES_MAX = 1_000_000;
 
-const idsSchema = z.array(z.string().max(129)).min(1).max(POINTS_MAX);
+const idsSchema = z.array(z.string().max(129)).min(1).max(POINTS_SELECTED_MAX);
 const selectorSchema = z.strictObject({
   points: idsSchema.optional(),
   device: z.string().optional(),
@@ -80,33 +79,4 @@ export function queryRoutes(door: Door): readonly Route[] {
       },
     }),
   ];
-}
-
-type Selector = z.infer<typeof selectorSchema> | readonly string[];
-
-/** Dense ids of what a selector means, in its order. @throws Problem for ids that nobody knows, and for too many */
-function selectPoints(door: Pick<Door, 'registry'>, selector: Selector | undefined): number[] {
-  if (selector === undefined)
-    throw new Problem('input-invalid', 'Say which points.', {
-      errors: [
-        { path: 'body.points', found: 'nothing', allowed: 'a list of ids, or {class, site, device, measurement}' },
-      ],
-    });
-  const { registry } = door;
-  const ids = 'length' in selector ? selector : selector.points;
-  if (ids !== undefined) {
-    return [...new Set(ids)].map((text) => {
-      const slash = text.indexOf('/');
-      return findPoint(door, text.slice(0, slash), text.slice(slash + 1)).id;
-    });
-  }
-  const matches = pointFilter(selector as Exclude<Selector, readonly string[]>);
-  const found: number[] = [];
-  for (const point of registry.points()) {
-    if (!matches(point, registry.device(point.device))) continue;
-    found.push(point.id);
-    if (found.length > POINTS_MAX)
-      throw new Problem('query-too-large', `More than ${POINTS_MAX} points: narrow the selector.`);
-  }
-  return found;
 }

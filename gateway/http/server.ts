@@ -10,6 +10,7 @@ import { deadLetterRoutes } from './dead-letters.ts';
 import { deliveryRoutes } from './delivery.ts';
 import { deviceRoutes } from './devices.ts';
 import { edgeRoutes } from './edges.ts';
+import { exportRoutes } from './export.ts';
 import { Feed, FLUSH_EVERY_MS, HEARTBEAT_MS } from './feed.ts';
 import { healthRoutes } from './health.ts';
 import { liveRoutes } from './live.ts';
@@ -103,6 +104,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...pointRoutes(door),
     ...readingRoutes(door),
     ...queryRoutes(door),
+    ...exportRoutes(door),
     ...edgeRoutes(door),
     ...alarmRoutes(door),
     ...deliveryRoutes(door),
