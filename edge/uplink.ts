@@ -15,12 +15,12 @@ const GZIP_MIN_BYTES = 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Waits between connection attempts double from the first to the longest; each is drawn from the upper half. */
 const RECONNECT_FIRST_MS = 500;
-const RECONNECT_LONGEST_MS = 30_000;
+const RECONNECT_LONGEST_MS = 10_000;
 /** How long the last words may take. */
 const FAREWELL_MS = 2000;
 const TICK_MS = 250;
-/** A changed state (line health, devices) is published at most this often. */
-const STATE_EVERY_MS = 10_000;
+/** Whether devices came or went, or a line opened or closed, is looked at this often. */
+const STATE_LOOK_EVERY_MS = 10_000;
 /** The largest mark or command we read; both are small. */
 const INCOMING_BYTES_MAX = 256 * 1024;
 
@@ -72,8 +72,10 @@ export class Uplink {
   private lastError: string | undefined;
   private sentBatches = 0;
   private sentBytes = 0;
-  private publishedState = '';
-  private stateAtMs = Number.NEGATIVE_INFINITY;
+  /** What of the state must be told soon, as it was told last. */
+  private toldState = '';
+  private toldStateAtMs = Number.NEGATIVE_INFINITY;
+  private lookedAtStateMs = Number.NEGATIVE_INFINITY;
   private stopping = false;
   private readonly forgetOutbox: () => void;
 
@@ -192,9 +194,7 @@ export class Uplink {
         this.waitMs = RECONNECT_FIRST_MS;
         this.lastError = undefined;
         log.info({ url, edge }, 'connected to the broker');
-        this.stateAtMs = Number.NEGATIVE_INFINITY;
-        this.publishedState = '';
-        this.publishState();
+        this.publishState(true);
         this.step({ kind: 'connected' });
       });
     });
@@ -306,15 +306,18 @@ export class Uplink {
     return wireTombstone({ from, to, counts: values, made }, sending);
   }
 
-  private publishState(): void {
-    if (!this.connected) return;
+  private publishState(atOnce = false): void {
     const nowMs = this.options.clock.monotonicMs();
-    if (nowMs - this.stateAtMs < STATE_EVERY_MS) return;
-    this.stateAtMs = nowMs;
+    if (!this.connected || (!atOnce && nowMs - this.lookedAtStateMs < STATE_LOOK_EVERY_MS)) return;
+    this.lookedAtStateMs = nowMs;
     const state: EdgeState = { online: true, outbox: this.options.outbox.liveLane, ...this.options.state() };
-    const text = JSON.stringify(state);
-    if (text === this.publishedState) return;
-    if (this.publish({ kind: 'edge-state', edge: this.options.edge }, text)) this.publishedState = text;
+    const lines = state.lines?.map(({ id, open }) => ({ id, open }));
+    const urgent = JSON.stringify({ ...state, lines });
+    const isDue = nowMs - this.toldStateAtMs >= this.options.settings.healthEvery;
+    if (!atOnce && !isDue && urgent === this.toldState) return;
+    if (!this.publish({ kind: 'edge-state', edge: this.options.edge }, JSON.stringify(state))) return;
+    this.toldState = urgent;
+    this.toldStateAtMs = nowMs;
   }
 
   /** @returns false when there is no connection; then nothing was taken */
