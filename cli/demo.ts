@@ -61,7 +61,7 @@ export async function runDemo({ root, env, webhook }: DemoOptions): Promise<numb
   };
 
   say(`data in ${dataDir}`);
-  const gateway = start('gateway', ['gateway', '--config', gatewayFile({ examples, dataDir, webhook })], {
+  start('gateway', ['gateway', '--config', gatewayFile({ examples, dataDir, webhook })], {
     HANFENG_DATA_DIR: dataDir,
   });
   start('simulate', ['simulate', '--config', join(examples, 'simulate.yaml')], {
@@ -88,9 +88,10 @@ export async function runDemo({ root, env, webhook }: DemoOptions): Promise<numb
     else stop.signal.addEventListener('abort', () => done(), { once: true });
   });
   say('stopping');
-  const rest = (child: Child) => child === gateway;
-  await Promise.all(children.filter((child) => !rest(child)).map((child) => child.stop(EDGE_STOP_MS)));
-  await Promise.all(children.filter(rest).map((child) => child.stop(REST_STOP_MS)));
+  // Edges before what they read and what they send to: their last readings are stored, and nothing complains.
+  const isEdge = (child: Child) => edges.some(({ id }) => id === child.name);
+  await Promise.all(children.filter(isEdge).map((child) => child.stop(EDGE_STOP_MS)));
+  await Promise.all(children.filter((child) => !isEdge(child)).map((child) => child.stop(REST_STOP_MS)));
   say('stopped');
   return failed ? 1 : 0;
 }
@@ -159,7 +160,7 @@ function welcome(address: string, dataDir: string): void {
     say(`first administrator: name and password in ${file}`);
     return;
   }
-  say(`first administrator: ${readFileSync(file, 'utf8').trim()}`);
+  say(`first administrator: admin, password: ${readFileSync(file, 'utf8').trim()}`);
   // Shown once, to a terminal: the copy on disk has done its work.
   rmSync(file);
 }

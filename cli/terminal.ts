@@ -14,7 +14,9 @@ interface Shown {
 
 const TABLE_EVERY_MS = 10_000;
 const RECONNECT_MS = 2000;
-const LINES_MAX = 16;
+const LINES_MAX = 24;
+/** What people look for first; the rest follows by name. */
+const FIRST = ['flow', 'pressure', 'co', 'power', 'temperatureA', 'currentA', 'no2', 'apparentPower'];
 const EVENT_BYTES_MAX = 1 << 20;
 
 /** Shows alarms as they come and, every 10 s, the newest values, from the gateway's live feed: what the page will show. */
@@ -86,8 +88,15 @@ export async function followFeed({ address, token, signal, say }: FeedOptions): 
 /** The first points of each device, so that every domain shows. */
 function printTable(latest: ReadonlyMap<string, Shown>, say: (text: string) => void): void {
   const devices = new Map<string, string[]>();
-  for (const [point, { text }] of [...latest].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  const rank = (point: string) => {
     const [device, measurement] = point.split('/') as [string, string];
+    const place = FIRST.indexOf(measurement);
+    return `${device}/${place < 0 ? FIRST.length : place}${measurement}`;
+  };
+  for (const [point, { text }] of [...latest].sort(([a], [b]) => (rank(a) < rank(b) ? -1 : 1))) {
+    const [device, measurement] = point.split('/') as [string, string];
+    // What an edge says of itself is health, not a value of the district.
+    if (measurement.startsWith('outbox-') || measurement.startsWith('clock-')) continue;
     const shown = devices.get(device) ?? [];
     if (shown.length < 4) shown.push(`${measurement} ${text}`);
     devices.set(device, shown);
