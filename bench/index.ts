@@ -8,6 +8,7 @@ type Bench = (options: BenchOptions) => Promise<number>;
 
 /** Each benchmark by name; loaded when called. One line to add one. */
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  broker: async () => (await import('./broker.ts')).runBrokerBench,
   kill: async () => (await import('./kill.ts')).runKillBench,
 };
 
