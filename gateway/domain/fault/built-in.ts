@@ -3,10 +3,8 @@ import type { DeviceInfo, PointInfo, Rule } from '../plant.ts';
 
 /** An edge that has been silent for this long is offline: three missed heartbeats of 10 s. */
 export const EDGE_SILENCE_MS = 30_000;
-/** A device whose every poll failed for this long is offline (fault-rules, 6: 3 polls and 60 s). */
-export const DEVICE_OFFLINE_DELAY_MS = 60_000;
-/** A value that was bad for this long is a fault of its own. */
-export const BAD_QUALITY_DELAY_MS = 60_000;
+/** Failing for less than this is no fault, however fast the polling (fault-rules, 6: 3 polls and 60 s; maxSilence is the 3 polls). */
+const FAILING_MIN_MS = 60_000;
 
 type Where = Pick<DeviceInfo, 'class' | 'location'> | undefined;
 
@@ -53,14 +51,14 @@ export function silentDeviceRule(device: string, where: Where): Rule {
 }
 
 /** Every poll of a device fails: it does not answer. */
-export function offlineDeviceRule(device: string, where: Where): Rule {
+export function offlineDeviceRule(device: string, maxSilenceMs: number, where: Where): Rule {
   return {
     ...BASE,
     ...placed(where),
     key: `${device}#device-offline`,
     kind: 'device-offline',
     asset: device,
-    onDelayMs: DEVICE_OFFLINE_DELAY_MS,
+    onDelayMs: Math.max(FAILING_MIN_MS, maxSilenceMs),
     priority: 3,
     title: 'Device does not answer',
     titleZh: '设备无应答',
@@ -79,7 +77,7 @@ export function badPointRule(point: PointInfo, where: Where): Rule {
     asset: point.device,
     point: point.id,
     pointId,
-    onDelayMs: BAD_QUALITY_DELAY_MS,
+    onDelayMs: Math.max(FAILING_MIN_MS, point.maxSilenceMs),
     priority: 4,
     title: `${point.label ?? point.measurement} has no valid value`,
     titleZh: `${point.labelZh ?? point.measurement}无有效值`,

@@ -263,7 +263,8 @@ export class DeviceHealth {
     const deviceRow = this.points.device[point]!;
     const known = this.offlineRow.get(deviceRow);
     if (known !== undefined) return known;
-    const make = () => offlineDeviceRule(device.id, this.where(device.id));
+    const patienceMs = Math.min(...device.points.map((sibling) => this.points.maxSilenceMs[sibling]!));
+    const make = () => offlineDeviceRule(device.id, patienceMs, this.where(device.id));
     const row = this.table.builtInRow(`${device.id}#device-offline`, device.points[0]!, make);
     this.conditions.resize(this.table.rules.length);
     this.offlineRow.set(deviceRow, row);
