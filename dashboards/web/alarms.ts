@@ -101,6 +101,11 @@ export function whatOf(message: string): string {
   return end < 0 ? message : message.slice(0, end);
 }
 
+/** What the message says after its first sentence: where, since when, what to do. */
+export function restOf(message: string): string {
+  return message.slice(whatOf(message).length).replace(/^[.。]\s*/u, '');
+}
+
 /** Response text to steps: one per line or sentence. */
 export function stepsOf(response: string | undefined): readonly string[] {
   if (response === undefined) return [];

@@ -14,7 +14,7 @@ export interface ShownReading {
   /** The value to point at; undefined draws no pointer. */
   readonly value: number | undefined;
   readonly ageMs: number | undefined;
-  /** Priority whose colour the pointer takes; the digits never do. */
+  /** Priority whose colour the pointer takes while the value is outside; the digits never do. */
   readonly priority: Priority | undefined;
   readonly outside: boolean;
   /** Ends of the normal band as written. */
@@ -43,7 +43,7 @@ export function showReading(
     standing,
     value,
     ageMs: last === undefined ? undefined : Math.max(0, now - last.ts),
-    priority: alarm?.priority,
+    priority: outside && alarm !== undefined && alarm.state !== 'rtn-unacknowledged' ? alarm.priority : undefined,
     outside,
     ...(normal === undefined
       ? {}

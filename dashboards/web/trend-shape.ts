@@ -16,6 +16,20 @@ export interface TrendColumns {
   readonly bad: readonly (number | null)[];
 }
 
+/** What a trend is laid out in; times in milliseconds. */
+export interface TrendFrame {
+  readonly from: Millis;
+  readonly to: Millis;
+  /** Right end of the data: the end of the range or the gateway's now, whichever is earlier. */
+  readonly until: Millis;
+  /** The range ends now: silence at its end is a stale value and no gap. */
+  readonly live: boolean;
+  /** Width of a slot. */
+  readonly stepMs: number;
+  /** How often a reading is expected, 0 = unknown; silence of two such intervals is no gap. */
+  readonly everyMs: number;
+}
+
 /** A stretch of time with one meaning, in milliseconds. */
 export interface Stretch {
   readonly from: Millis;
@@ -34,23 +48,16 @@ export interface TrendShape {
 /**
  * Turns server-side buckets into what is drawn: gaps stay gaps, quality decides the line.
  *
- * @param buckets - oldest first; slots without data are absent
- * @param stepMs - width of a slot
- * @param until - right end of the data: the end of the range or the gateway's now, whichever is earlier
- * @param everyMs - how often a reading is expected; silence of two such intervals is no gap
+ * @param all - oldest first; slots without data are absent
  */
-export function shapeTrend(
-  all: readonly Bucket[],
-  stepMs: number,
-  range: { readonly from: Millis; readonly to: Millis },
-  until: Millis,
-  everyMs = 0,
-): TrendShape {
+export function shapeTrend(all: readonly Bucket[], frame: TrendFrame): TrendShape {
+  const { stepMs, everyMs, until } = frame;
   const quietMs = Math.max(stepMs / 2, everyMs * 2);
   const buckets = withoutBriefHolds(all, stepMs, quietMs);
   const slots = withGaps(buckets, stepMs, quietMs);
   const at = (index: number) => slots[index];
-  const middle = (bucket: Bucket) => bucket.ts + stepMs / 2;
+  // The newest slot is still filling: its middle may lie ahead of now.
+  const middle = (bucket: Bucket) => Math.max(bucket.ts, Math.min(bucket.ts + stepMs / 2, until));
   const drawn = (bucket: Bucket | undefined): bucket is Bucket & { mean: number } =>
     bucket?.mean !== undefined && !bucket.held && bucket.worstQuality !== 'bad';
   const pick = (take: (bucket: Bucket, index: number) => number | undefined) =>
@@ -80,7 +87,7 @@ export function shapeTrend(
   const newest = buckets.findLast((bucket) => bucket.mean !== undefined && !bucket.held);
   return {
     columns,
-    stretches: stretchesOf(buckets, { stepMs, quietMs }, range, until),
+    stretches: stretchesOf(buckets, quietMs, frame),
     ...(newest?.mean === undefined ? {} : { last: { ts: middle(newest), value: newest.mean } }),
   };
 }
@@ -120,21 +127,20 @@ function withGaps(buckets: readonly Bucket[], stepMs: number, quietMs: number): 
 
 function stretchesOf(
   buckets: readonly Bucket[],
-  { stepMs, quietMs }: { readonly stepMs: number; readonly quietMs: number },
-  range: { readonly from: Millis; readonly to: Millis },
-  until: Millis,
+  quietMs: number,
+  { from, until, live, stepMs }: TrendFrame,
 ): Stretch[] {
   const stretches: Stretch[] = [];
-  const add = (from: Millis, to: Millis, kind: Stretch['kind']) => {
-    const left = Math.max(from, range.from);
-    const right = Math.min(to, until);
+  const add = (start: Millis, end: Millis, kind: Stretch['kind']) => {
+    const left = Math.max(start, from);
+    const right = Math.min(end, until);
     if (right <= left) return;
     const before = stretches.at(-1);
     if (before !== undefined && before.kind === kind && left <= before.to + 1) {
       stretches[stretches.length - 1] = { ...before, to: right };
     } else stretches.push({ from: left, to: right, kind });
   };
-  let next = range.from;
+  let next = from;
   for (const bucket of buckets) {
     if (bucket.ts > next + quietMs) add(next, bucket.ts, 'no-data');
     const end = bucket.ts + stepMs;
@@ -143,7 +149,7 @@ function stretchesOf(
     next = Math.max(next, end);
   }
   // The newest slot may still be filling.
-  if (until > next + Math.max(stepMs, quietMs)) add(next, until, 'no-data');
+  if (until > next + Math.max(stepMs, quietMs)) add(next, until, live && buckets.length > 0 ? 'stale' : 'no-data');
   return stretches;
 }
 

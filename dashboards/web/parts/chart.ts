@@ -269,11 +269,15 @@ export class Chart {
     const { ctx } = plot;
     const ratio = uPlot.pxRatio;
     const { timesS, bad } = this.#content.shape.columns;
+    let free = Number.NEGATIVE_INFINITY;
     ctx.strokeStyle = this.#colors['--ink2'] ?? '#888';
     ctx.lineWidth = 1.4 * ratio;
     bad.forEach((value, index) => {
       if (value === null) return;
       const x = plot.valToPos(timesS[index] as number, 'x', true);
+      // Crosses that touch would be a line again.
+      if (x < free) return;
+      free = x + 12 * ratio;
       const y = plot.valToPos(value, 'y', true);
       const arm = 3 * ratio;
       ctx.beginPath();
@@ -322,6 +326,16 @@ export class Chart {
     const y = plot.valToPos(last.value, 'y', true);
     const tail = shape.stretches.at(-1);
     const stale = tail !== undefined && tail.kind === 'stale' && tail.to >= until - 1;
+    if (stale) {
+      ctx.strokeStyle = this.#colors['--ink2'] ?? '#888';
+      ctx.lineWidth = 1.6 * ratio;
+      ctx.setLineDash([1 * ratio, 4 * ratio]);
+      ctx.beginPath();
+      ctx.moveTo(x, y);
+      ctx.lineTo(this.#x(plot, until), y);
+      ctx.stroke();
+      ctx.setLineDash([]);
+    }
     ctx.lineWidth = 1.5 * ratio;
     ctx.strokeStyle = this.#colors['--ink'] ?? '#888';
     ctx.fillStyle = (stale ? this.#colors['--panel'] : this.#colors['--ink']) ?? '#888';

@@ -22,7 +22,8 @@ const BUCKETS_MIN = 12;
 const BUCKETS_MAX = 600;
 
 /** The trend of one point: slots made by the gateway, the newest ones by the live feed. */
-export function Trend({ point, height }: { point: Point; height: number }) {
+/** @param height - of the plot with its axis, as CSS writes it */
+export function Trend({ point, height }: { point: Point; height: string }) {
   const words = text.value;
   const place = useRef<HTMLDivElement>(null);
   const chart = useRef<Chart | undefined>(undefined);
@@ -81,7 +82,14 @@ export function Trend({ point, height }: { point: Point; height: number }) {
   });
   const { from, to } = boundsOf(chosen, now.value);
   const until = Math.min(to, now.value);
-  const shape = shapeTrend(shownBuckets, current?.stepMs ?? 1_000, { from, to }, until, point.everyMs ?? 0);
+  const shape = shapeTrend(shownBuckets, {
+    from,
+    to,
+    until,
+    live: chosen.kind === 'relative',
+    stepMs: current?.stepMs ?? 1_000,
+    everyMs: point.everyMs ?? 0,
+  });
   const summary = summarize(shownBuckets);
   const time = site.value;
   const content: ChartContent = {
@@ -163,11 +171,11 @@ export function Trend({ point, height }: { point: Point; height: number }) {
           ref={place}
           role="img"
           aria-label={`${words.trendOf(point.id)}. ${sentence}`}
-          style={{ height: `${height}px` }}
+          style={{ height }}
         />
         {current === undefined && problem === undefined && (
           <div class="trend-cover">
-            <Skeleton rows={1} height={height - 60} />
+            <Skeleton rows={1} height={120} />
           </div>
         )}
         {problem !== undefined && current === undefined && (

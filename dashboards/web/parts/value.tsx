@@ -7,10 +7,11 @@ import { type ShownReading, showReading } from '../reading.ts';
 import { hrefOf } from '../route.ts';
 import { referenceOf } from '../scale.ts';
 import { alarmIndex, believed, language, now, pressureUnit, range, shapes, text } from '../state.ts';
+import { useWide } from '../views/layout.ts';
 import { Glyph } from './glyph.tsx';
 import { Icon } from './icon.tsx';
 import { IndicatorBand } from './indicator.tsx';
-import { BothNames, measurementName } from './name.tsx';
+import { measurementName, otherLang } from './name.tsx';
 import { reasonText } from './quality-mark.tsx';
 import { Sparkline } from './sparkline.tsx';
 
@@ -68,6 +69,9 @@ export function Value({ shown }: { shown: ShownReading }) {
   );
 }
 
+/** Younger values are "now": seconds that count up and start over say nothing. */
+const FRESH_MS = 5_000;
+
 /** How old a value is; a tag when it is too old, the reason when there is none. */
 export function Age({ point, shown }: { point: Point; shown: ShownReading }) {
   const words = text.value;
@@ -89,7 +93,7 @@ export function Age({ point, shown }: { point: Point; shown: ShownReading }) {
         {reasonText(point.last?.reason) || words.standing.uncertain}
       </span>
     );
-  return <span class="age">{age}</span>;
+  return <span class="age">{(shown.ageMs ?? 0) < FRESH_MS ? words.now : age}</span>;
 }
 
 function Recent({
@@ -104,7 +108,7 @@ function Recent({
   height: number;
 }) {
   const { from, to } = boundsOf(range.value, now.value);
-  const { shown, alarm } = presented;
+  const { shown } = presented;
   return (
     <Sparkline
       shape={shapes.value.get(point.id)}
@@ -113,7 +117,7 @@ function Recent({
       silenceMs={point.maxSilenceMs}
       normal={point.normal}
       standing={shown.standing}
-      priority={alarm?.priority}
+      priority={shown.priority}
       width={width}
       height={height}
       label={`${measurementName(point)}, ${range.value.kind === 'relative' ? text.value.ranges[range.value.name] : text.value.timeRange}`}
@@ -133,19 +137,24 @@ export function ReadingRow({ point, name, other }: { point: Point; name: string;
       <span class="row-name">
         {alarm !== undefined && <Glyph priority={alarm.priority} lamp={lampOf(alarm)} size={16} />}
         <span class="row-text">
-          <BothNames name={name} {...(other === undefined ? {} : { other })} />
+          {name}
+          {other !== undefined && (
+            <span class="other" lang={otherLang()}>
+              {other}
+            </span>
+          )}
         </span>
       </span>
       <IndicatorBand
         point={point}
         writing={writing}
         value={shown.value}
-        priority={alarm?.priority}
+        priority={shown.priority}
         stale={shown.standing === 'stale'}
-        width={104}
+        width={88}
         label={sentence}
       />
-      <Recent point={point} presented={presented} width={56} height={22} />
+      <Recent point={point} presented={presented} width={48} height={22} />
       <Value shown={shown} />
       <span class="row-age">
         <Age point={point} shown={shown} />
@@ -169,6 +178,7 @@ export function StatCard({
   const presented = present(point);
   const { shown, alarm, writing, sentence } = presented;
   const words = text.value;
+  const width = useWide(641) ? 224 : 340;
   const usual = shown.standing === 'good';
   return (
     <a
@@ -199,9 +209,9 @@ export function StatCard({
           point={point}
           writing={writing}
           value={shown.value}
-          priority={alarm?.priority}
+          priority={shown.priority}
           stale={shown.standing === 'stale'}
-          width={196}
+          width={width}
           figures
           label={sentence}
         />

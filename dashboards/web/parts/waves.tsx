@@ -5,13 +5,13 @@ const LINES = 42;
 const CENTER = { x: 470, y: 500 };
 
 function lineAt(index: number): string {
-  const base = 90 + (index * (HEIGHT - 180)) / (LINES - 1) + 3 * Math.sin(index * 1.7);
+  const base = 90 + (index * (HEIGHT - 180)) / (LINES - 1) + 1.2 * Math.sin(index * 1.7);
   let path = '';
   for (let x = -6; x <= WIDTH + 6; x += 6) {
     const far = Math.hypot(x - CENTER.x, (base - CENTER.y) * 1.4);
     const near = Math.exp(-((far / 190) ** 2));
-    const swell = 1.4 * Math.sin(x / 83 + index * 0.9) + 1.1 * Math.sin(x / 37 + index * 2.3);
-    const ring = 13 * near * Math.cos(far / 15) * Math.min(1, far / 40);
+    const swell = 1.2 * Math.sin(x / 83 + index * 0.9) + 0.8 * Math.sin(x / 37 + index * 2.3);
+    const ring = 9 * near * Math.cos(far / 15) * Math.min(1, far / 40);
     path += `${path === '' ? 'M' : 'L'}${x} ${(base + swell * (1 + 2 * near) + ring).toFixed(1)}`;
   }
   return path;

@@ -204,6 +204,7 @@ export const en = {
   } as Readonly<Record<string, string>>,
   exception: (code: string) => `Modbus exception ${code}`,
   old: (age: string) => `${age} old`,
+  now: 'now',
   ago: (age: string) => `${age} ago`,
   normalBand: (low: string, high: string) => `normal ${low}–${high}`,
   indicator: (value: string, normal: string) => `${value}${normal === '' ? '' : `, ${normal}`}`,

@@ -193,6 +193,7 @@ export const zh: Text = {
   },
   exception: (code) => `Modbus 异常 ${code}`,
   old: (age) => `${age}前的值`,
+  now: '刚刚',
   ago: (age) => `${age}前`,
   normalBand: (low, high) => `正常 ${low}–${high}`,
   indicator: (value, normal) => (normal === '' ? value : `${value}，${normal}`),

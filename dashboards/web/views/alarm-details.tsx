@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Alarm, JournalEntry } from '../../../contract/alarm.ts';
-import { lampOf, stepsOf, wantsPress, whatOf } from '../alarms.ts';
+import { lampOf, restOf, stepsOf, wantsPress, whatOf } from '../alarms.ts';
 import { api } from '../api.ts';
 import { writeAge } from '../format.ts';
 import { figuresOf, placeOf, stateWord } from '../parts/alarm-row.tsx';
@@ -51,7 +51,7 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
         <span class="state-tag">{stateWord(alarm)}</span>
       </div>
       <div class="scroll details-body" tabIndex={-1}>
-        <p class="sentence">{alarm.message}</p>
+        <p class="sentence">{restOf(alarm.message)}</p>
         {alarm.raisedLate && <p class="faint">{words.raisedLate}</p>}
         <div class="details-figures">
           <span>
@@ -69,7 +69,7 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
             <i>{words.priorityName[alarm.priority]}</i>
           </span>
         </div>
-        {point !== undefined && <Trend key={point.id} point={point} height={phone ? 200 : 190} />}
+        {point !== undefined && <Trend key={point.id} point={point} height={phone ? '200px' : '190px'} />}
         <section class="details-part">
           <h3>{words.whatToDo}</h3>
           {steps.length === 0 ? (
@@ -121,8 +121,8 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
             {!phone && preferences.value.keys && <kbd>A</kbd>}
           </button>
         )}
-        {point !== undefined && (
-          <a class={`button${phone ? ' big' : ''}`} href={hrefOf({ page: 'explore', point: point.id })}>
+        {point !== undefined && !phone && (
+          <a class="button" href={hrefOf({ page: 'explore', point: point.id })}>
             {words.openTrend}
           </a>
         )}

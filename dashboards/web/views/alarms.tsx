@@ -91,7 +91,15 @@ export function Alarms({ id }: { id: string | undefined }) {
   const title = <b>{words.alarms}</b>;
   if (!wide && opened !== undefined)
     return (
-      <Frame title={title} ranged={false}>
+      <Frame
+        title={
+          <a class="crumb-back" href={hrefOf({ page: 'alarms' })}>
+            <Icon name="left" size={20} />
+            <b>{words.alarms}</b>
+          </a>
+        }
+        ranged={false}
+      >
         <AlarmDetails key={opened.id} alarm={opened} problem={problem} onPress={() => press([opened.id])} phone />
       </Frame>
     );

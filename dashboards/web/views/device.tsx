@@ -61,7 +61,7 @@ export function DevicePage({ id }: { id: string }) {
                   {[
                     id,
                     className(device?.class ?? 'generic'),
-                    device?.location,
+                    device?.location === names.name ? undefined : device?.location,
                     device?.model,
                     device?.edge === undefined ? undefined : `${words.edge} ${device.edge}`,
                   ]
@@ -102,7 +102,7 @@ export function DevicePage({ id }: { id: string }) {
                   </a>
                 }
               >
-                <Trend key={point.id} point={point} height={280} />
+                <Trend key={point.id} point={point} height="300px" />
               </Panel>
             )}
           </>

@@ -129,7 +129,7 @@ function PointLine({ point, chosen }: { point: Point; chosen: boolean }) {
 
 function PointTrend({ point, wide }: { point: Point; wide: boolean }) {
   const words = text.value;
-  const { shown, alarm, writing, sentence } = present(point);
+  const { shown, writing, sentence } = present(point);
   const device = model.value.devices.get(point.device);
   const names = deviceNames(device, point.device);
   return (
@@ -150,7 +150,7 @@ function PointTrend({ point, wide }: { point: Point; wide: boolean }) {
             point={point}
             writing={writing}
             value={shown.value}
-            priority={alarm?.priority}
+            priority={shown.priority}
             stale={shown.standing === 'stale'}
             width={wide ? 240 : 150}
             figures
@@ -160,7 +160,7 @@ function PointTrend({ point, wide }: { point: Point; wide: boolean }) {
           <span class="space" />
           {wide && shown.band !== undefined && <span class="faint">{words.normalBand(...shown.band)}</span>}
         </div>
-        <Trend point={point} height={wide ? 380 : 240} />
+        <Trend point={point} height={wide ? 'max(280px, calc(100dvh - 262px))' : '240px'} />
       </Panel>
       {!wide && (
         <a class="button big" href={hrefOf({ page: 'explore' })}>

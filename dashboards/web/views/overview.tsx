@@ -53,7 +53,7 @@ export function Overview() {
     </div>
   );
   return (
-    <Frame title={<Crumb page={words.overview} />} ranged>
+    <Frame title={<Crumb page={words.overview} />} ranged={desk}>
       <div class="overview">
         {loadError.value !== undefined && !loaded && (
           <div class="panel whole">
@@ -197,13 +197,19 @@ function DeviceLines({ group }: { group: DeviceGroup }) {
           <BothNames {...names} />
         </b>
         <span class="space" />
-        <span class="faint">{rest > 0 ? words.moreValues(rest) : (group.device?.location ?? '')}</span>
+        <span class="faint">{rest > 0 ? words.moreValues(rest) : placeBeside(group, names.name)}</span>
       </a>
       {keys.map((point) => (
         <ReadingRow key={point.id} point={point} name={measurementName(point)} />
       ))}
     </div>
   );
+}
+
+/** The place, unless the name says it already. */
+function placeBeside({ device }: DeviceGroup, name: string): string {
+  const place = device?.location ?? '';
+  return name.includes(place) ? '' : place;
 }
 
 function OpenAlarms() {
