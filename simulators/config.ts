@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
-import { parseTime } from '../contract/time.ts';
+import { formatDuration, parseDuration, parseTime } from '../contract/time.ts';
+import { ASCII_MODELS } from './ascii/models.ts';
+import { PUBLISHED_MODELS } from './published/models.ts';
 import { REGISTER_MODELS } from './registers/index.ts';
 
 const idSchema = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, '1-64 of A-Z a-z 0-9 . _ -');
@@ -13,27 +15,77 @@ const addressSchema = z
     const [host, port] = text.split(':') as [string, string];
     return { host, port: Number(port) };
   });
-const modelNames = [...REGISTER_MODELS.keys()];
+const placeSchema = z
+  .string()
+  .regex(/^[a-z-]+\/\S+$/, 'plant/place, for example water/dma-1/inlet')
+  .describe('What it measures');
+const nameIn = (models: ReadonlyMap<string, unknown>) =>
+  z
+    .string()
+    .refine((name) => models.has(name), `one of ${[...models.keys()].join(', ')}`)
+    .describe('Real device model whose language it speaks');
 
 const deviceSchema = z.strictObject({
   id: idSchema,
-  model: z
-    .string()
-    .refine((name) => REGISTER_MODELS.has(name), `one of ${modelNames.join(', ')}`)
-    .describe('Real device model whose registers it shows'),
+  model: nameIn(REGISTER_MODELS),
   unitId: z.number().int().min(1).max(247).default(1),
-  place: z
-    .string()
-    .regex(/^[a-z-]+\/\S+$/, 'plant/place, for example water/dma-1/inlet')
-    .describe('What it measures'),
+  place: placeSchema,
 });
 
-const lineSchema = z.strictObject({
+const lineBase = {
   id: idSchema,
-  transport: z.enum(['tcp']).default('tcp'),
-  listen: addressSchema.describe('Where it is served; port 0 takes a free one'),
   turnaround: z.number().min(0).max(10_000).default(5).describe('How long a device thinks before it answers, ms'),
-  devices: z.array(deviceSchema).min(1).max(5000),
+};
+const modbusBase = { ...lineBase, devices: z.array(deviceSchema).min(1).max(5000) };
+const baudSchema = z.number().int().min(300).max(921_600).default(9600);
+const serialKeys = {
+  path: z.string().min(1).describe('Serial port, or one end of a pseudo-terminal pair'),
+  baud: baudSchema,
+  parity: z.enum(['none', 'even', 'odd']).default('none'),
+};
+const listenSchema = addressSchema.describe('Where it is served; port 0 takes a free one');
+
+const lineSchema = z.preprocess(
+  (input) => (isRecord(input) && input.transport === undefined ? { ...input, transport: 'tcp' } : input),
+  z.discriminatedUnion('transport', [
+    z.strictObject({ ...modbusBase, transport: z.literal('tcp'), listen: listenSchema }),
+    z.strictObject({ ...modbusBase, transport: z.literal('rtu-over-tcp'), listen: listenSchema, baud: baudSchema }),
+    z.strictObject({ ...modbusBase, transport: z.literal('rtu'), ...serialKeys }),
+    z.strictObject({
+      ...lineBase,
+      transport: z.literal('ascii'),
+      ...serialKeys,
+      devices: z
+        .array(
+          z.strictObject({
+            id: idSchema,
+            model: nameIn(ASCII_MODELS),
+            unitId: z.literal(1).default(1),
+            place: placeSchema,
+          }),
+        )
+        .length(1)
+        .describe('One instrument has the wire for itself'),
+    }),
+  ]),
+);
+
+const publisherSchema = z.strictObject({
+  id: idSchema.describe('Device id; also its MQTT user name'),
+  model: nameIn(PUBLISHED_MODELS),
+  place: placeSchema,
+  every: durationSchema({ minMs: 100, maxMs: 86_400_000 }).prefault('30s'),
+});
+
+const mqttSchema = z.strictObject({
+  url: z
+    .string()
+    .regex(/^mqtts?:\/\//, 'mqtt://host:port')
+    .default('mqtt://127.0.0.1:1883'),
+  passwordsFile: z
+    .string()
+    .default('mqtt-passwords.json')
+    .describe('JSON of device id to password, in the data folder; a device without one stays silent'),
 });
 
 const simulationSchema = z.strictObject({
@@ -57,11 +109,14 @@ const simulationSchema = z.strictObject({
     .optional()
     .describe('Local face for switching faults on and off; loopback only'),
   lines: z.array(lineSchema).max(2000).default([]),
+  mqtt: mqttSchema.prefault({}),
+  publishers: z.array(publisherSchema).max(100_000).default([]).describe('Devices that publish by themselves'),
 });
 
 export type SimulationConfig = z.output<typeof simulationSchema>;
 export type LineConfig = SimulationConfig['lines'][number];
 export type DeviceConfig = LineConfig['devices'][number];
+export type PublisherConfig = SimulationConfig['publishers'][number];
 
 /**
  * Reads simulate.yaml.
@@ -125,7 +180,26 @@ function doubles(config: SimulationConfig, file: string): Mistake[] {
       units.add(unitId);
     });
   });
+  config.publishers.forEach(({ id }, index) => {
+    const path = `publishers[${index}].id`;
+    if (devices.has(id)) mistakes.push({ file, path, found: id, allowed: 'an id that stands once' });
+    devices.add(id);
+  });
   return mistakes;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function durationSchema({ minMs, maxMs }: { readonly minMs: number; readonly maxMs: number }) {
+  const words = `a time such as 30s or 2m, ${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
+  return z.string({ error: words }).transform((text, context) => {
+    const durationMs = parseDuration(text);
+    if (durationMs !== undefined && durationMs >= minMs && durationMs <= maxMs) return durationMs;
+    context.addIssue({ code: 'custom', message: words });
+    return z.NEVER;
+  });
 }
 
 function isTimezone(name: string): boolean {

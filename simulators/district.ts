@@ -1,6 +1,7 @@
 import type { Millis } from '../contract/time.ts';
 import { Lighting } from './lighting.ts';
-import type { FaultKind, Plant } from './plant.ts';
+import type { Plant } from './plant.ts';
+import { DataPlant, readPlantFiles } from './plants/data-plant.ts';
 import { Random } from './random.ts';
 import { Substation } from './substation.ts';
 import { Tunnel } from './tunnel.ts';
@@ -9,19 +10,21 @@ import { Weather } from './weather.ts';
 
 /** Longest step of the physics: the fastest lag we model is a few seconds. */
 const STEP_MAX_S = 2;
-/** After a pause of the machine the district jumps rather than catching up longer than this. */
-const CATCH_UP_MAX_S = 900;
+/** Most steps of one move: after a pause of the machine, or at great speed, the steps get longer instead. */
+const STEPS_MAX = 2000;
 
 /** Everything that is simulated, moved by one clock. */
 export interface District {
   readonly plants: ReadonlyMap<string, Plant>;
   /** Simulated now. */
   now(): Millis;
-  /** Moves every plant to `at` in steps of at most {@link STEP_MAX_S}; `onStep` is called after each. */
+  /** Moves every plant to `at` in steps of {@link STEP_MAX_S} or a little more; `onStep` is called after each. */
   moveTo(at: Millis, onStep: (seconds: number) => void): void;
 }
 
 export interface DistrictOptions {
+  /** Folder of package.json: plants described by files are found from here. */
+  readonly root: string;
   readonly seed: number;
   readonly start: Millis;
   readonly timezone: string;
@@ -37,7 +40,14 @@ export async function buildDistrict(options: DistrictOptions): Promise<District>
   const tunnel = new Tunnel(random);
   const water = await Water.open(random);
   // Order matters: the substation sees what the plants it feeds draw in the same step.
-  const inOrder: readonly Plant[] = [weather, water, lighting, tunnel, new Substation(random, [lighting, tunnel])];
+  const inOrder: readonly Plant[] = [
+    weather,
+    water,
+    lighting,
+    tunnel,
+    new Substation(random, [lighting, tunnel]),
+    ...readPlantFiles(options.root).map((file) => new DataPlant(file, random)),
+  ];
   const stepMax = options.stepS ?? STEP_MAX_S;
   let now = options.start;
   const step = (seconds: number) => {
@@ -50,17 +60,12 @@ export async function buildDistrict(options: DistrictOptions): Promise<District>
     plants: new Map(inOrder.map((plant) => [plant.name, plant])),
     now: () => now,
     moveTo(at, onStep) {
-      if (at - now > CATCH_UP_MAX_S * 1000) now = at - CATCH_UP_MAX_S * 1000;
+      const longest = Math.max(stepMax, (at - now) / 1000 / STEPS_MAX);
       while (at - now >= 1) {
-        const seconds = Math.min(stepMax, (at - now) / 1000);
+        const seconds = Math.min(longest, (at - now) / 1000);
         step(seconds);
         onStep(seconds);
       }
     },
   };
-}
-
-/** All faults a plant knows, for the control page. */
-export function plantFaults(district: District): ReadonlyMap<string, readonly FaultKind[]> {
-  return new Map([...district.plants].map(([name, plant]) => [name, plant.faults]));
 }

@@ -1,7 +1,7 @@
 import type { FaultKind, Plant, Quantities } from './plant.ts';
 import type { Random } from './random.ts';
 import { RegisterMemory } from './registers/memory.ts';
-import type { RegisterModel } from './registers/model.ts';
+import type { InstrumentModel, QuantityOf, RegisterModel } from './registers/model.ts';
 
 /** Faults of the instrument itself, whatever it measures. */
 export const INSTRUMENT_FAULTS: readonly FaultKind[] = [
@@ -16,20 +16,17 @@ export const INSTRUMENT_FAULTS: readonly FaultKind[] = [
   },
 ];
 
-/** What one instrument keeps between restarts of the simulated district. */
-export interface InstrumentState {
-  readonly totals: Readonly<Record<string, number>>;
-}
-
 /**
  * One instrument: looks at a place of a plant, adds its own error and resolution, counts its totals and fills the registers
  * of its real model. Registers are written when somebody reads them, not before.
  */
 export class Instrument {
   readonly id: string;
-  readonly model: RegisterModel;
+  readonly model: InstrumentModel | RegisterModel;
   readonly place: string;
   readonly memory = new RegisterMemory();
+  /** 0..1, its own: spreads what instruments do at fixed intervals. */
+  readonly phase: number;
   private readonly plant: Plant;
   private readonly spot: string;
   private readonly random: Random;
@@ -40,7 +37,7 @@ export class Instrument {
 
   constructor(options: {
     readonly id: string;
-    readonly model: RegisterModel;
+    readonly model: InstrumentModel | RegisterModel;
     readonly plant: Plant;
     readonly spot: string;
     readonly random: Random;
@@ -51,11 +48,13 @@ export class Instrument {
     this.spot = options.spot;
     this.place = `${options.plant.name}/${options.spot}`;
     this.random = options.random;
+    this.phase = options.random.fork('phase').next();
     for (const counter of options.model.counters) {
       this.totals[counter.into] = Math.round(this.random.between(0, counter.startMax));
       if (counter.reverse !== undefined) this.totals[counter.reverse] = 0;
     }
-    for (const { table, from, to } of options.model.reserved ?? [])
+    const reserved = 'reserved' in options.model ? options.model.reserved : undefined;
+    for (const { table, from, to } of reserved ?? [])
       for (let address = from; address <= to; address++) this.memory.uint16(table, address, 0);
   }
 
@@ -80,6 +79,9 @@ export class Instrument {
     this.isWritten = false;
   }
 
+  /** One quantity as the instrument has it now. */
+  readonly of: QuantityOf = (quantity) => this.totals[quantity] ?? this.measured[quantity] ?? 0;
+
   /** What the instrument shows now. */
   values(): Quantities {
     return { ...this.measured, ...this.totals };
@@ -87,9 +89,9 @@ export class Instrument {
 
   /** Brings the registers up to date; called before each read. */
   refresh(): void {
-    if (this.isWritten || this.faults.has('stuck')) return;
+    if (this.isWritten || this.faults.has('stuck') || !('encode' in this.model)) return;
     this.isWritten = true;
-    this.model.encode(this.memory, (quantity) => this.totals[quantity] ?? this.measured[quantity] ?? 0);
+    this.model.encode(this.memory, this.of);
   }
 
   /** @returns false when this is no fault of an instrument */

@@ -6,7 +6,8 @@ import { checkSimulation } from './check.ts';
 import { loadSimulation, type SimulationConfig } from './config.ts';
 import { serveControl } from './control-server.ts';
 import { buildDistrict } from './district.ts';
-import { type LineServer, serveTcp } from './modbus/tcp-server.ts';
+import { startPublishers } from './published/publisher.ts';
+import { type Closing, serveLine } from './serve-line.ts';
 import { Simulation } from './simulation.ts';
 
 /** How often the district is moved on: instruments in the field refresh about once a second. */
@@ -25,11 +26,12 @@ export interface SimulatorOptions {
  *
  * @throws ConfigError when the file can't be used; an error of the system when a port is taken
  */
-export async function runSimulator({ configFile, root, signal, log }: SimulatorOptions): Promise<void> {
+export async function runSimulator(options: SimulatorOptions): Promise<void> {
+  const { configFile, root } = options;
   const config = loadSimulation(configFile);
   const { mistakes } = checkSimulation(readFileSync(configFile, 'utf8'), configFile, root);
   if (mistakes.length > 0) throw new ConfigError(mistakes);
-  const running = await startSimulation(config, { signal, log });
+  const running = await startSimulation(config, options);
   await running.ended;
 }
 
@@ -45,22 +47,22 @@ export interface RunningSimulation {
 
 export async function startSimulation(
   config: SimulationConfig,
-  { signal, log }: Pick<SimulatorOptions, 'signal' | 'log'>,
+  options: Pick<SimulatorOptions, 'root' | 'env' | 'signal' | 'log'>,
 ): Promise<RunningSimulation> {
+  const { root, signal, log } = options;
   const start = config.start ?? Date.now();
-  const simulation = new Simulation(await buildDistrict({ ...config, start }), config.lines, config.seed);
-  const servers: LineServer[] = [];
+  const simulation = new Simulation(await buildDistrict({ ...config, root, start }), config);
+  const servers: Closing[] = [];
   const ports = new Map<string, number>();
   try {
     for (const line of config.lines) {
-      const simulated = simulation.lines.get(line.id);
-      if (simulated === undefined) continue;
-      const server = await serveTcp(simulated, { ...line.listen, signal });
-      servers.push(server);
-      ports.set(line.id, server.port);
+      const served = await serveLine(simulation, line, signal);
+      servers.push(served);
+      if (served.port !== undefined) ports.set(line.id, served.port);
     }
     const control = config.control === undefined ? undefined : await serveControl(simulation, config.control);
     if (control !== undefined) servers.push(control);
+    servers.push(startPublishers(simulation, config, options));
     log.info(
       {
         devices: simulation.instruments.size,
@@ -94,6 +96,6 @@ async function run(
   }
 }
 
-async function closeAll(servers: readonly LineServer[]): Promise<void> {
+async function closeAll(servers: readonly Closing[]): Promise<void> {
   await Promise.all(servers.map((server) => server.close()));
 }

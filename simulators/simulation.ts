@@ -1,11 +1,14 @@
 import type { Millis } from '../contract/time.ts';
-import type { DeviceConfig, LineConfig } from './config.ts';
+import { ASCII_MODELS } from './ascii/models.ts';
+import type { SimulationConfig } from './config.ts';
 import type { District } from './district.ts';
 import { INSTRUMENT_FAULTS, Instrument } from './instrument.ts';
 import type { SimulatedLine } from './modbus/line.ts';
 import type { FaultKind, Plant, Quantities } from './plant.ts';
+import { PUBLISHED_MODELS } from './published/models.ts';
 import { Random } from './random.ts';
 import { REGISTER_MODELS } from './registers/index.ts';
+import type { InstrumentModel } from './registers/model.ts';
 import { WIRE_FAULTS } from './wire.ts';
 
 /** A fault as a person switches it. `device` is a device id, a line id for faults on the wire, or a place. */
@@ -37,34 +40,38 @@ export class FaultError extends Error {
 export class Simulation {
   readonly district: District;
   readonly instruments: ReadonlyMap<string, Instrument>;
-  readonly lines: ReadonlyMap<string, SimulatedLine>;
+  readonly lines = new Map<string, SimulatedLine>();
   private readonly wires = new Map<string, Map<string, number>>();
   private readonly active = new Map<string, ActiveFault>();
 
-  constructor(district: District, lines: readonly LineConfig[], seed: number) {
+  constructor(district: District, config: Pick<SimulationConfig, 'lines' | 'publishers' | 'seed'>) {
     this.district = district;
-    const random = new Random(seed);
+    const random = new Random(config.seed);
     const instruments = new Map<string, Instrument>();
-    const served = new Map<string, SimulatedLine>();
-    for (const line of lines) {
-      const units = new Map<number, Instrument>();
-      for (const device of line.devices) {
-        const instrument = buildInstrument(district, device, random.fork(`instrument/${device.id}`));
-        instruments.set(device.id, instrument);
-        units.set(device.unitId, instrument);
-      }
+    const build = (
+      model: InstrumentModel | undefined,
+      { id, place }: { readonly id: string; readonly place: string },
+    ) => {
+      const [plant, spot] = this.spotOf(place);
+      if (plant?.sense(spot) === undefined || model === undefined) throw new RangeError(`${id}: no place ${place}`);
+      const instrument = new Instrument({ id, model, plant, spot, random: random.fork(`instrument/${id}`) });
+      instruments.set(id, instrument);
+      return instrument;
+    };
+    for (const line of config.lines) {
+      const models = line.transport === 'ascii' ? ASCII_MODELS : REGISTER_MODELS;
       const chance = random.fork(`wire/${line.id}`);
-      served.set(line.id, {
+      this.lines.set(line.id, {
         id: line.id,
-        units,
+        units: new Map(line.devices.map((device) => [device.unitId, build(models.get(device.model), device)])),
         faults: this.wire(line.id),
         deviceFaults: new Map(line.devices.map(({ id }) => [id, this.wire(id)])),
         turnaroundMs: line.turnaround,
         chance: () => chance.next(),
       });
     }
+    for (const publisher of config.publishers) build(PUBLISHED_MODELS.get(publisher.model), publisher);
     this.instruments = instruments;
-    this.lines = served;
     for (const instrument of instruments.values()) instrument.step(0);
   }
 
@@ -113,7 +120,8 @@ export class Simulation {
     return [...this.spotOf(instrument.place)[0].faults, ...INSTRUMENT_FAULTS, ...WIRE_FAULTS];
   }
 
-  private wire(id: string): Map<string, number> {
+  /** Faults on the wire of a line, or of one device. */
+  wire(id: string): Map<string, number> {
     const known = this.wires.get(id);
     if (known !== undefined) return known;
     const faults = new Map<string, number>();
@@ -141,13 +149,4 @@ export class Simulation {
   private known(): string {
     return `there are ${[...this.lines.keys(), ...this.instruments.keys()].join(', ')}`;
   }
-}
-
-function buildInstrument(district: District, { id, model, place }: DeviceConfig, random: Random): Instrument {
-  const [name, ...rest] = place.split('/');
-  const plant = district.plants.get(name as string);
-  const registers = REGISTER_MODELS.get(model);
-  if (plant === undefined || registers === undefined || plant.sense(rest.join('/')) === undefined)
-    throw new RangeError(`${id}: no place ${place} or no model ${model}`);
-  return new Instrument({ id, model: registers, plant, spot: rest.join('/'), random });
 }

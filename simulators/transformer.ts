@@ -30,6 +30,8 @@ export const ONAN_DISTRIBUTION: OilConstants = {
   hotSpotRiseK: 23,
 };
 
+const STEPS_PER_TAU = 32;
+
 /** Top oil and the two parts of the hot-spot rise over it; Celsius and kelvin. */
 export interface OilState {
   readonly topOilCel: number;
@@ -54,7 +56,7 @@ export function oilSettled(constants: OilConstants, loadFactor: number, ambientC
 
 /**
  * Moves the temperatures on by the difference equations of IEC 60076-7:2018, annex C (heat transfer differential equations, 8.2.3).
- * Steps longer than half the smallest time constant are split, as the annex requires.
+ * The annex asks for steps below half the winding's time constant; ours are cut finer, to stay within 0.1 K of the exact solution.
  */
 export function stepOil(
   constants: OilConstants,
@@ -66,7 +68,7 @@ export function stepOil(
   }: { readonly loadFactor: number; readonly ambientCel: number; readonly minutes: number },
 ): OilState {
   const { k11, k21, k22, tauOilMin, tauWindingMin, windingExponent, hotSpotRiseK } = constants;
-  const parts = Math.max(1, Math.ceil(minutes / (tauWindingMin / 2)));
+  const parts = Math.max(1, Math.ceil((STEPS_PER_TAU * minutes) / tauWindingMin));
   const dt = minutes / parts;
   const oilRise = settledOilRise(constants, loadFactor);
   const windingRise = hotSpotRiseK * loadFactor ** windingExponent;

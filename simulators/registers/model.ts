@@ -12,15 +12,22 @@ export interface Counter {
   readonly startMax: number;
 }
 
-/** One real device model: what it measures and how that stands in its registers. */
-export interface RegisterModel {
-  /** `<maker>-<model>`, the name of its file in the product's device folder. */
+/** What every instrument has, whatever language it speaks. */
+export interface InstrumentModel {
+  /** `<maker>-<model>`, the name of its file in the product's device folder where it has one. */
   readonly name: string;
   /** Standard deviation of one sample as a share of the value, by quantity. */
   readonly noise: Readonly<Record<string, number>>;
   readonly counters: readonly Counter[];
+}
+
+/** Looks up a quantity the instrument measures; 0 when its place has none. */
+export type QuantityOf = (quantity: string) => number;
+
+/** One real device model on Modbus: what it measures and how that stands in its registers. */
+export interface RegisterModel extends InstrumentModel {
   /** Address ranges that answer 0 where nothing is documented; elsewhere a gap is an illegal data address. */
   readonly reserved?: readonly { readonly table: Table; readonly from: number; readonly to: number }[];
-  /** Writes every register; `of` gives a quantity in the unit this model documents, 0 when its place has none. */
-  encode(memory: RegisterMemory, of: (quantity: string) => number): void;
+  /** Writes every register; quantities come in the units this model documents. */
+  encode(memory: RegisterMemory, of: QuantityOf): void;
 }

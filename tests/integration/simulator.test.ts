@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
 import pino from 'pino';
 import { afterEach, expect, it } from 'vitest';
 import { parseSimulation } from '../../simulators/config.ts';
@@ -25,7 +26,12 @@ describeWithPeers(['mbpoll'], 'mbpoll reads a simulated district', () => {
     stop = new AbortController();
     const { config } = parseSimulation(YAML, 'simulate.yaml');
     if (config === undefined) throw new Error('the test configuration is wrong');
-    running = await startSimulation(config, { signal: stop.signal, log: pino({ level: 'silent' }) });
+    running = await startSimulation(config, {
+      root: resolve(import.meta.dirname, '../..'),
+      env: {},
+      signal: stop.signal,
+      log: pino({ level: 'silent' }),
+    });
     return running;
   };
   afterEach(async () => {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkSimulation } from '../../../simulators/check.ts';
 import { parseSimulation } from '../../../simulators/config.ts';
@@ -6,6 +7,7 @@ import { buildDistrict } from '../../../simulators/district.ts';
 import { replyTo } from '../../../simulators/modbus/line.ts';
 import { FaultError, Simulation } from '../../../simulators/simulation.ts';
 
+const ROOT = resolve(import.meta.dirname, '../../..');
 const START = Date.parse('2026-11-23T12:00:00Z');
 const YAML = `
 seed: 5
@@ -20,7 +22,7 @@ lines:
 async function build(yaml = YAML): Promise<Simulation> {
   const { config } = parseSimulation(yaml, 'simulate.yaml');
   if (config === undefined) throw new Error('the test configuration is wrong');
-  return new Simulation(await buildDistrict({ ...config, start: START }), config.lines, config.seed);
+  return new Simulation(await buildDistrict({ ...config, root: ROOT, start: START }), config);
 }
 const flowOf = (simulation: Simulation) => simulation.values()['fm-01']?.flow ?? Number.NaN;
 const read = { kind: 'read', table: 'holdingRegister', address: 0, count: 2 } as const;
@@ -91,7 +93,7 @@ describe('a simulated district', () => {
   });
 
   it.each([
-    ['an unknown fault', { name: 'flood', device: 'fm-01' }, 'fault-unknown'],
+    ['an unknown fault', { name: 'earthquake', device: 'fm-01' }, 'fault-unknown'],
     ['an unknown device', { name: 'burst', device: 'fm-99' }, 'device-unknown'],
     ['a fault of another kind of device', { name: 'co-rise', device: 'fm-01' }, 'fault-not-here'],
   ])('says what is wrong with %s', async (_what, order, code) => {
@@ -113,7 +115,7 @@ lines:
       - { id: fm-01, unitId: 1, model: made-up, place: water/dma-1/inlet }
 `;
     expect(
-      checkSimulation(text, 'simulate.yaml', '.')
+      checkSimulation(text, 'simulate.yaml', ROOT)
         .mistakes.map(({ path }) => path)
         .sort(),
     ).toEqual(['lines[0].devices[0].model', 'lines[0].listen', 'nonsense', 'speed']);
@@ -124,7 +126,7 @@ lines:
       'dma-1/pressure',
       'dma-9/pressure',
     );
-    const mistakes = checkSimulation(text, 'simulate.yaml', '.').mistakes.map(({ path }) => path);
+    const mistakes = checkSimulation(text, 'simulate.yaml', ROOT).mistakes.map(({ path }) => path);
     expect(mistakes.sort()).toEqual([
       'lines[0].devices[1].id',
       'lines[0].devices[1].place',
@@ -133,7 +135,7 @@ lines:
   });
 
   it('refuses a control face that is not on this machine', async () => {
-    expect(checkSimulation('control: 0.0.0.0:15080', 'simulate.yaml', '.').mistakes).toHaveLength(1);
+    expect(checkSimulation('control: 0.0.0.0:15080', 'simulate.yaml', ROOT).mistakes).toHaveLength(1);
   });
 });
 
