@@ -18,7 +18,7 @@ const READ_QUEUE_MAX = 256;
 /** A read holding its transaction longer would stop checkpoints: the log grew 330 MB in 40 s at 330,000 rows/s. */
 export const READ_TIMEOUT_MS = 5000;
 /** Log size at which we fold it into the file ourselves. */
-const CHECKPOINT_WAL_BYTES = 256 * 1024 * 1024;
+const CHECKPOINT_WAL_BYTES = 512 * 1024 * 1024;
 /** Free space a checkpoint must leave: a full disk in there invalidates the database until it is reopened. */
 const CHECKPOINT_FREE_BYTES = 128 * 1024 * 1024;
 
@@ -28,6 +28,7 @@ const openFiles = new Set<string>();
 interface Opened {
   readonly instance: DuckDBInstance;
   readonly writer: DuckDBConnection;
+  readonly worker: DuckDBConnection;
   readonly readers: DuckDBConnection[];
 }
 
@@ -43,6 +44,7 @@ export class Database {
   private readonly idleReaders: DuckDBConnection[] = [];
   private readonly waiting: ((connection: DuckDBConnection) => void)[] = [];
   private activeReads = 0;
+  private readonly active = new Set<Promise<unknown>>();
   private closed = false;
   private readersHeld: Promise<void> | undefined;
 
@@ -72,6 +74,17 @@ export class Database {
     return this.opened.writer;
   }
 
+  /** For the work in the background: sealing, merging, exports. It may take long, but only one piece at a time. */
+  get worker(): DuckDBConnection {
+    if (this.opened === undefined) throw new StoreError('store-broken', 'the store is closed', { retryable: false });
+    return this.opened.worker;
+  }
+
+  /** Resolves when every read that is active now has ended. */
+  async readsOver(): Promise<void> {
+    await Promise.allSettled([...this.active]);
+  }
+
   /**
    * Runs a read on a connection of its own, cut off after {@link READ_TIMEOUT_MS}.
    *
@@ -84,8 +97,10 @@ export class Database {
       expired = true;
       connection.interrupt();
     }, READ_TIMEOUT_MS);
+    const reading = run(connection);
+    this.active.add(reading);
     try {
-      return await run(connection);
+      return await reading;
     } catch (error) {
       if (expired) {
         throw new StoreError('query-timeout', `the query took longer than ${READ_TIMEOUT_MS / 1000} s`, {
@@ -96,6 +111,7 @@ export class Database {
       throw error;
     } finally {
       clearTimeout(timer);
+      this.active.delete(reading);
       this.release(connection);
     }
   }
@@ -109,9 +125,9 @@ export class Database {
   }
 
   /** Folds the write-ahead log into the file when it has grown, and only when the disk has room for it. */
-  async checkpointIfDue(): Promise<'done' | 'not-due' | 'no-space'> {
+  async checkpointIfDue(atBytes = CHECKPOINT_WAL_BYTES): Promise<'done' | 'not-due' | 'no-space'> {
     const walBytes = await sizeOf(`${this.file}.wal`);
-    return walBytes < CHECKPOINT_WAL_BYTES ? 'not-due' : this.checkpoint(walBytes);
+    return walBytes < atBytes ? 'not-due' : this.checkpoint(walBytes);
   }
 
   async checkpoint(walBytes?: number): Promise<'done' | 'no-space'> {
@@ -154,20 +170,22 @@ export class Database {
     const writer = await instance.connect();
     await writer.run(`SET allowed_directories = ['${this.dataDir.replaceAll("'", "''")}/']`);
     await writer.run('SET enable_external_access = false');
+    await writer.run('SET parquet_metadata_cache = true');
     await writer.run('SET lock_configuration = true');
     await migrate(writer);
+    const worker = await instance.connect();
     const readers: DuckDBConnection[] = [];
     for (let index = 0; index < READERS; index++) readers.push(await instance.connect());
-    this.opened = { instance, writer, readers };
+    this.opened = { instance, writer, worker, readers };
     this.idleReaders.push(...readers);
   }
 
   private disconnect(): void {
     if (this.opened === undefined) return;
-    const { instance, writer, readers } = this.opened;
+    const { instance, writer, worker, readers } = this.opened;
     this.opened = undefined;
     this.idleReaders.length = 0;
-    for (const connection of [writer, ...readers]) connection.closeSync();
+    for (const connection of [writer, worker, ...readers]) connection.closeSync();
     instance.closeSync();
   }
 

@@ -5,6 +5,8 @@ import type { Millis } from '../../contract/time.ts';
 import { int } from './columns.ts';
 import { isCommitted, writeCommit } from './commit.ts';
 import { Database, isDiskFull, isFatal } from './database.ts';
+import { History, type HotTable } from './history.ts';
+import { latestOf } from './latest.ts';
 import {
   alarmPage,
   auditPage,
@@ -15,7 +17,8 @@ import {
   recordById,
 } from './pages.ts';
 import { recover, replay } from './recovery.ts';
-import { bucketsOf, existingOf, latestOf, readingsOf, seriesOf, storedReadings } from './series.ts';
+import { type Sources, segmentReadings, storedReadings } from './relation.ts';
+import { bucketsOf, existingOf, newestOf, readingsOf, seriesOf } from './series.ts';
 import {
   type AlarmFilter,
   type Commit,
@@ -36,26 +39,51 @@ export interface DuckDbStoreOptions {
   readonly threads?: number;
   /** The database's own memory; the process takes about half more. */
   readonly memoryLimitMb?: number;
+  /** Rows of a hot table before it is sealed, instead of {@link SEAL_READINGS}. */
+  readonly sealReadings?: number;
+  readonly now?: () => Millis;
 }
 
 /** Pairs of one look-up statement. */
 const EXISTING_PAIRS_MAX = 2000;
+/** A range no segment lies in: hot tables only. */
+const NOTHING: Range = { from: 0, to: 0 };
 
-/** The gateway's memory in one embedded DuckDB file below the data folder. */
+/** Rows of a hot table before the next one is begun: 24 s of full load, some 250 MB in the log. */
+export const SEAL_READINGS = 8_000_000;
+/** Age of a hot table before the next one is begun. */
+export const SEAL_AFTER_MS = 3_600_000;
+/** Log size above which a drop of a sealed table is followed by a checkpoint: cheap then, the rows are gone. */
+const SEALED_WAL_BYTES = 64 * 1024 * 1024;
+/** A query whose hot table was sealed away while it was being planned is planned again. */
+const PLANS_MAX = 5;
+
+/** The gateway's memory below one data folder: an embedded DuckDB file, and sealed history as Parquet files. */
 export class DuckDbStore implements Store {
   private readonly database: Database;
+  private readonly history: History;
+  private readonly options: DuckDbStoreOptions;
   private storeId: string;
-  private hotTables: string[];
-  private lastCommit: number;
+  /** Oldest first; the last one is written. */
+  private hotTables: HotTable[] = [];
+  private hotReadings = 0;
+  private hotSince: Millis;
+  private lastCommit = 0;
+  private snapshotCommit = 0;
+  /** After an error nobody knows whether the commit went through. */
+  private doubtful = false;
   /** Commits, snapshots and checkpoints one after another. */
   private writing: Promise<unknown> = Promise.resolve();
+  private tidying: Promise<void> | undefined;
+  private closing = false;
   private maintenanceError: unknown;
 
-  private constructor(database: Database, start: { id: string; hotTables: string[]; lastCommit: number }) {
+  private constructor(database: Database, id: string, options: DuckDbStoreOptions) {
     this.database = database;
-    this.storeId = start.id;
-    this.hotTables = start.hotTables;
-    this.lastCommit = start.lastCommit;
+    this.storeId = id;
+    this.options = options;
+    this.hotSince = (options.now ?? Date.now)();
+    this.history = new History(database, (work) => this.write(work));
   }
 
   /** @throws StoreError `store-broken` when another gateway has the folder or the file can't be used */
@@ -66,15 +94,10 @@ export class DuckDbStore implements Store {
       memoryLimitMb: options.memoryLimitMb ?? 500,
     });
     try {
-      const { writer } = database;
-      const id = await folderId(writer, database.file, options.newId);
-      const tables = (await writer.runAndReadAll(`SELECT n FROM hot_tables ORDER BY n`)).getRows();
-      const last = (await writer.runAndReadAll(`SELECT coalesce(max(number), 0)::DOUBLE FROM commits`)).getRows();
-      return new DuckDbStore(database, {
-        id,
-        hotTables: tables.map(([n]) => `hot_${n}`),
-        lastCommit: last[0]?.[0] as number,
-      });
+      const id = await folderId(database.writer, database.file, options.newId);
+      const store = new DuckDbStore(database, id, options);
+      await store.load();
+      return store;
     } catch (error) {
       await database.close();
       throw error;
@@ -85,9 +108,11 @@ export class DuckDbStore implements Store {
     return this.storeId;
   }
 
-  /** Why the last checkpoint was not made, undefined when it was; for health. */
-  get checkpointProblem(): unknown {
-    return this.maintenanceError;
+  /** What an operator should know of: damaged files moved aside, a checkpoint or a sealing that does not work. */
+  get problems(): readonly string[] {
+    const problems = this.history.quarantined.map(({ file, problem }) => `${file} is quarantined: ${problem}`);
+    if (this.maintenanceError !== undefined) problems.push((this.maintenanceError as Error).message);
+    return problems;
   }
 
   /** After a restore: the folder is another one now, so that edges send again what it lacks. */
@@ -104,7 +129,8 @@ export class DuckDbStore implements Store {
 
   async *replay(after: number): ReturnType<Store['replay']> {
     // Before the first commit nobody else needs the writer, and a replay may take longer than a read may.
-    yield* replay(this.database.writer, this.hotTables, after);
+    const tables = this.hotTables.map(({ name }) => name);
+    yield* replay(this.database.writer, tables, after);
   }
 
   commit(commit: Commit): Promise<void> {
@@ -116,13 +142,15 @@ export class DuckDbStore implements Store {
         });
       }
       if (await this.wasWritten(connection, commit.number)) return;
-      await writeCommit(connection, this.hotTables.at(-1) as string, commit);
+      await this.rotateIfDue(connection, commit.number);
+      await writeCommit(connection, this.hotTables.at(-1)?.name as string, commit);
       this.lastCommit = commit.number;
+      this.hotReadings += commit.readings.length;
     }, true);
   }
 
-  saveSnapshot(commit: number, state: string): Promise<void> {
-    return this.write(async (connection) => {
+  async saveSnapshot(commit: number, state: string): Promise<void> {
+    await this.write(async (connection) => {
       await connection.run('BEGIN');
       try {
         await connection.run('DELETE FROM snapshots');
@@ -137,24 +165,39 @@ export class DuckDbStore implements Store {
         throw error;
       }
     });
+    this.snapshotCommit = commit;
+    this.tidySoon();
   }
 
   readings(point: number, range: Range, limit: number) {
-    return this.database.read((connection) => readingsOf(connection, this.relation(), point, range, limit));
+    return this.readStored(range, (connection, sources) =>
+      readingsOf(connection, storedReadings(sources, range), point, range, limit),
+    );
   }
 
   buckets(point: number, range: Range, count: number, maxSilenceMs: number) {
-    return this.database.read((connection) =>
-      bucketsOf(connection, this.relation(), point, range, count, maxSilenceMs),
+    const wider = { from: range.from - Math.ceil(maxSilenceMs), to: range.to };
+    return this.readStored(wider, (connection, sources) =>
+      bucketsOf(connection, storedReadings(sources, wider), point, range, count, maxSilenceMs),
     );
   }
 
   query(query: SeriesQuery) {
-    return this.database.read((connection) => seriesOf(connection, this.relation(), query));
+    return this.readStored(query, (connection, sources) => seriesOf(connection, storedReadings(sources, query), query));
   }
 
   async latest(points: readonly number[]): Promise<readonly (StoredReading | undefined)[]> {
-    const found = await this.database.read((connection) => latestOf(connection, this.relation(), points));
+    const found = await latestOf(points, {
+      segments: this.history.segments,
+      readHot: (wanted) =>
+        this.readStored(NOTHING, (connection, sources) =>
+          newestOf(connection, storedReadings(sources, NOTHING), wanted),
+        ),
+      readSegment: (segment, wanted) =>
+        this.database.read((connection) =>
+          newestOf(connection, segmentReadings(this.database.dataDir, segment), wanted),
+        ),
+    });
     return points.map((point) => found.get(point));
   }
 
@@ -164,7 +207,10 @@ export class DuckDbStore implements Store {
     const answers: (StoredReading | undefined)[] = [];
     for (let from = 0; from < pairs.length; from += EXISTING_PAIRS_MAX) {
       const slice = pairs.slice(from, from + EXISTING_PAIRS_MAX);
-      const found = await this.database.read((connection) => existingOf(connection, this.relation(), slice));
+      const range = timesOf(slice);
+      const found = await this.readStored(range, (connection, sources) =>
+        existingOf(connection, storedReadings(sources, range), slice),
+      );
       for (const { point, ts } of slice) answers.push(found.get(`${point}@${ts}`));
     }
     return answers;
@@ -209,14 +255,117 @@ export class DuckDbStore implements Store {
     return this.database.read((connection) => auditPage(connection, filter));
   }
 
+  /** Seals what is sealable and tidies the history, until nothing is left to do; for tests and exports. */
+  async settle(now: Millis): Promise<void> {
+    await this.tidying;
+    await this.tidy(now);
+  }
+
+  /** Begins a new hot table with the next commit, whatever the size of this one. */
+  async rotate(): Promise<void> {
+    await this.write((connection) => this.rotateHot(connection, this.lastCommit + 1));
+  }
+
   async close(): Promise<void> {
+    this.closing = true;
+    await this.tidying;
     await this.writing.catch(() => {});
     await this.database.checkpoint().catch(() => {});
     await this.database.close();
   }
 
-  private relation(): string {
-    return storedReadings(this.hotTables);
+  private async load(): Promise<void> {
+    const { writer } = this.database;
+    const tables = await writer.runAndReadAll(
+      `SELECT n, 'hot_' || n AS name, first_commit::DOUBLE AS "firstCommit" FROM hot_tables ORDER BY n`,
+    );
+    this.hotTables = tables.getRowObjects() as unknown as HotTable[];
+    const number = async (sql: string) => (await writer.runAndReadAll(sql)).getRows()[0]?.[0] as number;
+    this.lastCommit = await number('SELECT coalesce(max(number), 0)::DOUBLE FROM commits');
+    this.snapshotCommit = await number('SELECT coalesce(max(commit), 0)::DOUBLE FROM snapshots');
+    this.hotReadings = await number(`SELECT count(*)::DOUBLE FROM ${this.hotTables.at(-1)?.name}`);
+    await this.history.load();
+  }
+
+  private async rotateIfDue(connection: DuckDBConnection, nextCommit: number): Promise<void> {
+    const isFull = this.hotReadings >= (this.options.sealReadings ?? SEAL_READINGS);
+    const isOld = this.hotReadings > 0 && this.now() - this.hotSince >= SEAL_AFTER_MS;
+    if (isFull || isOld) await this.rotateHot(connection, nextCommit);
+  }
+
+  private async rotateHot(connection: DuckDBConnection, firstCommit: number): Promise<void> {
+    if (this.hotReadings === 0) return;
+    const n = (this.hotTables.at(-1)?.n ?? 0) + 1;
+    const table: HotTable = { n, name: `hot_${n}`, firstCommit };
+    await connection.run('BEGIN');
+    try {
+      await connection.run(`CREATE TABLE ${table.name} AS SELECT * FROM hot_${n - 1} LIMIT 0`);
+      await connection.run(`INSERT INTO hot_tables VALUES (${n}, ${int(firstCommit)})`);
+      await connection.run('COMMIT');
+    } catch (error) {
+      await connection.run('ROLLBACK').catch(() => {});
+      throw error;
+    }
+    this.hotTables = [...this.hotTables, table];
+    this.hotReadings = 0;
+    this.hotSince = this.now();
+  }
+
+  /** Work in the background, one piece at a time; what fails is tried again after the next snapshot. */
+  private tidySoon(): void {
+    this.tidying ??= this.tidy(this.now())
+      .then(
+        () => {
+          this.maintenanceError = undefined;
+        },
+        (error: unknown) => {
+          this.maintenanceError = error;
+        },
+      )
+      .finally(() => {
+        this.tidying = undefined;
+      });
+  }
+
+  private async tidy(now: Millis): Promise<void> {
+    for (;;) {
+      const [oldest, next] = this.hotTables;
+      // A snapshot must cover it: until then a start replays from it.
+      if (oldest === undefined || next === undefined || next.firstCommit - 1 > this.snapshotCommit) break;
+      if (this.closing) return;
+      await this.history.seal(oldest, next.firstCommit - 1, () => {
+        this.hotTables = this.hotTables.slice(1);
+      });
+      await this.write(() => this.database.checkpointIfDue(SEALED_WAL_BYTES));
+    }
+    while (!this.closing && (await this.history.tidy(now)));
+  }
+
+  private now(): Millis {
+    return (this.options.now ?? Date.now)();
+  }
+
+  /** A read of stored readings: planned again when a hot table was sealed meanwhile, and without files that turn out damaged. */
+  private async readStored<T>(
+    range: Range,
+    run: (connection: DuckDBConnection, sources: Sources) => Promise<T>,
+  ): Promise<T> {
+    for (let plan = 1; ; plan++) {
+      let used = this.history.sources(this.hotTables);
+      try {
+        return await this.database.read((connection) => {
+          used = this.history.sources(this.hotTables);
+          return run(connection, used);
+        });
+      } catch (error) {
+        if (plan >= PLANS_MAX || error instanceof StoreError) throw error;
+        const message = (error as Error).message;
+        if (/hot_\d+ does not exist/.test(message)) continue;
+        if (!/parquet|\.parquet|zstd|snappy|No such file|magic bytes/i.test(message)) throw error;
+        const touched = used.segments.filter(({ minTs, maxTs }) => minTs < range.to && maxTs >= range.from);
+        if ((await this.history.findDamaged(touched)).length === 0) throw error;
+      }
+    }
   }
 
   /** A commit whose answer got lost in a fatal error is there already. */
@@ -227,8 +376,6 @@ export class DuckDbStore implements Store {
     if (written) this.lastCommit = number;
     return written;
   }
-
-  private doubtful = false;
 
   /** One write at a time; what DuckDB throws becomes a StoreError, after a fatal one everything is opened anew. */
   private write<T>(work: (connection: DuckDBConnection) => Promise<T>, maintain = false): Promise<T> {
@@ -289,4 +436,14 @@ async function folderId(connection: DuckDBConnection, file: string, newId: () =>
   const id = newId();
   await connection.run(`INSERT OR REPLACE INTO meta VALUES ('id', $1), ('file', $2)`, [id, identity]);
   return id;
+}
+
+function timesOf(pairs: readonly { readonly ts: Millis }[]): Range {
+  let from = Number.POSITIVE_INFINITY;
+  let to = 0;
+  for (const { ts } of pairs) {
+    from = Math.min(from, ts);
+    to = Math.max(to, ts + 1);
+  }
+  return { from, to };
 }

@@ -12,16 +12,6 @@ export const QUERY_VALUES_MAX = 2_000_000;
 /** Most raw readings of one answer. */
 export const READINGS_LIMIT_MAX = 1_000_000;
 
-/**
- * All stored readings as one relation with the columns `point, ts, value, quality, reason, commit, place`;
- * of two rows of one (point, ts) the one with the higher (commit, place) counts.
- */
-export function storedReadings(hotTables: readonly string[]): string {
-  return hotTables
-    .map((table) => `SELECT point, ts, value, quality, reason, commit, rowid AS place FROM ${table}`)
-    .join(' UNION ALL ');
-}
-
 const LAST_COMMITTED = `QUALIFY row_number() OVER (PARTITION BY point, ts ORDER BY commit DESC, place DESC) = 1`;
 
 /** Oldest first, at most `limit`. */
@@ -194,15 +184,15 @@ export async function seriesOf(connection: DuckDBConnection, relation: string, q
   return points.map((point) => ({ point, values: series.get(point) ?? [] }));
 }
 
-/** Newest by source time, index = position in `points`. */
-export async function latestOf(
+/** Newest of each point by source time. @param points - undefined = all */
+export async function newestOf(
   connection: DuckDBConnection,
   relation: string,
-  points: readonly number[] | 'all',
+  points: readonly number[] | undefined,
 ): Promise<Map<number, StoredReading>> {
   const found = new Map<number, StoredReading>();
-  if (points.length === 0) return found;
-  const where = points === 'all' ? '' : `WHERE point IN (${points.map(int).join(', ')})`;
+  if (points?.length === 0) return found;
+  const where = points === undefined ? '' : `WHERE point IN (${points.map(int).join(', ')})`;
   await streamColumns(
     connection,
     `SELECT point, newest.ts, newest.value, newest.quality, newest.reason FROM (

@@ -1,0 +1,144 @@
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { formatTime, type Millis } from '../../contract/time.ts';
+import { int } from './columns.ts';
+
+export const DAY_MS = 86_400_000;
+/** Day number of a segment that holds scattered late readings of many days. */
+export const LATE = -1;
+
+/** One Parquet file of the sealed history, as the manifest knows it. */
+export interface Segment {
+  readonly id: number;
+  /** Raw readings sorted by (point, ts), or 15-minute sums of them. */
+  readonly kind: 'readings' | 'quarters';
+  /** UTC days since 1970, or {@link LATE}. */
+  readonly day: number;
+  /** How often its rows were merged; a whole closed day has {@link DAY_LEVEL}. */
+  readonly level: number;
+  /** Below the data folder. */
+  readonly file: string;
+  readonly readings: number;
+  readonly bytes: number;
+  readonly minTs: Millis;
+  /** Inclusive. */
+  readonly maxTs: Millis;
+  readonly firstCommit: number;
+  readonly lastCommit: number;
+}
+
+export const DAY_LEVEL = 9;
+
+const FOLDERS = { readings: 'history', quarters: 'rollups' } as const;
+const OURS = /^(?:readings|quarters)-\d+\.parquet(?:\.tmp)?$/;
+
+/** Where a segment lies: `history/date=2026-11-23/readings-12.parquet`, so that any engine finds its day. */
+export function segmentFile(kind: Segment['kind'], day: number, id: number): string {
+  const folder = day === LATE ? 'late' : `date=${formatTime(day * DAY_MS).slice(0, 10)}`;
+  return join(FOLDERS[kind], folder, `${kind}-${id}.parquet`);
+}
+
+/** Rows in row groups of this size: the smaller, the less is read for one point; the larger, the shorter the file's index. */
+const ROW_GROUP_ROWS = 122_880;
+
+/**
+ * Writes a query's rows into a Parquet file that is either whole and durable or not there:
+ * COPY beside it, fsync, rename, fsync of the folder.
+ *
+ * @returns size in bytes
+ */
+export async function writeParquet(connection: DuckDBConnection, sql: string, path: string): Promise<number> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o750 });
+  const unfinished = `${path}.tmp`;
+  await connection.run(
+    `COPY (${sql}) TO '${quote(unfinished)}'
+       (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE ${ROW_GROUP_ROWS})`,
+  );
+  await sync(unfinished);
+  const { size } = await stat(unfinished);
+  await rename(unfinished, path);
+  await sync(dirname(path));
+  return size;
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A text inside an SQL literal. */
+export function quote(text: string): string {
+  return text.replaceAll("'", "''");
+}
+
+export async function readManifest(connection: DuckDBConnection): Promise<Segment[]> {
+  const result = await connection.runAndReadAll(
+    `SELECT id, kind, day, level, file, readings::DOUBLE AS readings, bytes::DOUBLE AS bytes, min_ts::DOUBLE AS "minTs",
+       max_ts::DOUBLE AS "maxTs", first_commit::DOUBLE AS "firstCommit", last_commit::DOUBLE AS "lastCommit"
+     FROM segments WHERE state = 'live' ORDER BY last_commit, id`,
+  );
+  return result.getRowObjects() as unknown as Segment[];
+}
+
+export async function insertSegments(connection: DuckDBConnection, segments: readonly Segment[]): Promise<void> {
+  for (const segment of segments) {
+    const { id, kind, day, level, file, readings, bytes, minTs, maxTs, firstCommit, lastCommit } = segment;
+    await connection.run(
+      `INSERT INTO segments VALUES (${int(id)}, '${kind}', ${int(day)}, ${int(level)}, $1, ${int(readings)}, ${int(bytes)},
+         ${int(minTs)}, ${int(maxTs)}, ${int(firstCommit)}, ${int(lastCommit)}, 'live')`,
+      [file],
+    );
+  }
+}
+
+export async function deleteSegments(connection: DuckDBConnection, segments: readonly Segment[]): Promise<void> {
+  if (segments.length === 0) return;
+  await connection.run(`DELETE FROM segments WHERE id IN (${segments.map(({ id }) => int(id)).join(', ')})`);
+}
+
+/** Removes what a crash left behind: files of ours that the manifest does not name. Their rows are elsewhere. */
+export async function removeStrays(dataDir: string, segments: readonly Segment[]): Promise<string[]> {
+  const known = new Set(segments.map(({ file }) => file));
+  const strays: string[] = [];
+  for (const folder of Object.values(FOLDERS)) {
+    for (const name of await list(join(dataDir, folder))) {
+      for (const file of await list(join(dataDir, folder, name))) {
+        const path = join(folder, name, file);
+        if (OURS.test(file) && !known.has(path)) strays.push(path);
+      }
+    }
+  }
+  for (const path of strays) await rm(join(dataDir, path), { force: true });
+  return strays;
+}
+
+function list(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}
+
+/** What is wrong with a file, undefined when it looks whole: there, of the size it had, with Parquet's mark at both ends. */
+export async function fileProblem(path: string, bytes: number): Promise<string | undefined> {
+  const mark = Buffer.alloc(4);
+  let handle: Awaited<ReturnType<typeof open>>;
+  try {
+    handle = await open(path, 'r');
+  } catch {
+    return 'missing';
+  }
+  try {
+    const { size } = await handle.stat();
+    if (size !== bytes) return `${size} bytes, expected ${bytes}`;
+    for (const position of [0, size - 4]) {
+      await handle.read(mark, 0, 4, position);
+      if (mark.toString('latin1') !== 'PAR1') return 'no Parquet file';
+    }
+    return undefined;
+  } finally {
+    await handle.close();
+  }
+}

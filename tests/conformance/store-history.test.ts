@@ -1,0 +1,215 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GOOD } from '../../contract/reading.ts';
+import { ReadingBuffer } from '../../gateway/domain/readings.ts';
+import { DuckDbStore } from '../../gateway/store/duckdb.ts';
+import { MERGE_SEGMENTS } from '../../gateway/store/history.ts';
+import type { Range } from '../../gateway/store/store.ts';
+
+const DAY = 86_400_000;
+const T0 = Date.UTC(2026, 10, 20, 8);
+const all: Range = { from: 0, to: T0 + 400 * DAY };
+
+type Row = readonly [point: number, ts: number, value: number];
+
+describe('sealed history', () => {
+  let folder: string;
+  let dataDir: string;
+  let store: DuckDbStore;
+  let commit = 0;
+  let now = T0;
+
+  const start = () => DuckDbStore.open({ dataDir, newId: () => 'store', now: () => now });
+  const put = async (rows: readonly Row[]) => {
+    const readings = new ReadingBuffer();
+    for (const [point, ts, value] of rows) readings.push(point, ts, value, GOOD, 0);
+    await store.commit({ number: ++commit, at: now, inputs: [], readings });
+  };
+  /** Seals what was put so far. */
+  const seal = async () => {
+    await store.rotate();
+    await store.saveSnapshot(commit, '');
+    await store.settle(now);
+  };
+  const files = () =>
+    (existsSync(join(dataDir, 'history'))
+      ? readdirSync(join(dataDir, 'history'), { recursive: true, encoding: 'utf8' })
+      : []
+    )
+      .filter((name) => name.endsWith('.parquet'))
+      .sort();
+  const values = async (point: number, range = all) =>
+    (await store.readings(point, range, 1_000_000)).map(({ ts, value }) => [ts - T0, value]);
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'hanfeng-history-'));
+    dataDir = join(folder, 'data');
+    commit = 0;
+    now = T0;
+    store = await start();
+  });
+
+  afterEach(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('answers the same before and after sealing, and after a restart', async () => {
+    const rows: Row[] = Array.from({ length: 5000 }, (_, index) => [index % 10, T0 + index * 60_000, index]);
+    await put(rows);
+    const ask = async () => [
+      await store.readings(3, all, 10_000),
+      await store.buckets(3, { from: T0, to: T0 + 2 * DAY }, 100, 600_000),
+      await store.query({ from: T0, to: T0 + 3 * DAY, stepMs: 3_600_000, points: [1, 2], aggregate: 'mean' }),
+      await store.latest([0, 9, 11]),
+      await store.existing([{ point: 3, ts: T0 + 3 * 60_000 }]),
+    ];
+    const before = await ask();
+    await seal();
+    expect(files()).toHaveLength(4);
+    expect(await ask()).toEqual(before);
+    await store.close();
+    store = await start();
+    expect(await ask()).toEqual(before);
+  });
+
+  it('keeps a table that the replay after a crash still needs', async () => {
+    await put([[0, T0, 1]]);
+    await store.rotate();
+    await store.settle(now);
+    expect(files()).toEqual([]);
+    await store.saveSnapshot(commit, '');
+    await store.settle(now);
+    expect(files()).toHaveLength(1);
+  });
+
+  it('lets the last committed value win between sealed files and what came later', async () => {
+    await put([
+      [0, T0, 1],
+      [0, T0 + 1, 1],
+    ]);
+    await put([[0, T0, 2]]);
+    await seal();
+    expect(await values(0)).toEqual([
+      [0, 2],
+      [1, 1],
+    ]);
+    await put([[0, T0 + 1, 5]]);
+    expect(await values(0)).toEqual([
+      [0, 2],
+      [1, 5],
+    ]);
+    await seal();
+    expect(await values(0)).toEqual([
+      [0, 2],
+      [1, 5],
+    ]);
+    now = T0 + 3 * DAY;
+    await store.settle(now);
+    expect(files()).toHaveLength(1);
+    expect(await values(0)).toEqual([
+      [0, 2],
+      [1, 5],
+    ]);
+    expect(await store.query({ ...all, points: [0], stepMs: DAY * 1000, aggregate: 'count' })).toMatchObject([
+      { values: [{ value: 2 }] },
+    ]);
+  });
+
+  it('merges the segments of a day step by step, and a closed day into one file another program can read', async () => {
+    const rounds = MERGE_SEGMENTS + 2;
+    for (let round = 0; round < rounds; round++) {
+      await put(
+        Array.from({ length: 200 }, (_, index): Row => [index % 20, T0 + round * 10_000 + index, round + index / 1000]),
+      );
+      await seal();
+    }
+    expect(files()).toHaveLength(3);
+    const before = await values(7);
+    expect(before).toHaveLength(rounds * 10);
+    now = T0 + 2 * DAY;
+    await store.settle(now);
+    expect(await values(7)).toEqual(before);
+    const [file, ...others] = files();
+    expect(others).toEqual([]);
+    expect(file).toMatch(/^date=2026-11-20\/readings-\d+\.parquet$/);
+    const other = await (await DuckDBInstance.create()).connect();
+    const read = await other.runAndReadAll(
+      `SELECT count(*)::INTEGER, count(DISTINCT (point, ts))::INTEGER FROM read_parquet('${join(dataDir, 'history', file!)}')`,
+    );
+    expect(read.getRows()).toEqual([[rounds * 200, rounds * 200]]);
+    await store.settle(now);
+    expect(files()).toEqual([file]);
+  });
+
+  it('brings scattered late readings to their days', async () => {
+    await put(Array.from({ length: 30 }, (_, index): Row => [0, T0 - index * DAY, index]));
+    await seal();
+    expect(await values(0)).toHaveLength(30);
+    expect(files().some((name) => name.startsWith('late'))).toBe(false);
+    expect(files()).toHaveLength(30);
+    await put([
+      [0, T0 - 5 * DAY + 1, 77],
+      [0, T0 - 5 * DAY, 78],
+    ]);
+    await seal();
+    expect(files()).toHaveLength(30);
+    expect(await values(0, { from: T0 - 5 * DAY, to: T0 - 5 * DAY + 2 })).toEqual([
+      [-5 * DAY, 78],
+      [-5 * DAY + 1, 77],
+    ]);
+  });
+
+  it('removes what a crash left behind, and nothing that is not ours', async () => {
+    await put([[0, T0, 1]]);
+    await seal();
+    const day = join(dataDir, 'history', 'date=2026-11-20');
+    for (const name of ['readings-999.parquet', 'readings-998.parquet.tmp', 'notes.parquet'])
+      writeFileSync(join(day, name), 'x');
+    await store.close();
+    store = await start();
+    expect(readdirSync(day).sort()).toEqual([
+      'notes.parquet',
+      files()
+        .find((name) => name.includes('readings'))!
+        .split('/')[1],
+    ]);
+    expect(await values(0)).toEqual([[0, 1]]);
+  });
+
+  it('names and sets aside a torn file at the start, and serves the rest', async () => {
+    await put([
+      [0, T0, 1],
+      [0, T0 + DAY, 2],
+    ]);
+    await seal();
+    const [first] = files();
+    await store.close();
+    truncateSync(join(dataDir, 'history', first!), 100);
+    store = await start();
+    expect(store.problems).toEqual([expect.stringContaining('is quarantined: 100 bytes')]);
+    expect(await values(0)).toEqual([[DAY, 2]]);
+    expect(readdirSync(join(dataDir, 'quarantine'))).toHaveLength(1);
+    await store.close();
+    store = await start();
+    expect(store.problems).toHaveLength(1);
+  });
+
+  it('names and sets aside a file that turns out corrupted while it is read', async () => {
+    await put(Array.from({ length: 5000 }, (_, index): Row => [0, T0 + index, Math.sin(index)]));
+    await put([[0, T0 + DAY, 2]]);
+    await seal();
+    const torn = files().find((name) => name.includes('2026-11-20'))!;
+    const handle = await open(join(dataDir, 'history', torn), 'r+');
+    const { size } = await handle.stat();
+    await handle.write(Buffer.alloc(size - 600, 0x5a), 0, size - 600, 4);
+    await handle.close();
+    expect(await values(0)).toEqual([[DAY, 2]]);
+    expect(store.problems).toHaveLength(1);
+    expect(store.problems[0]).toContain(torn);
+  });
+});
