@@ -28,6 +28,21 @@ export const edgeStateSchema = z.object({
     .optional(),
   /** Line health as the edge sees it (budget, round trips, back-off); shown as it is in the API. */
   lines: z.array(z.record(z.string(), z.unknown())).max(1000).optional(),
+  /** Somebody works on a device, or (without `device`) on the whole cabinet, until then. */
+  service: z
+    .array(
+      z.object({
+        device: idSchema.optional(),
+        since: z.number(),
+        until: z.number(),
+        who: z.string().max(64),
+        why: z.string().max(200).optional(),
+      }),
+    )
+    .max(1000)
+    .optional(),
+  /** False: the technician at the cabinet refuses all commands. */
+  commandsEnabled: z.boolean().optional(),
 });
 export type EdgeState = z.infer<typeof edgeStateSchema>;
 
@@ -40,21 +55,35 @@ export const storedMarkSchema = z.object({
 });
 export type StoredMark = z.infer<typeof storedMarkSchema>;
 
-/** Gateway to edge on `…/command`; time to live counts from receipt. */
-export const commandSchema = z.object({
-  id: idSchema,
-  device: idSchema,
-  point: idSchema,
-  value: z.number(),
-  ttlMs: z.number().int().min(1).max(3_600_000),
-});
+/**
+ * Gateway to edge on `…/command`; time to live counts from receipt. Where a point wants selection first, two commands are
+ * needed: `select` reserves the point for this value, `operate` names the id of the select and carries it out.
+ */
+export const commandSchema = z
+  .object({
+    id: idSchema,
+    device: idSchema,
+    point: idSchema,
+    value: z.number(),
+    ttlMs: z.number().int().min(1).max(3_600_000),
+    mode: z.enum(['direct', 'select', 'operate']).default('direct'),
+    /** With `operate`: id of the select. */
+    select: idSchema.optional(),
+    /** Who asked for it, for the journal of the edge. */
+    who: z.string().max(64).optional(),
+  })
+  .refine(
+    ({ mode, select }) => (mode === 'operate') === (select !== undefined),
+    'operate names its select, others none',
+  );
 export type Command = z.infer<typeof commandSchema>;
 
 /** Edge to gateway on `…/command/<id>/result`. */
 export const commandResultSchema = z.object({
   id: idSchema,
-  status: z.enum(['done', 'rejected', 'expired', 'failed']),
+  status: z.enum(['selected', 'done', 'rejected', 'expired', 'failed']),
   readBack: z.number().optional(),
+  /** A code of docs/commands.md, a colon and words. */
   reason: z.string().max(500).optional(),
 });
 export type CommandResult = z.infer<typeof commandResultSchema>;
