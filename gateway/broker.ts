@@ -264,7 +264,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const servers: Server[] = [createServer({ noDelay: true, keepAlive: true }, accept)];
   if (options.tls !== undefined) {
     const { cert, key } = options.tls;
-    servers.push(createTlsServer({ cert, key, noDelay: true, keepAlive: true, minVersion: 'TLSv1.2' }, accept));
+    servers.push(
+      createTlsServer({ cert, key, noDelay: true, keepAlive: true, handshakeTimeout: CONNECT_TIMEOUT_MS }, accept),
+    );
   }
   const ports: number[] = [];
   for (const [i, server] of servers.entries()) {

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { generate, type Packet, parser } from 'mqtt-packet';
 import { pino } from 'pino';
@@ -209,6 +210,30 @@ describe('a broker that misbehaves', () => {
       else sockets.at(-1)?.write(bytes);
       await until('a new connection', () => sockets.length > before && gateway?.connected === true);
     }
+  });
+
+  it('is spoken to over TLS, and only when its certificate is known', async () => {
+    const read = (part: string) => readFileSync(`tests/fixtures/tls/localhost.${part}.pem`, 'utf8');
+    const secure = createTlsServer({ cert: read('cert'), key: read('key') }, (socket) => {
+      const plain = connect(port, '127.0.0.1');
+      socket.pipe(plain).pipe(socket);
+      socket.on('error', () => plain.destroy());
+      plain.on('error', () => socket.destroy());
+    });
+    await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve));
+    makeSubscriber();
+    const parts = { gateway: 'gw', subscriber, metrics: createMetrics(), log, random: () => 0 };
+    const url = `mqtts://localhost:${(secure.address() as { port: number }).port}`;
+    gateway = await startExternalBroker({ ...parts, url, ca: read('cert') });
+    await until('connected', () => gateway?.connected);
+    const stranger = await startExternalBroker({ ...parts, metrics: createMetrics(), url });
+    const before = sockets.length;
+    await new Promise((resolve) => secure.once('tlsClientError', resolve));
+    expect(stranger.connected).toBe(false);
+    expect(sockets.length).toBe(before);
+    await stranger.close();
+    await gateway.close();
+    secure.close();
   });
 
   it('fails what was being published when the connection breaks', async () => {

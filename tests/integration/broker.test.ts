@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,6 +16,7 @@ import { createSubscriber, type Subscriber } from '../../gateway/subscriber.ts';
 import { FakeIngest, laneMark } from '../support/fake-ingest.ts';
 
 const log = pino({ level: 'silent' });
+const fixture = (part: 'cert' | 'key') => readFileSync(`tests/fixtures/tls/localhost.${part}.pem`, 'utf8');
 let folder: string;
 let accounts: Accounts;
 let ingest: FakeIngest;
@@ -51,7 +53,8 @@ async function start(): Promise<void> {
     metrics,
     log,
   });
-  broker = await startBroker({ host: '127.0.0.1', port: 0, accounts, subscriber, now: Date.now, metrics, log });
+  const tls = { port: 0, cert: fixture('cert'), key: fixture('key') };
+  broker = await startBroker({ host: '127.0.0.1', port: 0, tls, accounts, subscriber, now: Date.now, metrics, log });
   subscriber.start(broker);
 }
 async function stop(): Promise<void> {
@@ -342,6 +345,36 @@ describe('access', () => {
     await accounts.removeCredential('fm-12');
     await gone;
     await expect(device()).rejects.toMatchObject({ code: 4 });
+  });
+});
+
+describe('over TLS', () => {
+  const overTls = (options: IClientOptions) =>
+    connectAsync(`mqtts://localhost:${broker.tlsPort}`, {
+      username: 'fm-12',
+      password: deviceSecret,
+      reconnectPeriod: 0,
+      connectTimeout: 2000,
+      ...options,
+    });
+
+  it('everything is the same', async () => {
+    const client = await overTls({ ca: fixture('cert') });
+    clients.push({ end: () => client.end(true) });
+    await client.publishAsync('hf/v1/device/fm-12/readings', '{"values":{"flow":1}}', { qos: 1 });
+    expect(ingest.entries).toEqual([{ device: 'fm-12', values: { flow: 1 } }]);
+    const gone = closed(client);
+    await client.publishAsync('$SYS/x', 'y', { qos: 0 });
+    await gone;
+  });
+
+  it('a client that does not know our certificate stays away, and one without TLS is dropped', async () => {
+    await expect(overTls({})).rejects.toThrow('self-signed');
+    const socket = connectSocket(broker.tlsPort as number, '127.0.0.1');
+    socket.on('error', () => undefined);
+    const ended = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(connectPacket());
+    await ended;
   });
 });
 
