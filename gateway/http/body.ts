@@ -17,9 +17,12 @@ export function readBodies(app: FastifyInstance): void {
       return done(new Problem('body-not-json', error.message));
     });
   });
-  app.addContentTypeParser<string>(['text/plain'], { parseAs: 'string' }, (_request, body, done) => {
-    done(null, body);
-  });
+}
+
+/** Takes every body as bytes. */
+export function readBytes(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 }
 
 /** Counts brackets outside of strings: parsing first would build what we refuse. */

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { mistakesOf } from '../../contract/mistakes.ts';
 import type { Access, Identity } from './auth.ts';
+import { readBytes } from './body.ts';
 import { type InputMistake, Problem } from './problem.ts';
 
 /** What a handler gets: checked input and who asks. */
@@ -31,7 +32,7 @@ export interface Route<
   readonly query?: Q;
   /** Without a schema the route takes no body. */
   readonly body?: B;
-  /** Media types of the body other than JSON; such a body comes as text. */
+  /** Media types of the body instead of JSON; such a body comes as bytes, whatever type the client names. */
   readonly bodyTypes?: readonly string[];
   readonly bodyBytesMax?: number;
   /** What a good answer holds. */
@@ -59,6 +60,16 @@ const NO_QUERY = z.strictObject({});
  * @param strictAnswers - check each answer against its schema too: for tests, so that the documentation stays true
  */
 export function mount(app: FastifyInstance, definition: Route, options: { readonly strictAnswers: boolean }): void {
+  // The parser for bytes is for this route alone.
+  if (definition.bodyTypes !== undefined)
+    void app.register(async (inner) => {
+      readBytes(inner);
+      put(inner, definition, options);
+    });
+  else put(app, definition, options);
+}
+
+function put(app: FastifyInstance, definition: Route, options: { readonly strictAnswers: boolean }): void {
   const { params, query = NO_QUERY, body, answer, status } = definition;
   app.route({
     method: definition.method,

@@ -18,6 +18,7 @@ import { LoginLimit } from './login-limit.ts';
 import { OpenAlarms } from './open-alarms.ts';
 import { openapi } from './openapi.ts';
 import { servePage } from './page.ts';
+import { performanceRoutes } from './performance.ts';
 import { pointRoutes } from './points.ts';
 import type { Door, HttpOptions } from './ports.ts';
 import { PROBLEMS, problemBody, problemOf } from './problem.ts';
@@ -27,6 +28,7 @@ import { mount, type Route, route } from './route.ts';
 import { sessionRoutes } from './session.ts';
 import { Sessions } from './sessions.ts';
 import { openSettings } from './settings.ts';
+import { writeRoutes } from './write.ts';
 
 /** Bodies of routes that name no limit of their own. */
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -103,10 +105,12 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...deviceRoutes(door),
     ...pointRoutes(door),
     ...readingRoutes(door),
+    ...writeRoutes(door),
     ...queryRoutes(door),
     ...exportRoutes(door),
     ...edgeRoutes(door),
     ...alarmRoutes(door),
+    ...performanceRoutes(door),
     ...deliveryRoutes(door),
     ...deadLetterRoutes(door),
     ...auditRoutes(door),

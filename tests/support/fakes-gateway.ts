@@ -152,11 +152,7 @@ export function fakeGateway(now: () => Millis): FakeGateway {
     ),
     alarm: guarded((id) => alarms.get(id)),
     journal: guarded(({ alarm, limit, cursor }) =>
-      page(
-        journal.filter((entry) => alarm === undefined || entry.alarm === alarm),
-        limit,
-        cursor,
-      ),
+      page(journal.filter((entry) => alarm === undefined || entry.alarm === alarm).reverse(), limit, cursor),
     ),
     dueNotifications: guarded(() => []),
     notifications: guarded(({ alarm, limit, cursor }) =>

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StoreError } from '../../../../gateway/store/store.ts';
 import { NOON, type TestDoor, testDoor } from '../../../support/http-door.ts';
@@ -417,6 +418,61 @@ describe('alarms', () => {
     expect((await act('suppress')).status).toBe(404);
     expect((await door.post('/api/v1/alarms/none/acknowledge', {}, cookie)).body.code).toBe('alarm-unknown');
     expect((await door.get('/api/v1/alarms/none', cookie)).body.code).toBe('alarm-unknown');
+  });
+});
+
+describe('line protocol', () => {
+  const write = async (payload: string | Buffer, headers: Record<string, string> = {}, query = 'precision=ms') => {
+    const response = await door.app.inject({
+      method: 'POST',
+      url: `/api/v2/write?${query}`,
+      headers: { authorization: 'Token token-of-olga', 'content-type': 'text/plain; charset=utf-8', ...headers },
+      payload,
+    });
+    return { status: response.statusCode, body: response.payload === '' ? undefined : response.json() };
+  };
+
+  it('is stored, plain or gzip, whatever type the client names', async () => {
+    const line = (value: number, at: number) => `water,device=fm-12 flow=${value} ${at}`;
+    expect((await write(line(71, NOON + 1))).status).toBe(204);
+    expect((await write(gzipSync(line(72, NOON + 2)), { 'content-encoding': 'gzip' })).status).toBe(204);
+    expect((await write(line(73, NOON + 3), { 'content-type': 'application/x-www-form-urlencoded' })).status).toBe(204);
+    expect((await write(`water,device=fm-12 flow=74 ${(NOON + 4) * 1e6}`, {}, 'bucket=b&org=o')).status).toBe(204);
+    expect(
+      door.gateway.stored
+        .get(0)
+        ?.slice(-4)
+        .map(({ value }) => value),
+    ).toEqual([71, 72, 73, 74]);
+  });
+
+  it('names each bad line, keeps the good ones, and the bad ones as a dead letter', async () => {
+    const { status, body } = await write(`water,device=fm-12 flow=75\nnonsense\nwater,device=fm-12 flow=76\nx y=z=\n`);
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ code: 'readings-rejected', stored: 2, rejected: 2 });
+    expect(body.errors.map(({ line }: { line: number }) => line)).toEqual([2, 4]);
+    expect(body.message).toContain('partial write');
+    expect(door.gateway.letters.at(-1)).toMatchObject({ door: 'line-protocol', payload: 'nonsense\nx y=z=' });
+  });
+
+  it('garbage is a 4xx, an empty body is nothing to do', async () => {
+    expect((await write('')).status).toBe(204);
+    expect((await write(Buffer.from([0x1f, 0x8b, 1, 2, 3]))).status).toBe(400);
+    expect((await write('a b=1', {}, 'precision=h')).body.code).toBe('input-invalid');
+    expect((await write('x'.repeat(9_000_000))).status).toBe(413);
+  });
+});
+
+describe('alarm performance', () => {
+  it('is judged from the journal, with sources for its targets', async () => {
+    door.gateway.addAlarm({ id: 'a1' });
+    const line = { alarm: 'a1', at: NOON - MINUTE, recordedAt: NOON - MINUTE, from: 'normal' as const };
+    door.gateway.journal.push({ ...line, to: 'unacknowledged', event: 'raise', who: 'system' });
+    await door.post('/api/v1/alarms/a1/acknowledge', undefined, cookie);
+    const { status, body } = await door.get('/api/v1/alarms/performance', cookie);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ from: '2026-11-16T12:00:00.000Z', operators: [{ who: 'olga' }] });
+    expect(body.targets.length).toBeGreaterThan(8);
   });
 });
 
