@@ -2,6 +2,7 @@ import type { Alarm } from '../../contract/alarm.ts';
 import { formatTime, type Millis } from '../../contract/time.ts';
 import type { PointInfo } from '../domain/plant.ts';
 import type { Committed } from '../ingest.ts';
+import type { Counter, Family, Metrics } from '../metrics.ts';
 import type { Registry } from '../registry.ts';
 import { present } from './inputs.ts';
 import { isStale, viewAlarm, viewDevice, viewJournal, viewReading } from './views.ts';
@@ -85,13 +86,16 @@ export class Feed {
   private changedAt = new Float64Array(1024);
   private readonly pending = new Set<number>();
   private readonly edges = new Map<string, string>();
+  private readonly dropped: Family<Counter>;
 
   constructor(options: {
     readonly registry: Registry;
     readonly now: () => Millis;
     readonly run: string;
     readonly newId: () => string;
+    readonly metrics: Metrics;
   }) {
+    this.dropped = options.metrics.counters('hanfeng_live_ended_total', 'Streams we ended, by reason.', ['reason']);
     this.registry = options.registry;
     this.now = options.now;
     this.run = options.run;
@@ -354,6 +358,7 @@ export class Feed {
     if (stream === undefined) return;
     held.stream = undefined;
     held.unusedSince = this.now();
+    this.dropped.with(reason).value++;
     stream.sink.write(`event: bye\ndata: ${JSON.stringify({ reason })}\n\n`);
     stream.sink.end();
   }

@@ -24,14 +24,17 @@ export class LoginLimit {
     );
   }
 
-  failed(name: string, address: string, now: Millis): void {
+  /** Counts a try as a failure before its outcome is known: many at once must not slip through together. */
+  tried(name: string, address: string, now: Millis): void {
     this.count(pairKey(name, address), now);
     this.count(address, now);
   }
 
-  /** A person who got in starts anew; the address keeps its count. */
+  /** A person who got in starts anew; the address gets this try back. */
   succeeded(name: string, address: string): void {
     this.counters.delete(pairKey(name, address));
+    const counter = this.counters.get(address);
+    if (counter !== undefined) this.counters.set(address, { ...counter, failures: counter.failures - 1 });
   }
 
   get size(): number {

@@ -36,7 +36,7 @@ export interface HttpOptions {
   readonly store: Store;
   readonly registry: Registry;
   readonly accounts: Accounts;
-  readonly metrics: Pick<Metrics, 'render'>;
+  readonly metrics: Metrics;
   readonly site: Site;
   readonly version: string;
   readonly now: () => Millis;

@@ -15,6 +15,7 @@ import { Feed, FLUSH_EVERY_MS, HEARTBEAT_MS } from './feed.ts';
 import { healthRoutes } from './health.ts';
 import { liveRoutes } from './live.ts';
 import { LoginLimit } from './login-limit.ts';
+import { observe } from './observe.ts';
 import { OpenAlarms } from './open-alarms.ts';
 import { openapi } from './openapi.ts';
 import { servePage } from './page.ts';
@@ -49,7 +50,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   const sessions = new Sessions(config.dataDir === undefined ? undefined : join(config.dataDir, 'sessions.json'), now);
   const settings = openSettings(config.dataDir, { language: 'en', pressureUnit: 'MPa', timezone: site.timezone });
   const newId = () => randomBytes(16).toString('base64url');
-  const feed = new Feed({ registry, now, run: randomBytes(6).toString('hex'), newId });
+  const feed = new Feed({ registry, now, run: randomBytes(6).toString('hex'), newId, metrics: options.metrics });
   const openAlarms = new OpenAlarms();
   const door: Door = { ...options, sessions, settings, feed, openAlarms };
 
@@ -95,6 +96,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
       reply.header('cache-control', 'no-store');
     if (config.publicUrl?.startsWith('https:')) reply.header('strict-transport-security', 'max-age=31536000');
   });
+  observe(app, { metrics: options.metrics, feed, sessions });
   await app.register(fastifyCookie);
   readBodies(app);
   guard(app, authOptions);

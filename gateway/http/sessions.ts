@@ -104,6 +104,10 @@ export class Sessions {
     await this.save();
   }
 
+  get size(): number {
+    return this.byKey.size;
+  }
+
   onEnded(listener: (key: string) => void): void {
     this.listeners.add(listener);
   }

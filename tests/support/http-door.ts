@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import type { HttpOptions } from '../../gateway/http/ports.ts';
 import { createHttpServer } from '../../gateway/http/server.ts';
+import { createMetrics } from '../../gateway/metrics.ts';
 import { type FakeGateway, fakeGateway } from './fakes-gateway.ts';
 
 export const NOON = Date.parse('2026-11-23T12:00:00Z');
@@ -38,7 +39,7 @@ export async function testDoor(more: Partial<HttpOptions> = {}): Promise<TestDoo
     store: gateway.store,
     registry: gateway.registry,
     accounts: gateway.accounts,
-    metrics: { render: () => '# nothing yet\n' },
+    metrics: createMetrics(),
     site: { id: 'demo', name: 'Demo district', timezone: 'Asia/Shanghai' },
     version: '0.0.0-test',
     now,

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Feed, SUBSCRIPTIONS_PER_OWNER_MAX, type Wishes } from '../../../../gateway/http/feed.ts';
+import { createMetrics } from '../../../../gateway/metrics.ts';
 import { type FakeGateway, fakeGateway } from '../../../support/fakes-gateway.ts';
 import { NOON } from '../../../support/http-door.ts';
 
@@ -45,7 +46,13 @@ let clock: number;
 let ids: number;
 
 function newFeed(run: string): Feed {
-  const made = new Feed({ registry: gateway.registry, now: () => clock, run, newId: () => `s${ids++}` });
+  const made = new Feed({
+    registry: gateway.registry,
+    now: () => clock,
+    run,
+    newId: () => `s${ids++}`,
+    metrics: createMetrics(),
+  });
   gateway.ingest.onCommitted((committed) => made.committed(committed));
   return made;
 }

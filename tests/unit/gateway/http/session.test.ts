@@ -56,6 +56,18 @@ describe('signing in', () => {
     expect((await signInAs('ada', 'ada-password')).status).toBe(200);
   });
 
+  it('many guesses at once are no more than ten', async () => {
+    const guesses = Array.from({ length: 40 }, (_, n) => signInAs('ada', `guess-${n}`));
+    const outcomes = (await Promise.all(guesses)).map(({ status }) => status);
+    expect(outcomes.filter((status) => status === 401)).toHaveLength(10);
+    expect(outcomes.filter((status) => status === 429)).toHaveLength(30);
+    const metrics = await door.get('/metrics', await door.signIn('olga'));
+    expect(metrics.body).toContain('hanfeng_logins_total{outcome="wrong"} 10');
+    expect(metrics.body).toContain(
+      'hanfeng_http_requests_total{method="POST",route="/api/v1/session",status="401"} 10',
+    );
+  });
+
   it('garbage is an error with every mistake named', async () => {
     const { status, body } = await door.post('/api/v1/session', { username: 7, pasword: 'x' });
     expect(status).toBe(400);
@@ -195,13 +207,13 @@ describe('sessions on disk', () => {
 describe('the login limit', () => {
   it('keeps a bounded number of counters', () => {
     const limit = new LoginLimit();
-    for (let n = 0; n < 20_000; n++) limit.failed(`name-${n}`, `address-${n}`, NOON);
+    for (let n = 0; n < 20_000; n++) limit.tried(`name-${n}`, `address-${n}`, NOON);
     expect(limit.size).toBeLessThanOrEqual(10_001);
   });
 
   it('slows an address down that tries many names', () => {
     const limit = new LoginLimit();
-    for (let n = 0; n < 100; n++) limit.failed(`name-${n}`, 'a', NOON);
+    for (let n = 0; n < 100; n++) limit.tried(`name-${n}`, 'a', NOON);
     expect(limit.waitMs('another', 'a', NOON)).toBeGreaterThan(0);
     expect(limit.waitMs('another', 'b', NOON)).toBe(0);
   });
