@@ -38,7 +38,8 @@ function run(what, command, args) {
 export function install() {
   if (modifiedMs(join(ROOT, 'node_modules', '.package-lock.json')) >= modifiedMs(join(ROOT, 'package-lock.json')))
     return;
-  run('installing packages', 'npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
+  // Not `npm ci`: it refuses a lock file that lacks another platform's optional binaries, which some registries don't carry.
+  run('installing packages', 'npm', ['install', '--no-save', '--no-fund', '--no-audit', '--loglevel=error']);
 }
 
 /** dist/ as the sources say; nothing to do when it is, or in an image that ships without sources or compiler. */

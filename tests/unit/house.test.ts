@@ -18,7 +18,10 @@ const MAY_IMPORT: readonly { readonly folder: string; readonly allowed: readonly
   { folder: 'gateway', allowed: ['gateway', 'contract'] },
   { folder: 'edge', allowed: ['edge', 'contract'] },
   { folder: 'dashboards/web', allowed: ['dashboards/web', 'contract'] },
-  { folder: 'simulators', allowed: ['simulators', 'contract/units.ts', 'contract/time.ts', 'contract/mistakes.ts', 'contract/settings.ts'] },
+  {
+    folder: 'simulators',
+    allowed: ['simulators', 'contract/units.ts', 'contract/time.ts', 'contract/mistakes.ts', 'contract/settings.ts'],
+  },
 ];
 
 /** Folders of the gateway that know each other only by type. */
