@@ -5,6 +5,8 @@ import { z } from 'zod';
 import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
 import { idSchema } from '../contract/reading.ts';
 import { durationSchema } from '../contract/settings.ts';
+import { commandsSchema } from './command.ts';
+import { localSchema } from './local.ts';
 import { outboxSchema } from './outbox/settings.ts';
 import { uplinkSchema } from './uplink-settings.ts';
 
@@ -22,6 +24,7 @@ const reportSchema = z
       ])
       .describe('Smallest change worth sending, in the unit of the point or in percent of the last sent value'),
     maxSilence: everySchema.prefault('5m').describe('Sent at least this often, changed or not'),
+    frozenAfter: everySchema.optional().describe('Marked uncertain/frozen when exactly the same for so long'),
   })
   .describe('Report by exception; never for what feeds leakage or balance');
 
@@ -112,6 +115,8 @@ const edgeSchema = z.strictObject({
     .prefault({}),
   outbox: outboxSchema.prefault({}),
   uplink: uplinkSchema.prefault({}),
+  commands: commandsSchema.prefault({}),
+  local: localSchema.prefault({}),
   models: z.array(z.string()).default([]).describe('Folders with further device models'),
   lines: z.array(lineSchema).max(5000).default([]),
 });
