@@ -63,9 +63,9 @@ export function createClock(machine: MachineTime): Clock {
       const elapsedMs = monotonicMs - lastMonotonicMs;
       lastMonotonicMs = monotonicMs;
       if (last > 0 && Math.abs(wallMs - (last + elapsedMs)) > SLEW_MAX_MS) steps++;
-      const behindMs = last - wallMs;
       // Half speed while ahead of the wall: two samples a second apart still get two different times.
-      last = behindMs > 0 && behindMs <= SLEW_MAX_MS ? Math.round(last + elapsedMs / 2) : wallMs;
+      const slowMs = Math.round(last + elapsedMs / 2);
+      last = wallMs < slowMs && slowMs - wallMs <= SLEW_MAX_MS ? slowMs : wallMs;
       return last;
     },
   };

@@ -112,9 +112,9 @@ export class Uplink {
   }
 
   /** Publishes the result of a command; false when there is no connection to take it. */
-  publishResult(result: CommandResult): boolean {
+  publishResult(result: CommandResult, confirmed: () => void): boolean {
     const { edge } = this.options;
-    return this.publish({ kind: 'edge-command-result', edge, command: result.id }, JSON.stringify(result));
+    return this.publish({ kind: 'edge-command-result', edge, command: result.id }, JSON.stringify(result), confirmed);
   }
 
   /** Sends what is sealed for as long as `withinMs` allows, says `offline` and disconnects. */
