@@ -10,6 +10,7 @@ import type { Rule } from './domain/plant.ts';
 import { startExternalBroker } from './external-broker.ts';
 import { createHttpServer } from './http/server.ts';
 import { type Ingest, IngestPath } from './ingest.ts';
+import { showIngest } from './ingest-metrics.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { startDispatch } from './notify/dispatch.ts';
 import { makeChannels } from './notify/index.ts';
@@ -72,6 +73,7 @@ export async function runGateway({ configFile, root, env, signal, log }: Gateway
     log,
     onBroken,
   });
+  showIngest(metrics, ingest, registry);
   const subscriber = createSubscriber({
     ingest,
     marks: () => registry.marks(),

@@ -1,0 +1,36 @@
+import type { IngestPath } from './ingest.ts';
+import { missingReadings } from './lanes.ts';
+import type { Metrics } from './metrics.ts';
+import type { Registry } from './registry.ts';
+
+/** Shows the path's counts, asked at each scrape: the path itself only increments numbers. */
+export function showIngest(metrics: Metrics, ingest: IngestPath, registry: Registry): void {
+  const { counts } = ingest;
+  const show = (name: string, help: string, read: () => number) => metrics.gauge(`hanfeng_ingest_${name}`, help, read);
+  show('commits', 'Commits since the start.', () => counts.commits);
+  show('stored_readings', 'Readings stored since the start.', () => counts.stored);
+  show('duplicate_readings', 'Readings that came again at a door without lanes.', () => counts.duplicates);
+  show('corrected_readings', 'Readings whose moment was stored with another value before.', () => counts.corrected);
+  show('duplicate_batches', 'Batches that came again and were not stored again.', () => counts.duplicateBatches);
+  show(
+    'refused_batches',
+    'Batches too far ahead of their lane; the edge sends them again.',
+    () => counts.refusedBatches,
+  );
+  show('rejected_readings', 'Readings and messages kept as dead letters.', () =>
+    [...counts.rejected.values()].reduce((sum, n) => sum + n, 0),
+  );
+  show('commit_retries', 'Commits that had to be repeated.', () => counts.commitRetries);
+  show('last_commit_seconds', 'How long the last commit took.', () => counts.lastCommitMs / 1000);
+  show('listener_errors', 'Failures of those who are told of commits.', () => counts.listenerErrors);
+  show('queued', 'Messages waiting for room in the next commit.', () => ingest.queued);
+  show(
+    'missing_readings',
+    'Readings the edges made and the store has not (made - stored - rejected - dropped).',
+    () => {
+      let missing = 0;
+      for (const mark of registry.marks()) missing += missingReadings(mark);
+      return missing;
+    },
+  );
+}
