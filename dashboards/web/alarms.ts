@@ -110,7 +110,7 @@ export function restOf(message: string): string {
 export function stepsOf(response: string | undefined): readonly string[] {
   if (response === undefined) return [];
   return response
-    .split(/\n+|(?<=[.;。；])\s*(?=\S)/u)
+    .split(/\n+|(?<=[.;])\s+|(?<=[。；])\s*/u)
     .map((step) =>
       step
         .replace(/^\s*(?:\d+[.)、]|[-*])\s*/, '')

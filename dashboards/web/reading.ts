@@ -17,6 +17,8 @@ export interface ShownReading {
   /** Priority whose colour the pointer takes while the value is outside; the digits never do. */
   readonly priority: Priority | undefined;
   readonly outside: boolean;
+  /** How far beyond the band it is, signed: `+28`, `−0.05`; absent inside or without a band. */
+  readonly beyond?: string;
   /** Ends of the normal band as written. */
   readonly band?: readonly [string, string];
 }
@@ -37,6 +39,7 @@ export function showReading(
   const value = standing === 'bad' || standing === 'none' ? undefined : last?.value;
   const digits = value === undefined ? NO_VALUE : writeValue(value, writing);
   const outside = value !== undefined && isOutside(value, point.normal, point.limits);
+  const beyond = value === undefined ? 0 : beyondOf(value, normal);
   return {
     digits: standing === 'uncertain' ? `≈\u202f${digits}` : digits,
     unit: writing.label,
@@ -45,6 +48,7 @@ export function showReading(
     ageMs: last === undefined ? undefined : Math.max(0, now - last.ts),
     priority: outside && alarm !== undefined && alarm.state !== 'rtn-unacknowledged' ? alarm.priority : undefined,
     outside,
+    ...(beyond === 0 ? {} : { beyond: (beyond > 0 ? '+' : '') + writeNumber(writing.show(beyond), writing.decimals) }),
     ...(normal === undefined
       ? {}
       : {
@@ -54,6 +58,11 @@ export function showReading(
           ] as const,
         }),
   };
+}
+
+function beyondOf(value: number, normal: readonly [number, number] | undefined): number {
+  if (normal === undefined) return 0;
+  return value > normal[1] ? value - normal[1] : value < normal[0] ? value - normal[0] : 0;
 }
 
 /** The measurements of a device that are worth a place on the overview: those with a band or a limit, else the first ones. */

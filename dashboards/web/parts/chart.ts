@@ -90,7 +90,8 @@ export class Chart {
             font: this.#font(11),
             size: (_plot, labels) => 14 + Math.max(24, ...(labels ?? []).map((label) => label.length * 6.6)),
             gap: 6,
-            space: 44,
+            // Three to five grid lines, whatever the height.
+            space: (plot) => Math.max(36, plot.height / 5),
             grid: { stroke: color('--grid'), width: 1 },
             ticks: { show: false },
             values: (_plot, splits, _axis, _space, step) => splits.map((value) => writeNumber(value, decimalsOf(step))),
@@ -402,7 +403,11 @@ export class Chart {
 
 /** Decimals that tell two ticks apart. */
 function decimalsOf(step: number): number {
-  return Math.min(6, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
+  for (let decimals = 0; decimals < 6; decimals += 1) {
+    const scaled = step * 10 ** decimals;
+    if (Math.abs(scaled - Math.round(scaled)) < 1e-6) return decimals;
+  }
+  return 6;
 }
 
 function withAlpha(color: string, alpha: number): string {

@@ -22,24 +22,16 @@ export interface GlyphProps {
   readonly lamp: Lamp;
   /** 16 in panels, 20 in rows, 24 on maps, 34 on phones. */
   readonly size?: number;
-  /** Nothing is read out where words stand beside it. */
-  readonly silent?: boolean;
 }
 
 /** The one mark of an alarm: priority = colour + shape + number, state = fill + outline + motion. */
-export function Glyph({ priority, lamp, size = 20, silent = false }: GlyphProps) {
+export function Glyph({ priority, lamp, size = 20 }: GlyphProps) {
   const { path, middle, number, size: fontSize } = SHAPES[priority];
   const words = text.value;
   const name = `${words.priority(priority)}, ${words.priorityName[priority]}, ${words.lampName[lamp]}`;
   const hollow = lamp === 'held' || lamp === 'none';
   return (
-    <svg
-      class={`glyph lamp-${lamp}`}
-      width={size}
-      height={size}
-      viewBox="0 0 24 24"
-      {...(silent ? { 'aria-hidden': 'true' } : { role: 'img', 'aria-label': name })}
-    >
+    <svg class={`glyph lamp-${lamp}`} width={size} height={size} viewBox="0 0 24 24" role="img" aria-label={name}>
       {lamp === 'unacknowledged' && (
         <path
           class="moves"

@@ -197,7 +197,7 @@ export function StatCard({
           {title}
         </span>
         <span class="stat-aside">
-          {usual ? shown.band !== undefined && words.normalBand(...shown.band) : <Age point={point} shown={shown} />}
+          {usual ? shown.band !== undefined && (shown.beyond ?? words.inBand) : <Age point={point} shown={shown} />}
         </span>
       </span>
       <span class="stat-value">

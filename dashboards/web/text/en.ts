@@ -209,6 +209,7 @@ export const en = {
   normalBand: (low: string, high: string) => `normal ${low}–${high}`,
   indicator: (value: string, normal: string) => `${value}${normal === '' ? '' : `, ${normal}`}`,
   normalTo: (low: string, high: string) => `normal ${low} to ${high}`,
+  inBand: 'normal',
   noBand: 'no band',
   lastRange: (name: string) => `last ${name}`,
 

@@ -198,6 +198,7 @@ export const zh: Text = {
   normalBand: (low, high) => `正常 ${low}–${high}`,
   indicator: (value, normal) => (normal === '' ? value : `${value}，${normal}`),
   normalTo: (low, high) => `正常 ${low} 至 ${high}`,
+  inBand: '正常',
   noBand: '无正常范围',
   lastRange: (name) => name,
 

@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { writeClockSpan } from '../format.ts';
 import { Icon } from '../parts/icon.tsx';
+import { hrefOf } from '../route.ts';
 import { link, meanwhile, model, site, text, tryNow, valuesFrom, wallNow } from '../state.ts';
 
 /** After a loss without alarms the good news goes by itself; alarms stay until somebody looked. */
@@ -40,11 +41,24 @@ export function ConnectionBar() {
       <span>{words.cameMeanwhile(back.alarms.length)}</span>
       <span class="space" />
       {back.alarms.length > 0 && (
-        <a class="button small" href="#/alarms" onClick={() => (meanwhile.value = undefined)}>
+        <button
+          type="button"
+          class="button small"
+          onClick={() => {
+            meanwhile.value = undefined;
+            location.hash = hrefOf({ page: 'alarms' });
+          }}
+        >
           {words.showThem}
-        </a>
+        </button>
       )}
-      <button type="button" class="button small quiet" onClick={() => (meanwhile.value = undefined)}>
+      <button
+        type="button"
+        class="button small quiet"
+        onClick={() => {
+          meanwhile.value = undefined;
+        }}
+      >
         {words.close}
       </button>
     </div>

@@ -84,8 +84,9 @@ function Rail() {
           <Icon name={icon} size={20} />
           <span>{words[page as 'overview' | 'alarms' | 'explore' | 'settings']}</span>
           {page === 'alarms' && worst !== undefined && (
-            <span class={`badge fill-${worst}`} aria-label={words.newCount(fresh)}>
+            <span class={`badge fill-${worst}`}>
               {fresh}
+              <span class="unseen"> {words.newCount(fresh)}</span>
             </span>
           )}
         </a>
