@@ -7,7 +7,6 @@ import type { Registry } from './registry.ts';
 export function showIngest(metrics: Metrics, ingest: IngestPath, registry: Registry): void {
   const { counts } = ingest;
   const show = (name: string, help: string, read: () => number) => metrics.gauge(`hanfeng_ingest_${name}`, help, read);
-  show('commits', 'Commits since the start.', () => counts.commits);
   show('stored_readings', 'Readings stored since the start.', () => counts.stored);
   show('duplicate_readings', 'Readings that came again at a door without lanes.', () => counts.duplicates);
   show('corrected_readings', 'Readings whose moment was stored with another value before.', () => counts.corrected);
@@ -20,9 +19,8 @@ export function showIngest(metrics: Metrics, ingest: IngestPath, registry: Regis
   show('rejected_readings', 'Readings and messages kept as dead letters.', () =>
     [...counts.rejected.values()].reduce((sum, n) => sum + n, 0),
   );
-  show('commit_retries', 'Commits that had to be repeated.', () => counts.commitRetries);
-  show('last_commit_seconds', 'How long the last commit took.', () => counts.lastCommitMs / 1000);
   show('listener_errors', 'Failures of those who are told of commits.', () => counts.listenerErrors);
+  show('judge_errors', 'Failures of the judge; its input is stored all the same.', () => counts.judgeErrors);
   show('queued', 'Messages waiting for room in the next commit.', () => ingest.queued);
   show(
     'missing_readings',
