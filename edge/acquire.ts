@@ -4,6 +4,7 @@ import { ConfigError } from '../contract/mistakes.ts';
 import type { DeviceReadings, Quality, Reason, WireValue } from '../contract/reading.ts';
 import type { EdgeState } from '../contract/state.ts';
 import type { Millis } from '../contract/time.ts';
+import { budgetOf, type PlannedRequest, silentIntervalMs } from './budget.ts';
 import { checkDevices } from './check.ts';
 import type { Clock } from './clock.ts';
 import type { DeviceConfig, EdgeConfig, LineConfig } from './config.ts';
@@ -15,8 +16,9 @@ import { Line, sleep } from './line.ts';
 import type { Request } from './modbus/client.ts';
 import { openSocket } from './modbus/wire.ts';
 import { type DeviceModel, loadModels, type PointModel } from './model.ts';
-import { isBitTable, planBlocks } from './plan.ts';
+import { isBitTable } from './plan.ts';
 import { Poller, reasonOf } from './poll.ts';
+import { createReporter, type Reporter } from './report.ts';
 import { phaseOf } from './schedule.ts';
 import { openSerial } from './serial/wire.ts';
 
@@ -99,6 +101,7 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
   let beats = 0;
   let started = false;
   let running = new Map<string, RunningLine>();
+  let reporters = reportersFor(options.config);
   for (const line of options.config.lines) running.set(line.id, build(line, models, undefined));
 
   function build(
@@ -117,7 +120,7 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
         model,
         cuts: learned.cuts(learnedKey(device)),
         nowMs: clock.monotonicMs(),
-        phases: () => phaseOf(beats++),
+        phase: phaseOf(beats++),
       });
     });
     if (before !== undefined) {
@@ -131,7 +134,9 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
     return { config, line, poller };
   }
 
-  function hand(readings: readonly DeviceReadings[], upTo: Readonly<Record<string, Millis>>): void {
+  function hand(sampled: readonly DeviceReadings[], upTo: Readonly<Record<string, Millis>>): void {
+    const readings =
+      reporters.size === 0 ? sampled : sampled.flatMap((one) => reporters.get(one.device)?.filter(one) ?? [one]);
     if (service.size === 0) return onReadings(readings, upTo);
     const now = clock.now();
     for (const [device, until] of service) if (until <= now) service.delete(device);
@@ -166,6 +171,7 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
         transport: config.transport,
         open: line.isOpen,
         ...(line.lastError !== '' && !line.isOpen && { error: line.lastError }),
+        budget: budgetOf(config, poller.devices.flatMap(plannedRequests)),
         ...describeHealth(line.counters, line.roundTrips),
         dropped: line.dropped(),
         devices: poller.devices.map((device) => describeDevice(device, clock.monotonicMs())),
@@ -226,6 +232,7 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
         if (started && kept === undefined) built.poller.start();
       }
       running = next;
+      reporters = reportersFor(config);
       for (const listener of changeListeners) listener();
     },
     onChanged: (listener) => void changeListeners.push(listener),
@@ -252,11 +259,6 @@ function isSameLine(a: LineConfig, b: LineConfig): boolean {
 
 function learnedKey(device: DeviceConfig): string {
   return `${device.id} ${device.model} ${device.unitId}`;
-}
-
-/** Silence of 3.5 characters; fixed above 19200 baud (Modbus over serial line V1.02, 2.5.1.1). */
-export function silentIntervalMs(baud: number): number {
-  return baud > 19_200 ? 1.75 : (3.5 * 11 * 1000) / baud;
 }
 
 function createLine(config: LineConfig, clock: Pick<Clock, 'monotonicMs'>, random: () => number, log: Logger): Line {
@@ -301,10 +303,7 @@ function createPoller(
     clock: rest.clock,
     log: rest.log,
     onReadings: rest.onReadings,
-    onCut(device, block, address) {
-      rest.learned.cut(learnedKey(device.config), block.table, address);
-      return planBlocks(block.points, device.limits, { [block.table]: new Set([address]) });
-    },
+    onCut: (device, table, address) => rest.learned.cut(learnedKey(device.config), table, address),
   });
 }
 
@@ -315,6 +314,22 @@ function describe(device: PolledDevice, line: string): NonNullable<EdgeState['de
     return [{ measurement, unit: point.unit, everyMs: everyMsOf(point, device.config, device.model) }];
   });
   return { id: device.config.id, model: device.model.id, line, points };
+}
+
+/** Devices with values that are sent only when they change. */
+function reportersFor(config: EdgeConfig): Map<string, Reporter> {
+  const devices = config.lines.flatMap((line) => line.devices).filter((device) => device.report.length > 0);
+  return new Map(devices.map((device) => [device.id, createReporter(device.report)]));
+}
+
+function plannedRequests(device: PolledDevice): PlannedRequest[] {
+  return device.blocks.map(({ block, everyMs }) => ({
+    block,
+    everyMs,
+    pauseMs: device.pauseMs,
+    measuredMs: device.roundTrips.percentile(0.5),
+    values: block.points.filter((point) => device.names.has(point.id)).length,
+  }));
 }
 
 function pointOf(device: PolledDevice, measurement: string): PointModel | undefined {

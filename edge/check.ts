@@ -1,8 +1,11 @@
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { ConfigError, type Mistake } from '../contract/mistakes.ts';
-import { type LineConfig, parseEdgeConfig } from './config.ts';
-import { planDevice, wantedPoints } from './device.ts';
+import { formatDuration } from '../contract/time.ts';
+import { type Budget, budgetOf, type PlannedRequest } from './budget.ts';
+import { type DeviceConfig, type LineConfig, parseEdgeConfig } from './config.ts';
+import { everyMsOf, planDevice, wantedPoints } from './device.ts';
 import { type DeviceModel, loadModels } from './model.ts';
+import { refusesReport } from './report.ts';
 
 /** What doesn't fit between devices and their models. */
 export function checkDevices(
@@ -10,58 +13,111 @@ export function checkDevices(
   models: ReadonlyMap<string, DeviceModel>,
   file: string,
 ): Mistake[] {
-  const mistakes: Mistake[] = [];
-  lines.forEach((line, at) => {
-    line.devices.forEach((device, index) => {
+  return lines.flatMap((line, at) =>
+    line.devices.flatMap((device, index) => {
       const path = `lines[${at}].devices[${index}]`;
       const model = models.get(device.model);
-      if (model === undefined) {
-        mistakes.push({
-          file,
-          path: `${path}.model`,
-          found: device.model,
-          allowed: `one of ${[...models.keys()].join(', ')}`,
-        });
-        return;
+      if (model === undefined)
+        return [
+          { file, path: `${path}.model`, found: device.model, allowed: `one of ${[...models.keys()].join(', ')}` },
+        ];
+      if ((model.ascii !== undefined) !== (line.transport === 'ascii')) {
+        const allowed = model.ascii === undefined ? 'a model for an ASCII instrument' : 'a line with transport ascii';
+        return [{ file, path: `${path}.model`, found: `${device.model} on ${line.transport}`, allowed }];
       }
-      for (const id of wantedPoints(device, model).unknown) {
-        const allowed = `a measurement of ${model.id}: ${model.points.map((point) => point.id).join(', ')}`;
-        mistakes.push({ file, path: `${path}.points`, found: id, allowed });
-      }
-      for (const group of Object.keys(device.groups)) {
-        if (!model.points.some((point) => point.group === group)) {
-          const allowed = `a group of ${model.id}: ${[...new Set(model.points.map((point) => point.group))].join(', ')}`;
-          mistakes.push({ file, path: `${path}.groups.${group}`, found: group, allowed });
-        }
-      }
-      try {
-        planDevice(device, model, {});
-      } catch (error) {
-        mistakes.push({ file, path, found: (error as Error).message, allowed: 'values that fit into one request' });
-      }
-    });
+      return checkDevice(device, model, path, file);
+    }),
+  );
+}
+
+function checkDevice(device: DeviceConfig, model: DeviceModel, path: string, file: string): Mistake[] {
+  const mistakes: Mistake[] = [];
+  const wrong = (at: string, found: string, allowed: string) => {
+    mistakes.push({ file, path: `${path}.${at}`, found, allowed });
+  };
+  const { unknown, names } = wantedPoints(device, model);
+  const known = model.points.filter((point) => point.type !== 'string').map((point) => point.id);
+  for (const id of unknown) wrong('points', id, `a measurement of ${model.id}: ${known.join(', ')}`);
+  const groups = [...new Set(model.points.map((point) => point.group))];
+  for (const group of Object.keys(device.groups)) {
+    if (!groups.includes(group)) wrong(`groups.${group}`, group, `a group of ${model.id}: ${groups.join(', ')}`);
+  }
+  device.report.forEach((report, at) => {
+    for (const name of report.points) {
+      const point = model.points.find((one) => names.get(one.id) === name);
+      const refusal = point === undefined ? 'a measurement of this device' : refusesReport(model, point);
+      if (refusal !== undefined) wrong(`report[${at}].points`, name, refusal);
+      else if (point !== undefined && report.maxSilence < everyMsOf(point, device, model))
+        wrong(`report[${at}].maxSilence`, formatDuration(report.maxSilence), 'not shorter than the point is read');
+    }
   });
+  try {
+    planDevice(device, model, {});
+  } catch (error) {
+    mistakes.push({ file, path, found: (error as Error).message, allowed: 'values that fit into one request' });
+  }
   return mistakes;
+}
+
+/** What a line's devices ask of it, as planned. */
+export function plannedBudget(line: LineConfig, models: ReadonlyMap<string, DeviceModel>): Budget | undefined {
+  const planned = line.devices.flatMap((device): PlannedRequest[] => {
+    const model = models.get(device.model);
+    if (model === undefined) return [];
+    const { names } = wantedPoints(device, model);
+    const pauseMs = device.pauseBeforeRequest ?? model.quirks.pauseBeforeRequest ?? 0;
+    return planDevice(device, model, {}).map(({ block, everyMs }) => ({
+      block,
+      everyMs,
+      pauseMs,
+      values: block.points.filter((point) => names.has(point.id)).length,
+    }));
+  });
+  return budgetOf(line, planned);
+}
+
+/** One sentence about a line's time budget, as `hanfeng check` prints it. */
+export function budgetNote(line: LineConfig, budget: Budget): string {
+  const { neededMs, cycleMs, load, valuesPerSecond } = budget;
+  const ofCycle = `needs ${neededMs} ms of its ${cycleMs} ms cycle (${Math.round(load * 100)} %)`;
+  const verdict =
+    load > 1
+      ? '; it can not keep its rates: read less often or move devices'
+      : load > 0.8
+        ? '; little is left for commands and retries'
+        : '';
+  return `line ${line.id}: ${ofCycle}, ${line.devices.length} devices, ${valuesPerSecond} values/s${verdict}`;
+}
+
+/** Findings about one configuration. */
+export interface EdgeCheck {
+  readonly mistakes: readonly Mistake[];
+  /** Figures for the person who reads them. */
+  readonly notes: readonly string[];
+  /** Values all lines together bring each second; undefined when there are mistakes. */
+  readonly valuesPerSecond?: number;
 }
 
 /**
  * Checks an edge's configuration without running it.
  *
+ * @param file - its path; model folders are relative to it
  * @param root - folder of package.json, where the shipped models are
- * @returns every mistake, and notes with figures for the person who reads them
  */
-export function checkEdge(
-  text: string,
-  file: string,
-  root: string,
-): { readonly mistakes: readonly Mistake[]; readonly notes: readonly string[] } {
+export function checkEdge(text: string, file: string, root: string): EdgeCheck {
   const { value, mistakes } = parseEdgeConfig(text, file);
   if (value === undefined) return { mistakes, notes: [] };
   try {
-    const models = loadModels([join(root, 'edge/devices'), ...value.models]);
-    return { mistakes: [...mistakes, ...checkDevices(value.lines, models, file)], notes: [] };
+    const folders = value.models.map((folder) => resolve(dirname(file), folder));
+    const models = loadModels([join(root, 'edge/devices'), ...folders]);
+    const found = checkDevices(value.lines, models, file);
+    if (found.length > 0) return { mistakes: found, notes: [] };
+    const budgets = value.lines.map((line) => ({ line, budget: plannedBudget(line, models) }));
+    const notes = budgets.flatMap(({ line, budget }) => (budget === undefined ? [] : [budgetNote(line, budget)]));
+    const valuesPerSecond = budgets.reduce((sum, { budget }) => sum + (budget?.valuesPerSecond ?? 0), 0);
+    return { mistakes: [], notes, valuesPerSecond };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { mistakes: [...mistakes, ...error.mistakes], notes: [] };
+    return { mistakes: error.mistakes, notes: [] };
   }
 }

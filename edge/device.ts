@@ -125,10 +125,10 @@ export function createPolledDevice(options: {
   readonly model: DeviceModel;
   readonly cuts: Cuts;
   readonly nowMs: number;
-  /** Where in the period each request goes, 0..1. */
-  readonly phases: () => number;
+  /** Where in the period its requests go, 0..1; one for all, so that its values belong together. */
+  readonly phase: number;
 }): PolledDevice {
-  const { line, config, model, cuts, nowMs, phases } = options;
+  const { line, config, model, cuts, nowMs, phase } = options;
   const { points, names } = wantedPoints(config, model);
   const settings = new Map<string, number>();
   for (const point of points) if (point.assume !== undefined) settings.set(point.id, point.assume);
@@ -146,8 +146,8 @@ export function createPolledDevice(options: {
     retries: config.retries ?? line.retries,
     pauseMs: config.pauseBeforeRequest ?? model.quirks.pauseBeforeRequest ?? 0,
     blocks: planDevice(config, model, cuts).map(({ block, everyMs }) => {
-      const phase = phases();
-      return { block, everyMs, phase, dueMs: firstDueMs(everyMs, phase, nowMs), refusals: 0, unanswered: 0 };
+      const dueMs = firstDueMs(everyMs, phase, nowMs);
+      return { block, everyMs, phase, dueMs, refusals: 0, unanswered: 0 };
     }),
     failures: 0,
     probeMs: 0,

@@ -52,6 +52,8 @@ export class Line {
   /** Connections that could not be opened, in a row. */
   failures = 0;
   lastError = '';
+  /** Told of each whole reply nobody waited for: it can do no harm any more. */
+  onForeign: (unitId: number, functionCode: number, dataBytes: number) => void = () => {};
   readonly #options: LineOptions;
   readonly #stop = new AbortController();
   readonly #writes: Job[] = [];
@@ -206,6 +208,7 @@ export class Line {
       try {
         const wire = await this.#options.open(signal);
         const client = createModbusClient(wire, framing, monotonicMs);
+        client.onForeign((...reply) => this.onForeign(...reply));
         const closed = new Promise<string>((resolve) => client.onClose(resolve));
         if (signal.aborted) client.close();
         if (this.#options.pauseAfterConnectMs > 0) await sleep(this.#options.pauseAfterConnectMs, signal);

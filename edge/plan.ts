@@ -113,21 +113,26 @@ function spansOf(points: readonly PointModel[]): Span[] {
 }
 
 /**
- * Where to cut a request that the device refuses as a whole.
+ * Every way to read a block in two requests, the most even first. Overlapping values, and a total with its fraction, are
+ * never parted.
  *
- * @returns the first address of the second half, or undefined when it holds one value only: then that one is refused
+ * @returns none when it holds one value only
  */
-export function splitAddress(block: Block, limits: Limits): number | undefined {
-  const parts = spansOf(block.points);
-  if (parts.length < 2 || limits.onePointPerRequest) return undefined;
-  const middle = Math.ceil(parts.length / 2);
-  // Overlapping values can't be cut apart; look for the cut nearest to the middle.
-  for (let distance = 0; distance < parts.length; distance++) {
-    for (const at of [middle - distance, middle + distance]) {
-      const second = parts[at];
-      if (at < 1 || second === undefined) continue;
-      if (parts.slice(0, at).every((part) => part.end <= second.start)) return second.start;
-    }
+export function waysToSplit(block: Block, limits: Limits): (readonly [Block, Block])[] {
+  const spans = spansOf(block.points);
+  if (limits.onePointPerRequest || (limits.bitsFromZero && isBitTable(block.table))) return [];
+  const ways: (readonly [Block, Block])[] = [];
+  for (let at = 1; at < spans.length; at++) {
+    const [before, after] = [spans.slice(0, at), spans.slice(at)];
+    const [first, second] = [blockOf(block.table, before), blockOf(block.table, after)];
+    if (first.address + first.count <= second.address) ways.push([first, second]);
   }
-  return undefined;
+  const unevenness = ([first, second]: readonly [Block, Block]) => Math.abs(first.points.length - second.points.length);
+  return ways.sort((a, b) => unevenness(a) - unevenness(b));
+}
+
+function blockOf(table: Table, spans: readonly Span[]): Block {
+  const address = Math.min(...spans.map((span) => span.start));
+  const end = Math.max(...spans.map((span) => span.end));
+  return { table, address, count: end - address, points: spans.flatMap((span) => span.points) };
 }

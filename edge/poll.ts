@@ -8,8 +8,8 @@ import { type PolledBlock, type PolledDevice, REFUSED_REST_MS } from './device.t
 import { shapeOf } from './doubt.ts';
 import { type Exchange, type Line, sleep } from './line.ts';
 import type { Reply } from './modbus/client.ts';
-import { type PointModel, TABLES } from './model.ts';
-import { type Block, isBitTable, splitAddress } from './plan.ts';
+import { type PointModel, TABLES, type Table } from './model.ts';
+import { type Block, waysToSplit } from './plan.ts';
 import { FAILURES_MAX, firstDueMs, nextDueMs, probeDelayMs } from './schedule.ts';
 
 /** Equal refusals (or silences, while the device answers other requests) after which a request is cut in two. */
@@ -33,8 +33,14 @@ export interface PollerOptions {
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>;
   readonly log: Logger;
   readonly onReadings: (readings: readonly DeviceReadings[], upTo: Readonly<Record<string, Millis>>) => void;
-  /** Called when a device can't be read in one request over this address; returns the new requests in place of the old. */
-  readonly onCut: (device: PolledDevice, block: Block, address: number) => readonly Block[];
+  /** Called when a device turned out not to be readable in one request over this address. */
+  readonly onCut: (device: PolledDevice, table: Table, address: number) => void;
+}
+
+/** A request and what became of it. */
+interface Part {
+  readonly block: Block;
+  readonly exchange: Exchange;
 }
 
 /** Reads the devices of one line, each at its rate, and hands over what they say, or that they say nothing. */
@@ -54,6 +60,13 @@ export class Poller {
 
   constructor(options: PollerOptions) {
     this.#options = options;
+    options.line.onForeign = (unitId, functionCode, dataBytes) => {
+      for (const device of this.devices) {
+        if (device.config.unitId !== unitId) continue;
+        if (functionCode > 0x80) device.doubt.seenException(functionCode - 0x80);
+        else device.doubt.seen(`${functionCode}:${dataBytes}`);
+      }
+    };
   }
 
   start(): void {
@@ -123,33 +136,50 @@ export class Poller {
 
   async #poll(device: PolledDevice, polled: PolledBlock): Promise<void> {
     const { clock } = this.#options;
-    const isProbe = device.probeMs > 0;
-    const result = await this.#read(device, polled.block, isProbe ? 0 : device.retries);
-    if (this.#stop.signal.aborted && result.reply.kind === 'disconnected') return;
+    const parts = await this.#read(device, polled.block, device.probeMs > 0 ? 0 : device.retries);
     const nowMs = clock.monotonicMs();
     const next = nextDueMs(polled, nowMs);
     polled.dueMs = next.dueMs;
     device.missed += next.missed;
-    const { reply } = result;
-    const isAnswer = reply.kind === 'data' || (reply.kind === 'exception' && reply.code !== 10 && reply.code !== 11);
-    if (isAnswer) this.#alive(device, nowMs);
-    const ts = Math.round(clock.now() - (nowMs - (result.sentMs + result.receivedMs) / 2));
-    if (reply.kind === 'data') {
-      polled.refusals = 0;
-      polled.unanswered = 0;
-      device.lastReason = '';
-      this.#hand([this.#decode(device, polled, reply.bytes, ts)]);
+    // A request that was held back says nothing about the device.
+    if (parts.length === 0) {
+      device.missed++;
+      if (device.probeMs > 0) device.probeMs = Math.max(nowMs + 1, device.doubt.endsMs());
       return;
     }
-    const reason = reasonOf(reply);
-    device.lastReason = reason;
-    if (!isAnswer && reply.kind !== 'disconnected') this.#silent(device, polled, nowMs);
-    if (reply.kind === 'exception' && reply.code === 2) this.#refused(device, polled, nowMs);
-    const blocks = device.probeMs > 0 ? device.blocks : [polled];
-    this.#hand(blocks.map((block) => bad(device, block, ts, reason)));
+    const replies = parts.map(({ exchange }) => exchange.reply);
+    if (this.#stop.signal.aborted && replies.every(({ kind }) => kind === 'disconnected')) return;
+    if (replies.some(isAnswer)) this.#alive(device, nowMs);
+    const readings: DeviceReadings[] = [];
+    for (const { block, exchange } of parts) {
+      const { reply, sentMs, receivedMs } = exchange;
+      const ts = Math.round(clock.now() - (nowMs - (sentMs + receivedMs) / 2));
+      const isGood = reply.kind === 'data';
+      const values = isGood ? decodeBlock(device, block, reply.bytes) : badValues(device, block, reasonOf(reply));
+      readings.push({ device: device.config.id, ts, values });
+      polled.last = { ts, values: parts.length === 1 ? values : { ...polled.last?.values, ...values } };
+    }
+    const failed = replies.find((reply) => reply.kind !== 'data');
+    device.lastReason = failed === undefined ? '' : reasonOf(failed);
+    if (failed === undefined) {
+      polled.refusals = 0;
+      polled.unanswered = 0;
+    } else if (failed.kind === 'exception' && failed.code === 2) this.#refused(device, polled, nowMs);
+    else if (failed.kind === 'timeout' || failed.kind === 'exception') {
+      const answered = replies.some(isAnswer);
+      if (!answered || failed.kind === 'timeout') this.#silent(device, polled, answered, nowMs);
+      if (device.probeMs > 0) {
+        // A dead device has no values, whatever was asked.
+        const { ts = 0 } = readings[0] ?? {};
+        for (const other of device.blocks)
+          if (other !== polled) readings.push(this.#bad(device, other, ts, device.lastReason));
+      }
+    }
+    this.#hand(readings);
   }
 
-  async #read(device: PolledDevice, block: Block, retries: number): Promise<Exchange> {
+  /** A block with its retries; what was asked and what came, empty if nothing could be asked safely. */
+  async #read(device: PolledDevice, block: Block, retries: number): Promise<Part[]> {
     if (!this.#options.doubtful) return this.#tryRead(device, block, retries);
     const before = this.#turns.get(device) ?? Promise.resolve();
     const turn = before.then(() => this.#tryRead(device, block, retries));
@@ -157,35 +187,32 @@ export class Poller {
     return turn;
   }
 
-  /** One request with its retries; on a doubtful line preceded by one whose reply can't be mistaken where needed. */
-  async #tryRead(device: PolledDevice, block: Block, retries: number): Promise<Exchange> {
+  async #tryRead(device: PolledDevice, block: Block, retries: number): Promise<Part[]> {
     const { clock, doubtful } = this.#options;
     const { wakeUpAfter } = device.model.quirks;
     const asleep = wakeUpAfter !== undefined && clock.monotonicMs() - device.lastAnswerMs > wakeUpAfter;
-    let result = this.#nothing();
-    for (let attempt = 0; attempt <= retries + (asleep ? 1 : 0); attempt++) {
-      if (attempt > 0 && this.#stop.signal.aborted) break;
-      if (doubtful && !device.doubt.isSafe(shapeOfBlock(block), clock.monotonicMs())) {
-        const distinct = distinctRead(device, clock.monotonicMs());
-        // Nothing that could be asked is safe: only time helps.
-        if (distinct === undefined) break;
-        result = await this.#ask(device, distinct);
-        if (result.reply.kind !== 'data') continue;
-      }
-      result = await this.#ask(device, block);
-      const { reply } = result;
-      if (reply.kind === 'exception' && (reply.code === 5 || reply.code === 6)) {
-        await sleep(BUSY_PAUSE_MS, this.#stop.signal);
+    const parts: Part[] = [];
+    let repeats = retries + (asleep ? 1 : 0);
+    let todo: readonly Block[] = [block];
+    while (todo.length > 0) {
+      const [first, ...rest] = todo as readonly [Block, ...Block[]];
+      const [next, ...later] = doubtful ? safeWay(device, first, clock.monotonicMs()) : [first];
+      todo = [...later, ...rest];
+      if (next === undefined) continue;
+      const exchange = await this.#ask(device, next);
+      const { reply } = exchange;
+      const isBusy = reply.kind === 'exception' && (reply.code === 5 || reply.code === 6);
+      if ((isBusy || reply.kind === 'timeout') && repeats > 0 && !this.#stop.signal.aborted) {
+        repeats--;
+        if (isBusy) await sleep(BUSY_PAUSE_MS, this.#stop.signal);
+        todo = [next, ...todo];
         continue;
       }
-      if (reply.kind !== 'timeout') break;
+      parts.push({ block: next, exchange });
+      // A device that has been silent before is not asked for the rest; it would only cost its neighbours time.
+      if (reply.kind === 'timeout' && device.failures > 0) break;
     }
-    return result;
-  }
-
-  #nothing(): Exchange {
-    const nowMs = this.#options.clock.monotonicMs();
-    return { reply: { kind: 'timeout', badCrc: false }, sentMs: nowMs, receivedMs: nowMs };
+    return parts;
   }
 
   /** One request on the wire, counted; keeps the book of what may still come late. */
@@ -207,7 +234,8 @@ export class Poller {
     if (reply.kind === 'timeout') {
       counters.timeouts++;
       if (reply.badCrc) counters.crcErrors++;
-      if (doubtful) doubt.timedOut(shapeOfBlock(block), receivedMs);
+      // A reply of this shape with a wrong checksum was the reply: no other is outstanding.
+      if (doubtful && !reply.badCrc) doubt.timedOut(shapeOfBlock(block), receivedMs);
     } else if (reply.kind === 'disconnected') {
       counters.disconnects++;
       // Only what has really been sent can be answered late.
@@ -218,15 +246,17 @@ export class Poller {
       if (reply.kind === 'exception') {
         counters.exceptions[reply.code] = (counters.exceptions[reply.code] ?? 0) + 1;
         doubt.refused(shapeOfBlock(block), receivedMs);
-      } else doubt.answered();
+      }
     }
     return exchange;
   }
 
-  /** Reads the block of one point now, for the answer to a command. */
+  /** Reads one point now, for the answer to a command. */
   async readBack(device: PolledDevice, point: PointModel): Promise<WireValue> {
     const block: Block = { table: point.table, address: point.address, count: point.length, points: [point] };
-    const { reply } = await this.#read(device, block, device.retries);
+    const [part] = await this.#read(device, block, device.retries);
+    if (part === undefined) return { quality: 'bad', reason: 'timeout' };
+    const { reply } = part.exchange;
     if (reply.kind !== 'data') return { quality: 'bad', reason: reasonOf(reply) };
     return toWire(decodePoint(point, reply.bytes, block, device.settings));
   }
@@ -240,15 +270,15 @@ export class Poller {
     for (const block of device.blocks) block.dueMs = firstDueMs(block.everyMs, block.phase, nowMs);
   }
 
-  #silent(device: PolledDevice, polled: PolledBlock, nowMs: number): void {
-    device.failures++;
-    const delayMs = probeDelayMs(device.failures);
-    const answersOthers = device.blocks.length > 1 && device.lastAnswerMs > polled.dueMs - 3 * polled.everyMs;
+  #silent(device: PolledDevice, polled: PolledBlock, answered: boolean, nowMs: number): void {
+    const answersOthers = answered || (device.blocks.length > 1 && nowMs - device.lastAnswerMs < 3 * polled.everyMs);
+    if (!answered) device.failures++;
     if (answersOthers && device.probeMs === 0) {
       polled.unanswered++;
       // Some devices stay silent where others answer exception 2.
       if (polled.unanswered >= SPLIT_AFTER) this.#cut(device, polled, nowMs);
     }
+    const delayMs = probeDelayMs(device.failures);
     if (delayMs === 0) return;
     if (device.failures === FAILURES_MAX)
       this.#options.log.warn({ line: this.#options.line.id, device: device.config.id }, 'device does not answer');
@@ -263,24 +293,28 @@ export class Poller {
   #cut(device: PolledDevice, polled: PolledBlock, nowMs: number): void {
     polled.refusals = 0;
     polled.unanswered = 0;
-    const address = splitAddress(polled.block, device.limits);
+    const [halves] = waysToSplit(polled.block, device.limits);
     const { log, line, onCut } = this.#options;
     const what = { line: line.id, device: device.config.id, table: polled.block.table, address: polled.block.address };
-    if (address === undefined) {
+    if (halves === undefined) {
       // The next refusal will do to leave it alone again.
       polled.refusals = SPLIT_AFTER - 1;
-      log.warn({ ...what, points: polled.block.points.map((point) => point.id) }, 'device refuses a register');
+      polled.unanswered = SPLIT_AFTER - 1;
       polled.dueMs = nowMs + REFUSED_REST_MS;
+      log.warn({ ...what, points: polled.block.points.map((point) => point.id) }, 'device refuses a register');
       return;
     }
-    log.info({ ...what, count: polled.block.count, cutAt: address }, 'device refuses a block: reading it in two');
-    const parts = onCut(device, polled.block, address).map((block) => ({ ...polled, block }));
+    log.info(
+      { ...what, count: polled.block.count, cutAt: halves[1].address },
+      'device refuses a block: reading it in two',
+    );
+    onCut(device, polled.block.table, halves[1].address);
+    const parts = halves.map((block) => ({ ...polled, block }));
     device.blocks = device.blocks.flatMap((block) => (block === polled ? parts : [block]));
   }
 
-  #decode(device: PolledDevice, polled: PolledBlock, bytes: Uint8Array, ts: Millis): DeviceReadings {
-    const { block } = polled;
-    const values = decodeBlock(device, block, bytes);
+  #bad(device: PolledDevice, polled: PolledBlock, ts: Millis, reason: Reason): DeviceReadings {
+    const values = badValues(device, polled.block, reason);
     polled.last = { ts, values };
     return { device: device.config.id, ts, values };
   }
@@ -311,7 +345,7 @@ export class Poller {
     const ts = clock.now();
     const readings = this.devices.flatMap((device) => {
       device.lastReason = 'disconnected';
-      return device.blocks.map((block) => bad(device, block, ts, 'disconnected'));
+      return device.blocks.map((block) => this.#bad(device, block, ts, 'disconnected'));
     });
     this.#options.onReadings(
       readings.filter((one) => Object.keys(one.values).length > 0),
@@ -341,14 +375,18 @@ export function decodeBlock(
   return values;
 }
 
-function bad(device: PolledDevice, polled: PolledBlock, ts: Millis, reason: Reason): DeviceReadings {
+function badValues(device: PolledDevice, block: Block, reason: Reason): Record<string, WireValue> {
   const values: Record<string, WireValue> = {};
-  for (const point of polled.block.points) {
+  for (const point of block.points) {
     const name = device.names.get(point.id);
     if (name !== undefined && point.type !== 'string') values[name] = { quality: 'bad', reason };
   }
-  polled.last = { ts, values };
-  return { device: device.config.id, ts, values };
+  return values;
+}
+
+/** The device itself has spoken; 10 and 11 come from a gateway in front of it. */
+function isAnswer(reply: Reply): boolean {
+  return reply.kind === 'data' || (reply.kind === 'exception' && reply.code !== 10 && reply.code !== 11);
 }
 
 /** Why there is no value, in the words of our readings. */
@@ -370,19 +408,9 @@ function probeOf(device: PolledDevice): PolledBlock | undefined {
   return byCost[(device.failures - FAILURES_MAX) % Math.max(1, byCost.length)] ?? byCost[0];
 }
 
-/** Something to ask whose reply no late one can be taken for: a whole block, or the first values of one. */
-function distinctRead(device: PolledDevice, nowMs: number): Block | undefined {
-  for (const { block } of device.blocks) {
-    if (device.doubt.isSafe(shapeOfBlock(block), nowMs)) return block;
-  }
-  for (const { block } of device.blocks) {
-    let end = block.address;
-    for (const point of block.points) {
-      end = Math.max(end, point.address + point.length);
-      const part: Block = { ...block, count: end - block.address, points: [] };
-      if (device.limits.onePointPerRequest && !isBitTable(block.table)) break;
-      if (device.doubt.isSafe(shapeOfBlock(part), nowMs)) return part;
-    }
-  }
-  return undefined;
+/** A block in requests whose replies no late one can be taken for: as it is, or in two; empty if there is no such way now. */
+function safeWay(device: PolledDevice, block: Block, nowMs: number): readonly Block[] {
+  const isSafe = (one: Block) => device.doubt.isSafe(shapeOfBlock(one), nowMs);
+  if (isSafe(block)) return [block];
+  return waysToSplit(block, device.limits).find((parts) => parts.every(isSafe)) ?? [];
 }

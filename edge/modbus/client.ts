@@ -37,6 +37,8 @@ export interface ModbusClient {
   lastByteMs(): number;
   readonly dropped: Dropped;
   onClose(listener: (reason: string) => void): void;
+  /** Told of each whole reply nobody waited for. */
+  onForeign(listener: (unitId: number, functionCode: number, dataBytes: number) => void): void;
   close(): void;
 }
 
@@ -105,6 +107,9 @@ export function createModbusClient(wire: Wire, framing: Framing, monotonicMs: ()
     lastByteMs: () => port.lastByteMs,
     dropped: port.dropped,
     onClose: (listener) => closeListeners.push(listener),
+    onForeign(listener) {
+      port.onForeign = listener;
+    },
     close: () => port.destroy(),
   };
 }

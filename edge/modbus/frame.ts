@@ -80,8 +80,11 @@ export function answers(frame: Buffer, expected: Expectation): boolean {
 /** Finds RTU replies in a stream of bytes. */
 export interface RtuStream {
   push(chunk: Buffer): void;
-  /** The reply to a request, once it has wholly arrived; everything before it is dropped. */
-  take(expected: Expectation): Buffer | undefined;
+  /**
+   * The reply to a request, once it has wholly arrived; everything before it is dropped. Without a request: drops what
+   * has arrived.
+   */
+  take(expected: Expectation | undefined): Buffer | undefined;
   /** Forgets what has arrived and belongs to no request. */
   flush(): void;
 }
@@ -91,8 +94,9 @@ export interface RtuStream {
  * cut and join frames as it likes.
  *
  * @param dropped - counted into
+ * @param onForeign - told of each whole frame that answers nobody: a late reply, or a reply to somebody else
  */
-export function createRtuStream(dropped: Dropped): RtuStream {
+export function createRtuStream(dropped: Dropped, onForeign: (frame: Buffer) => void): RtuStream {
   let buffer: Buffer = Buffer.alloc(0);
   let echoDroppedOf: Buffer | undefined;
   /** The adapter hands back what we send: seen once on a read, then expected on each write. */
@@ -107,10 +111,12 @@ export function createRtuStream(dropped: Dropped): RtuStream {
   };
 
   /** A read's answer differs from its request, a write's does not: there it takes a line known to echo. */
-  function isEcho(expected: Expectation): boolean {
+  function echoAt(expected: Expectation): 'whole' | 'wait' | 'none' {
     const { request } = expected;
-    if (echoDroppedOf === request || (expected.functionCode > 4 && !lineEchoes)) return false;
-    return buffer.length >= request.length && buffer.compare(request, 0, request.length, 0, request.length) === 0;
+    if (echoDroppedOf === request || (expected.functionCode > 4 && !lineEchoes)) return 'none';
+    const length = Math.min(buffer.length, request.length);
+    if (buffer.compare(request, 0, length, 0, length) !== 0) return 'none';
+    return length === request.length ? 'whole' : 'wait';
   }
 
   return {
@@ -120,14 +126,15 @@ export function createRtuStream(dropped: Dropped): RtuStream {
     },
     take(expected) {
       while (buffer.length > 0) {
-        if (isEcho(expected)) {
+        const echo = expected === undefined ? 'none' : echoAt(expected);
+        if (echo === 'whole' && expected !== undefined) {
           lineEchoes = true;
           echoDroppedOf = expected.request;
           dropped.echoes++;
           skip(expected.request.length);
           continue;
         }
-        const head = replyAt(buffer, 0, expected);
+        const head = expected === undefined ? undefined : replyAt(buffer, 0, expected);
         if (head instanceof Buffer) {
           skip(head.length);
           return head;
@@ -137,14 +144,15 @@ export function createRtuStream(dropped: Dropped): RtuStream {
           stray(1);
           continue;
         }
-        const foreign = head === 'wait' ? 'wait' : foreignAt(buffer, 0);
+        const foreign = head === 'wait' || echo === 'wait' ? 'wait' : foreignAt(buffer, 0);
         if (typeof foreign === 'number') {
           dropped.foreign++;
+          onForeign(buffer.subarray(0, foreign));
           skip(foreign);
           continue;
         }
         // Something else may be arriving at the head, but it may also be noise with our reply right behind it.
-        const reply = lookAhead(buffer, expected);
+        const reply = expected === undefined ? undefined : lookAhead(buffer, expected);
         if (reply !== undefined) {
           stray(reply.byteOffset - buffer.byteOffset);
           skip(reply.length);

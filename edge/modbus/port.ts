@@ -48,6 +48,8 @@ export class ReplyPort extends EventEmitter {
   /** Milliseconds on the monotonic clock when bytes last arrived; 0 = never. */
   lastByteMs = 0;
   readonly dropped: Dropped = { foreign: 0, badCrc: 0, echoes: 0, strayBytes: 0 };
+  /** Told of each whole frame that answered nobody: its unit, function and number of data bytes. */
+  onForeign: (unitId: number, functionCode: number, dataBytes: number) => void = () => {};
   readonly #wire: Wire;
   readonly #framing: Framing;
   readonly #pending = new Map<number, Pending>();
@@ -70,14 +72,14 @@ export class ReplyPort extends EventEmitter {
         }
       };
     } else {
-      const stream = createRtuStream(this.dropped);
+      const stream = createRtuStream(this.dropped, (frame) => this.#tellForeign(frame));
       this.#flush = () => stream.flush();
       this.#receive = (chunk) => {
         stream.push(chunk);
         const [pending] = this.#pending.values();
-        if (pending === undefined) return stream.flush();
         const before = this.dropped.badCrc;
         const frame = stream.take(pending);
+        if (pending === undefined) return;
         if (this.dropped.badCrc > before) pending.badCrc = true;
         if (frame !== undefined) this.#hand(pending, frame);
       };
@@ -148,6 +150,11 @@ export class ReplyPort extends EventEmitter {
       return this.#hand(pending, frame);
     }
     this.dropped.foreign++;
+    this.#tellForeign(frame);
+  }
+
+  #tellForeign(frame: Buffer): void {
+    this.onForeign(frame[0] as number, frame[1] as number, frame.length - 5);
   }
 
   #hand(pending: Pending, frame: Buffer): void {

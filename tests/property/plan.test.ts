@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Limits, PointModel, Table } from '../../edge/model.ts';
-import { planBlocks, splitAddress } from '../../edge/plan.ts';
+import { planBlocks, waysToSplit } from '../../edge/plan.ts';
 
 const limitsOf = (more: Partial<Limits>): Limits => ({
   maxRegisters: 125,
@@ -128,11 +128,12 @@ describe('the planner', () => {
     fc.assert(
       fc.property(points, limits, (wanted, limit) => {
         for (const block of planBlocks(wanted, limit)) {
-          const at = splitAddress(block, limit);
-          if (at === undefined) continue;
-          const halves = planBlocks(block.points, limit, { 'holding-registers': new Set([at]) });
-          expect(halves.length).toBeGreaterThan(1);
-          for (const half of halves) expect(half.count).toBeLessThan(block.count);
+          for (const halves of waysToSplit(block, limit)) {
+            expect(halves.flatMap((half) => half.points.map((one) => one.id)).sort()).toEqual(
+              block.points.map((one) => one.id).sort(),
+            );
+            for (const half of halves) expect(half.count).toBeLessThan(block.count);
+          }
         }
       }),
     );
