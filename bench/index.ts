@@ -8,8 +8,10 @@ type Bench = (options: BenchOptions) => Promise<number>;
 
 /** Each benchmark by name; loaded when called. One line to add one. */
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  ingest: async () => (await import('./ingest.ts')).runIngestBench,
   broker: async () => (await import('./broker.ts')).runBrokerBench,
   kill: async () => (await import('./kill.ts')).runKillBench,
+  outbox: async () => (await import('./outbox.ts')).runOutboxBench,
 };
 
 /** @returns exit code */

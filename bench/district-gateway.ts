@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { pino } from 'pino';
+import { openAccounts } from '../gateway/accounts.ts';
+import { startBroker } from '../gateway/broker.ts';
+import { createJudge } from '../gateway/domain/judge.ts';
+import type { Rule } from '../gateway/domain/plant.ts';
+import { IngestPath } from '../gateway/ingest.ts';
+import { createMetrics } from '../gateway/metrics.ts';
+import type { PlantCatalog } from '../gateway/plant-growth.ts';
+import { PlantRegistry } from '../gateway/registry.ts';
+import { DuckDbStore } from '../gateway/store/duckdb.ts';
+import { createSubscriber } from '../gateway/subscriber.ts';
+
+/** First message to the gateway process. */
+export interface GatewayTask {
+  readonly dataDir: string;
+  readonly edges: readonly string[];
+  readonly devices: readonly string[];
+}
+
+export interface GatewayReady {
+  readonly port: number;
+  readonly startMs: number;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** Asked for by `'report'`, and then counted anew. */
+export interface GatewayReport {
+  readonly stored: number;
+  readonly duplicates: number;
+  readonly commits: number;
+  readonly retries: number;
+  readonly points: number;
+  readonly missing: number;
+  readonly loopP99Ms: number;
+  readonly loopMaxMs: number;
+  readonly rssMb: number;
+  readonly problems: readonly string[];
+  /** Milliseconds of queries made meanwhile, by kind. */
+  readonly queries: Readonly<Record<string, readonly number[]>>;
+}
+
+/** The parts of a gateway as `gateway/main.ts` joins them, without the pages: two limits on every point. */
+async function start({ dataDir, edges, devices }: GatewayTask): Promise<void> {
+  const started = performance.now();
+  const now = Date.now;
+  const log = pino({ level: 'warn' });
+  const metrics = createMetrics();
+  const store = await DuckDbStore.open({ dataDir, newId: randomUUID });
+  const registry = new PlantRegistry();
+  const ingest = await IngestPath.open({
+    store,
+    registry,
+    judge: createJudge({ timezone: 'Asia/Shanghai', device: (id) => registry.device(id) }),
+    catalog: limitsOnEveryPoint(),
+    discovery: 'accept',
+    planNotifications: () => [],
+    now,
+    newId: randomUUID,
+    log,
+    onBroken: (error) => {
+      console.error(error);
+      process.exit(1);
+    },
+  });
+  const startMs = performance.now() - started;
+  const subscriber = createSubscriber({
+    ingest,
+    marks: () => registry.marks(),
+    store: store.id,
+    gateway: 'bench',
+    now,
+    newId: randomUUID,
+    metrics,
+    log,
+  });
+  const accounts = await openAccounts(dataDir, now);
+  const secrets: Record<string, string> = {};
+  for (const [kind, ids] of [
+    ['edge', edges],
+    ['device', devices],
+  ] as const)
+    for (const id of ids) secrets[id] = (await accounts.addCredential(kind, id)).secret;
+  const broker = await startBroker({ host: '127.0.0.1', port: 0, accounts, subscriber, now, metrics, log });
+  subscriber.start(broker);
+  const clock = setInterval(() => void ingest.tick(now()), 1000);
+
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  const queries: Record<string, number[]> = {};
+  let asking: NodeJS.Timeout | undefined;
+  let base = { ...ingest.counts, commits: ingest.commits.done };
+  process.on('message', async (message: unknown) => {
+    if (message === 'ask') asking = setInterval(() => void ask(store, registry, queries), 250);
+    if (message === 'report') {
+      const { counts, commits } = ingest;
+      const report: GatewayReport = {
+        stored: counts.stored - base.stored,
+        duplicates: counts.duplicates - base.duplicates,
+        commits: commits.done - base.commits,
+        retries: commits.retries,
+        points: registry.pointCount,
+        missing: [...registry.marks()].reduce((sum, mark) => sum + mark.made - mark.stored - mark.rejected, 0),
+        loopP99Ms: Math.round(delay.percentile(99) / 1e6),
+        loopMaxMs: Math.round(delay.max / 1e6),
+        rssMb: Math.round(process.memoryUsage.rss() / 1e6),
+        problems: store.problems,
+        queries: structuredClone(queries),
+      };
+      base = { ...counts, commits: commits.done };
+      for (const kind of Object.keys(queries)) delete queries[kind];
+      delay.reset();
+      process.send?.(report);
+    }
+    if (message === 'stop') {
+      clearInterval(clock);
+      clearInterval(asking);
+      await broker.close();
+      subscriber.close();
+      await ingest.close();
+      await store.close();
+      process.exit(0);
+    }
+  });
+  const ready: GatewayReady = { port: broker.port, startMs, secrets };
+  process.send?.(ready);
+}
+
+/** The questions of a screen: one point's day, 500 points summed, the newest of 1,000. */
+async function ask(store: DuckDbStore, registry: PlantRegistry, queries: Record<string, number[]>): Promise<void> {
+  if (registry.pointCount < 1000) return;
+  const timed = async (kind: string, query: Promise<unknown>) => {
+    const asked = performance.now();
+    await query.catch((error: Error) => console.error(kind, error.message));
+    queries[kind] ??= [];
+    queries[kind].push(performance.now() - asked);
+  };
+  const point = Math.floor(Math.random() * registry.pointCount);
+  const to = Math.floor(Date.now() / 900_000) * 900_000 + 900_000;
+  await timed('1 point, 24 h, 300 buckets', store.buckets(point, { from: to - 86_400_000, to }, 300, 300_000));
+  if (Math.random() < 0.25) {
+    const first = Math.floor(Math.random() * (registry.pointCount - 500));
+    const points = Array.from({ length: 500 }, (_, index) => first + index);
+    await timed(
+      '500 points summed per 15 min, 24 h',
+      store.query({ from: to - 86_400_000, to, stepMs: 900_000, points, aggregate: 'mean', across: 'sum' }),
+    );
+  }
+  const asked = performance.now();
+  for (let index = 0; index < 1000; index++) registry.last((point + index * 7) % registry.pointCount);
+  queries['latest of 1,000'] ??= [];
+  queries['latest of 1,000'].push(performance.now() - asked);
+}
+
+function limitsOnEveryPoint(): PlantCatalog {
+  const rule = (device: string, measurement: string, point: number, kind: 'high' | 'low', setpoint: number): Rule => ({
+    key: `${device}/${measurement}#${kind}`,
+    kind,
+    asset: device,
+    point,
+    pointId: `${device}/${measurement}`,
+    priority: 3,
+    setpoint,
+    deadband: 1,
+    onDelayMs: 5000,
+    offDelayMs: 0,
+    latch: false,
+    title: kind,
+  });
+  return {
+    declared: [],
+    describeDevice: (id, { edge, line, model }) => ({
+      id,
+      class: 'generic',
+      origin: 'discovered',
+      attributes: {},
+      ...(edge === undefined ? {} : { edge }),
+      ...(line === undefined ? {} : { line }),
+      ...(model === undefined ? {} : { model }),
+    }),
+    describePoint: ({ id }, measurement, { unit, everyMs }) => ({
+      device: id,
+      measurement,
+      maxSilenceMs: 300_000,
+      reportingDelayMs: 0,
+      ...(unit === undefined ? {} : { unit }),
+      ...(everyMs === undefined ? {} : { everyMs }),
+    }),
+    rulesFor: ({ id, measurement }, { id: device }) => [
+      rule(device, measurement, id, 'high', 1e9),
+      rule(device, measurement, id, 'low', -1e9),
+    ],
+  };
+}
+
+process.once('message', (task: GatewayTask) => {
+  start(task).catch((error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  });
+});
+process.once('disconnect', () => process.exit(0));

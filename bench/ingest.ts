@@ -1,0 +1,138 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { GatewayReady, GatewayReport, GatewayTask } from './district-gateway.ts';
+import type { DistrictReport, DistrictTask } from './district-load.ts';
+import type { BenchOptions } from './index.ts';
+import { cpuShare, cpuTime } from './process-cost.ts';
+
+/** Points of the district. */
+const POINTS = 329_000;
+const EDGES = 47;
+const DEVICES = 400;
+
+/**
+ * `hanfeng bench ingest`: a gateway and the load in a process each. Acknowledged means committed to disk.
+ * Fails when something was lost or stored twice; wall times are only reported.
+ */
+export async function runIngestBench({ args }: BenchOptions): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seconds: { type: 'string', default: '20' },
+      points: { type: 'string', default: String(POINTS) },
+      only: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+    },
+  });
+  const [seconds, points] = [Number(values.seconds), Number(values.points)];
+  const dataDir = await mkdtemp(join(tmpdir(), 'hanfeng-bench-'));
+  const edges = Array.from({ length: EDGES }, (_, index) => `edge-${index}`);
+  const devices = Array.from({ length: DEVICES }, (_, index) => `single-${index}`);
+  const gateway = await startGateway({ dataDir, edges, devices });
+  const rows: Record<string, unknown>[] = [];
+  const plans: readonly (readonly [
+    name: string,
+    ids: readonly string[],
+    task: Omit<DistrictTask, 'port' | 'edges'>,
+  ])[] = [
+    ['discovery of all points', edges, { points, everyMs: 5000, seconds: 6, readingsPerMessage: 100 }],
+    ['one reading a second and point', edges, { points, everyMs: 1000, seconds, readingsPerMessage: 100 }],
+    ['ceiling, batches of 100', edges, { points, everyMs: 0, seconds: Math.min(seconds, 15), readingsPerMessage: 100 }],
+    [
+      'ceiling, messages of one reading',
+      devices,
+      { points: 50 * DEVICES, everyMs: 0, seconds: 8, readingsPerMessage: 1 },
+    ],
+  ];
+  let failed = false;
+  for (const [figure, ids, task] of plans) {
+    if (values.only !== undefined && !figure.startsWith(values.only) && !figure.startsWith('discovery')) continue;
+    // A lane belongs to one run of the load process: its numbers start at 1.
+    const row = await measure(gateway, {
+      ...task,
+      port: gateway.ready.port,
+      edges: ids.map((id) => ({ id, secret: gateway.ready.secrets[id] as string })),
+    });
+    rows.push({ figure, ...row });
+    failed ||= row.lost !== 0 || row.unanswered !== 0;
+  }
+  console.table(rows);
+  console.log(JSON.stringify({ bench: 'ingest', node: process.version, points, rows }));
+  await gateway.stop();
+  if (!values.keep) await rm(dataDir, { recursive: true, force: true });
+  return failed ? 1 : 0;
+}
+
+export interface RunningGateway {
+  readonly ready: GatewayReady;
+  readonly pid: number;
+  report(): Promise<GatewayReport>;
+  send(message: string): void;
+  /** In order, or by SIGKILL. */
+  stop(how?: 'kill'): Promise<void>;
+}
+
+export async function startGateway(task: GatewayTask): Promise<RunningGateway> {
+  const child = fork(new URL('./district-gateway.js', import.meta.url), { stdio: 'inherit' });
+  child.send(task);
+  const ready = await answer<GatewayReady>(child);
+  return {
+    ready,
+    pid: child.pid as number,
+    report: () => {
+      child.send('report');
+      return answer<GatewayReport>(child);
+    },
+    send: (message) => void child.send(message),
+    stop: async (how) => {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      if (how === 'kill') child.kill('SIGKILL');
+      else child.send('stop');
+      await ended;
+    },
+  };
+}
+
+/** Runs the load in a process of its own; what it cost the gateway stands beside what the senders saw. */
+export async function measure(gateway: RunningGateway, task: DistrictTask) {
+  await gateway.report();
+  const load = fork(new URL('./district-load.js', import.meta.url), { stdio: 'inherit' });
+  const before = cpuTime(gateway.pid);
+  load.send(task);
+  const sent = await answer<DistrictReport>(load);
+  const cpu = cpuShare(before, cpuTime(gateway.pid));
+  const ended = new Promise((resolve) => load.once('exit', resolve));
+  load.disconnect();
+  await ended;
+  const report = await gateway.report();
+  return {
+    readingsPerS: Math.round(sent.acknowledged / sent.seconds),
+    ackP50Ms: sent.p50Ms,
+    ackP99Ms: sent.p99Ms,
+    ackMaxMs: sent.maxMs,
+    behindMs: sent.behindMs,
+    mainThreadPercent: cpu.mainThread,
+    processPercent: cpu.process,
+    loopP99Ms: report.loopP99Ms,
+    loopMaxMs: report.loopMaxMs,
+    rssMb: report.rssMb,
+    sent: sent.sent,
+    lost: sent.sent - report.stored,
+    unanswered: sent.unanswered,
+    problems: report.problems.length,
+  };
+}
+
+function answer<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null) => reject(new Error(`process ended with ${code}`));
+    child.once('exit', onExit);
+    child.once('message', (message) => {
+      child.off('exit', onExit);
+      resolve(message as T);
+    });
+  });
+}
