@@ -303,11 +303,12 @@ function mqttOf(
   return { embedded: { ...listener, tls: { port: tls.port, cert, key } } };
 }
 
+/** Every `…File` of a channel holds a secret: it must be readable, and its path becomes absolute. */
 function withSecretFiles(notify: NotifyConfig, file: string, secrets: SecretReader): NotifyConfig {
   const channels = notify.channels.map((channel, index) => {
-    if (channel.secretFile === undefined) return channel;
-    secrets.read(channel.secretFile, `notify.channels[${index}].secretFile`);
-    return { ...channel, secretFile: beside(file, channel.secretFile) };
+    const paths = Object.entries(channel).filter(([key, path]) => key.endsWith('File') && typeof path === 'string');
+    for (const [key, path] of paths) secrets.read(path as string, `notify.channels[${index}].${key}`);
+    return { ...channel, ...Object.fromEntries(paths.map(([key, path]) => [key, beside(file, path as string)])) };
   });
   return { ...notify, channels };
 }
