@@ -6,7 +6,7 @@ import { type CommandResult, commandResultSchema, type EdgeState, edgeStateSchem
 import { buildTopic, DELIVERY, parseTopic, type Topic } from '../contract/topics.ts';
 import { MarkBook } from './broker/marks.ts';
 import type { Ingest } from './ingest.ts';
-import { type Metrics, WAIT_BUCKETS_S } from './metrics.ts';
+import { type Counter, type Metrics, WAIT_BUCKETS_S } from './metrics.ts';
 import type { LaneMark } from './store/store.ts';
 
 /** How a message leaves the gateway, whichever broker carries it. */
@@ -55,7 +55,10 @@ const gunzipAsync = promisify(gunzip);
 export function createSubscriber(options: SubscriberOptions): Subscriber {
   const { ingest, store, gateway, now, newId, metrics, log } = options;
   const book = new MarkBook();
-  const received = metrics.counters('hanfeng_mqtt_messages_total', 'MQTT messages taken, by kind of topic.', ['kind']);
+  const byKind = metrics.counters('hanfeng_mqtt_messages_total', 'MQTT messages taken, by kind of topic.', ['kind']);
+  const received = Object.fromEntries(
+    (Object.keys(DELIVERY) as Topic['kind'][]).map((kind) => [kind, byKind.with(kind)]),
+  ) as Record<Topic['kind'], Counter>;
   const rejected = metrics.counters('hanfeng_mqtt_rejected_total', 'MQTT messages kept as dead letters.', ['reason']);
   const published = metrics.counter('hanfeng_stored_marks_total', 'Stored marks published.');
   const waits = metrics.histogram(
@@ -150,7 +153,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     take(name, payload, from) {
       const topic = parseTopic(name);
       if (topic === undefined) return letter('not-allowed', 'no topic of ours', name, payload.toString('latin1'), from);
-      received.with(topic.kind).value += 1;
+      received[topic.kind].value += 1;
       const before = unpacking.get(from);
       const packed = isPacked(payload);
       if (before === undefined && !packed)

@@ -2,7 +2,8 @@ import type { Logger } from 'pino';
 import type { Ingest } from '../ingest.ts';
 import { type Metrics, WAIT_BUCKETS_S } from '../metrics.ts';
 import type { Notification, Store } from '../store/store.ts';
-import { type Channel, ChannelError, type Receipt } from './channel.ts';
+import { type Channel, ChannelError, type Message, type Receipt } from './channel.ts';
+import { digestOf, Pace } from './pace.ts';
 import { readMessage } from './plan.ts';
 
 export interface DispatchOptions {
@@ -58,6 +59,13 @@ export function startDispatch(options: DispatchOptions): Dispatch {
   const taken = new Set<string>();
   const queues = new Map<string, Notification[]>();
   const sending = new Map<string, number>();
+  const paces = new Map(
+    options.channels.flatMap(({ name, pace }) => (pace === undefined ? [] : [[name, new Pace(pace)] as const])),
+  );
+  /** Receivers that asked us to wait. */
+  const closedUntil = new Map<string, number>();
+  /** Channels that wait until their receiver takes more. */
+  const paused = new Map<string, NodeJS.Timeout>();
   const tasks = new Set<Promise<void>>();
   let looking = false;
   let lookAgain = false;
@@ -109,33 +117,50 @@ export function startDispatch(options: DispatchOptions): Dispatch {
     for (const channel of queues.keys()) pump(channel);
   }
 
-  const pump = (channel: string) => {
-    const queue = queues.get(channel) ?? [];
-    while (queue.length > 0 && (sending.get(channel) ?? 0) < CHANNEL_SENDING_MAX && !stopping.signal.aborted) {
-      const notification = queue.shift() as Notification;
-      sending.set(channel, (sending.get(channel) ?? 0) + 1);
-      const task = attempt(notification).finally(() => {
-        sending.set(channel, (sending.get(channel) ?? 1) - 1);
+  const pump = (name: string) => {
+    const queue = queues.get(name) ?? [];
+    const pace = paces.get(name);
+    while (queue.length > 0 && (sending.get(name) ?? 0) < CHANNEL_SENDING_MAX && !stopping.signal.aborted) {
+      const opensAt = Math.max(closedUntil.get(name) ?? 0, pace?.nextAt(now()) ?? 0);
+      if (opensAt > now()) {
+        // One timer is enough: the queue is looked at again when it ends.
+        if (!paused.has(name)) paused.set(name, setTimeout(resume, opensAt - now(), name));
+        return;
+      }
+      const batch = queue.splice(0, pace?.take(queue.length, now()) ?? 1);
+      pace?.spend(now());
+      sending.set(name, (sending.get(name) ?? 0) + 1);
+      const task = attempt(name, batch).finally(() => {
+        sending.set(name, (sending.get(name) ?? 1) - 1);
         tasks.delete(task);
-        pump(channel);
+        pump(name);
       });
       tasks.add(task);
     }
   };
+  const resume = (name: string) => {
+    paused.delete(name);
+    pump(name);
+  };
 
-  async function attempt(notification: Notification): Promise<void> {
+  async function attempt(name: string, batch: readonly Notification[]): Promise<void> {
     const started = performance.now();
-    const result = await send(channels.get(notification.channel), notification, stopping.signal);
+    const result = await send(channels.get(name), batch, stopping.signal);
     if (result instanceof ChannelError && stopping.signal.aborted) return;
     lasted.observe((performance.now() - started) / 1000);
-    const outcome = outcomeOf(notification, result, now(), random());
-    outcomes.with(notification.channel, result instanceof ChannelError ? outcome.state : 'sent').value += 1;
-    if (outcome.state === 'failed')
-      log.warn({ notification: notification.id, reason: outcome.lastError }, 'notification given up');
-    else if (outcome.state === 'due') log.debug({ notification: notification.id, reason: outcome.lastError }, 'retry');
-    await record(outcome);
-    taken.delete(notification.id);
-    if (outcome.state === 'due') lookAt(outcome.dueAt);
+    // "Too fast" is about the channel, not this message: more of them now would keep it closed.
+    if (result instanceof ChannelError && result.retryAfterMs !== undefined)
+      closedUntil.set(name, now() + Math.min(result.retryAfterMs, RETRY_AFTER_MAX_MS));
+    for (const notification of batch) {
+      const outcome = outcomeOf(notification, result, now(), random());
+      outcomes.with(name, result instanceof ChannelError ? outcome.state : 'sent').value += 1;
+      const about = { notification: notification.id, reason: outcome.lastError };
+      if (outcome.state === 'failed') log.warn(about, 'notification given up');
+      else if (outcome.state === 'due') log.debug(about, 'notification not sent, retry later');
+      await record(outcome);
+      taken.delete(notification.id);
+      if (outcome.state === 'due') lookAt(outcome.dueAt);
+    }
   }
 
   /** Until the outcome is on disk the message stays taken: sending twice is better than never, but not by design. */
@@ -159,6 +184,7 @@ export function startDispatch(options: DispatchOptions): Dispatch {
     async stop() {
       stopListening();
       clearTimeout(timer);
+      for (const pause of paused.values()) clearTimeout(pause);
       stopping.abort(new ChannelError('stopping', { retryable: true }));
       const settled = new AbortController();
       const all = Promise.allSettled(tasks).then(() => settled.abort());
@@ -169,12 +195,13 @@ export function startDispatch(options: DispatchOptions): Dispatch {
 
 async function send(
   channel: Channel | undefined,
-  notification: Notification,
+  batch: readonly Notification[],
   signal: AbortSignal,
 ): Promise<Receipt | ChannelError> {
   if (channel === undefined) return new ChannelError('this channel is not configured any more', { retryable: false });
   try {
-    return await channel.send(readMessage(notification), signal);
+    const messages = batch.map(readMessage);
+    return await channel.send(messages.length === 1 ? (messages[0] as Message) : digestOf(messages), signal);
   } catch (error) {
     if (error instanceof ChannelError) return error;
     return new ChannelError((error as Error).message, { retryable: false, cause: error });

@@ -80,6 +80,8 @@ function messageOf(
     site.publicUrl === undefined ? undefined : new URL(`/alarms/${encodeURIComponent(alarm.id)}`, site.publicUrl);
   return {
     id,
+    event,
+    priority: alarm.priority,
     title,
     text: alarm.message,
     ...(link === undefined ? {} : { link: link.href }),

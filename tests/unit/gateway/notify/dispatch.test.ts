@@ -195,6 +195,56 @@ describe('dispatch', () => {
   });
 });
 
+describe('a channel with a pace', () => {
+  const start = (queue: Queue, send: Channel['send']) =>
+    startDispatch({
+      channels: [{ name: 'ops', pace: [{ messages: 10, perMs: 60_000 }], send }],
+      store: queue,
+      ingest: queue,
+      now: Date.now,
+      random: () => 0.5,
+      metrics: createMetrics(),
+      log: pino({ level: 'silent' }),
+    });
+
+  it('gets a flood as digests, and loses nothing of it', async () => {
+    const queue = new Queue();
+    const got: Message[] = [];
+    const dispatch = start(queue, async (message) => {
+      got.push(message);
+      return { answer: 'ok' };
+    });
+    for (let i = 0; i < 400; i++) {
+      queue.add(due(`n-${i}`));
+      await vi.advanceTimersByTimeAsync(50);
+    }
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(got.length).toBeLessThan(25);
+    expect(got.some(({ event }) => event === 'digest')).toBe(true);
+    expect(Object.values(states(queue)).every((state) => state === 'sent')).toBe(true);
+    await dispatch.stop();
+  });
+
+  it('is left alone as long as it asked for, then gets what waited in one', async () => {
+    const queue = new Queue();
+    const times: number[] = [];
+    const dispatch = start(queue, async () => {
+      times.push((Date.now() - START) / 1000);
+      if (times.length === 1) throw new ChannelError('too fast', { retryable: true, retryAfterMs: 600_000 });
+      return { answer: 'ok' };
+    });
+    queue.add(due('a'));
+    await vi.advanceTimersByTimeAsync(1000);
+    for (let i = 0; i < 20; i++) queue.add(due(`b-${i}`));
+    await vi.advanceTimersByTimeAsync(700_000);
+    expect(times[0]).toBe(0);
+    expect(times[1]).toBeGreaterThanOrEqual(600);
+    expect(times.length).toBeLessThanOrEqual(3);
+    expect(Object.values(states(queue)).every((state) => state === 'sent')).toBe(true);
+    await dispatch.stop();
+  });
+});
+
 describe('the outcome of an attempt', () => {
   const busy = new ChannelError('busy', { retryable: true });
 
