@@ -41,6 +41,8 @@ export const edgeStateSchema = z.object({
     )
     .max(1000)
     .optional(),
+  /** A batch comes at least this often; absent: every 10 s. Longer only on links that are paid by the byte. */
+  heartbeatMs: z.number().int().positive().max(3_600_000).optional(),
   /** False: the technician at the cabinet refuses all commands. */
   commandsEnabled: z.boolean().optional(),
 });
