@@ -85,6 +85,7 @@ export async function runEdge({ configFile, root, env, signal, log }: EdgeOption
       lines: acquisition.lines(),
       service: [...service.active()],
       commandsEnabled: commands.enabled,
+      heartbeatMs: config.outbox.heartbeat,
     }),
     onCommand: (payload) => void commands.take(payload),
     random: Math.random,

