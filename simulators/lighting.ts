@@ -38,7 +38,7 @@ const IDLE_A = 0.05;
 const LEAKAGE_DRY_MA = 35;
 const LEAKAGE_RAIN_MA_PER_MM = 1.6;
 const LEAKAGE_MEMORY_S = 900;
-const NOMINAL_V = 228;
+const NOMINAL_V = 226;
 /** Resistance of a feeder seen from the cabinet's far end, Ohm: enough for a few volts at full load. */
 const FEEDER_OHM = 0.12;
 

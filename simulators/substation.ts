@@ -6,7 +6,7 @@ import { drySettledRise, stepDryWinding } from './transformer.ts';
 const PHASES = ['A', 'B', 'C'] as const;
 export const SUBSTATION_PLACES = ['incomer', 'transformer'] as const;
 const RATED_KVA = 630;
-const RATED_V = 230;
+const RATED_V = 220;
 /** What the houses and shops on this substation draw on average, kW. */
 const TOWN_KW = 170;
 const POWER_FACTOR = 0.94;
@@ -37,7 +37,7 @@ export class Substation implements Plant {
     { name: 'fan-failed', what: 'the transformer’s fans do not start', unit: '1', usual: 1 },
     { name: 'door', what: 'the door of the box is open', unit: '1', usual: 1 },
     { name: 'breaker-trip', what: 'the main breaker trips: no current behind it', unit: '1', usual: 1 },
-    { name: 'overvoltage', what: 'the supply rises to this', unit: 'V', usual: 258 },
+    { name: 'overvoltage', what: 'the supply rises to this', unit: 'V', usual: 245 },
   ];
   private readonly board = new FaultBoard();
   private readonly fed: readonly FedPlants[];
@@ -66,7 +66,7 @@ export class Substation implements Plant {
     const tripped = this.board.has('breaker-trip', 'incomer');
     const usualKW = TOWN_KW * demandShare(surroundings) + this.fed.reduce((sum, plant) => sum + plant.powerKW(), 0);
     const wantedKW = overload === undefined ? usualKW : (overload / 100) * RATED_KVA * POWER_FACTOR;
-    const supply = this.board.get('overvoltage', 'incomer') ?? RATED_V * (1.015 + 0.006 * this.grid.step(seconds));
+    const supply = this.board.get('overvoltage', 'incomer') ?? RATED_V * (1.03 + 0.005 * this.grid.step(seconds));
     const values: Record<string, number> = {};
     let power = 0;
     let apparent = 0;
