@@ -10,7 +10,7 @@ import { type Exchange, type Line, sleep } from './line.ts';
 import type { Reply } from './modbus/client.ts';
 import { type PointModel, TABLES, type Table } from './model.ts';
 import { type Block, waysToSplit } from './plan.ts';
-import { FAILURES_MAX, firstDueMs, nextDueMs, probeDelayMs } from './schedule.ts';
+import { firstDueMs, nextDueMs, probeDelayMs } from './schedule.ts';
 
 /** Equal refusals (or silences, while the device answers other requests) after which a request is cut in two. */
 const SPLIT_AFTER = 3;
@@ -202,7 +202,8 @@ export class Poller {
       const exchange = await this.#ask(device, next);
       const { reply } = exchange;
       const isBusy = reply.kind === 'exception' && (reply.code === 5 || reply.code === 6);
-      if ((isBusy || reply.kind === 'timeout') && repeats > 0 && !this.#stop.signal.aborted) {
+      const isRepeatable = (isBusy || reply.kind === 'timeout') && repeats > 0 && !this.#stop.signal.aborted;
+      if (isRepeatable && (!doubtful || safeWay(device, next, clock.monotonicMs()).length > 0)) {
         repeats--;
         if (isBusy) await sleep(BUSY_PAUSE_MS, this.#stop.signal);
         todo = [next, ...todo];
@@ -271,18 +272,19 @@ export class Poller {
   }
 
   #silent(device: PolledDevice, polled: PolledBlock, answered: boolean, nowMs: number): void {
-    const answersOthers = answered || (device.blocks.length > 1 && nowMs - device.lastAnswerMs < 3 * polled.everyMs);
+    const roundMs = 3 * polled.everyMs + device.blocks.length * (device.retries + 1) * device.timeoutMs;
+    const answersOthers = answered || (device.blocks.length > 1 && nowMs - device.lastAnswerMs < roundMs);
     if (!answered) device.failures++;
     if (answersOthers && device.probeMs === 0) {
       polled.unanswered++;
       // Some devices stay silent where others answer exception 2.
       if (polled.unanswered >= SPLIT_AFTER) this.#cut(device, polled, nowMs);
     }
-    const delayMs = probeDelayMs(device.failures);
-    if (delayMs === 0) return;
-    if (device.failures === FAILURES_MAX)
+    const failuresMax = failuresMaxOf(device);
+    if (device.failures < failuresMax) return;
+    if (device.failures === failuresMax)
       this.#options.log.warn({ line: this.#options.line.id, device: device.config.id }, 'device does not answer');
-    device.probeMs = nowMs + delayMs;
+    device.probeMs = nowMs + probeDelayMs(device.failures - failuresMax);
   }
 
   #refused(device: PolledDevice, polled: PolledBlock, nowMs: number): void {
@@ -402,10 +404,15 @@ function shapeOfBlock(block: Block): string {
   return shapeOf(TABLES[block.table], block.count);
 }
 
+/** Polls without any answer after which a device counts as dead: its requests may be refused one by one by silence. */
+function failuresMaxOf(device: PolledDevice): number {
+  return Math.min(4, device.blocks.length + 1);
+}
+
 /** What to ask a dead device: the cheapest, then another each time, since a single refused block must not keep it dead. */
 function probeOf(device: PolledDevice): PolledBlock | undefined {
   const byCost = device.blocks.toSorted((a, b) => a.block.count - b.block.count);
-  return byCost[(device.failures - FAILURES_MAX) % Math.max(1, byCost.length)] ?? byCost[0];
+  return byCost[device.failures % Math.max(1, byCost.length)] ?? byCost[0];
 }
 
 /** A block in requests whose replies no late one can be taken for: as it is, or in two; empty if there is no such way now. */

@@ -38,18 +38,14 @@ export function nextDueMs(beat: Beat, nowMs: number): { readonly dueMs: number; 
 }
 
 /** Probing a dead device: its neighbours must not feel it. */
-export const PROBE_FIRST_MS = 5000;
+export const PROBE_FIRST_MS = 2000;
 export const PROBE_MAX_MS = 300_000;
-/** Polls without an answer after which a device counts as dead. */
-export const FAILURES_MAX = 2;
 
 /**
  * When a device that doesn't answer is asked again.
  *
- * @param failures - polls without an answer in a row
- * @returns milliseconds to leave it alone, 0 while it still counts as alive
+ * @param probes - probes it has left unanswered already
  */
-export function probeDelayMs(failures: number): number {
-  if (failures < FAILURES_MAX) return 0;
-  return Math.min(PROBE_MAX_MS, PROBE_FIRST_MS * 2 ** (failures - FAILURES_MAX));
+export function probeDelayMs(probes: number): number {
+  return Math.min(PROBE_MAX_MS, PROBE_FIRST_MS * 2 ** probes);
 }

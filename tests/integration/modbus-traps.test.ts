@@ -60,7 +60,7 @@ for (const [transport, kind] of KINDS) {
       ]);
       await harness.until((all) => goodOf(all).length > 300, 30_000);
       expect(wrongValues(harness.sampled)).toEqual([]);
-      expect(reasonsOf(harness.sampled)).toContain('timeout');
+      expect((harness.acquisition.lines()[0] as { timeouts: number }).timeouts).toBeGreaterThan(3);
     });
 
     it('trap 1: a slave that is always late gives no value at all rather than one of them wrong', async () => {
@@ -239,7 +239,7 @@ for (const [transport, kind] of KINDS) {
           { afterMs: random() * 100, bytes: kind === 'mbap' ? honest : Buffer.alloc(0) },
         ];
       });
-      await harness.until((all) => all.length > 1200 && goodOf(all).length > 100, 60_000);
+      await harness.until((all) => all.length > 400 && goodOf(all).length > 100, 60_000);
       expect(wrongValues(harness.sampled)).toEqual([]);
     });
   });
@@ -311,7 +311,7 @@ describe('manners on Modbus TCP', () => {
     const { harness } = await start('tcp', SHAPES, zeroed, { line: ', ignoreTransactionId: true' });
     await harness.until((all) => goodOf(all).length > 100, 30_000);
     expect(wrongValues(harness.sampled)).toEqual([]);
-    expect(reasonsOf(harness.sampled)).toContain('timeout');
+    expect((harness.acquisition.lines()[0] as { timeouts: number }).timeouts).toBeGreaterThan(3);
   });
 
   it('trap 11: a device that serves one connection gets it back after each round', async () => {
