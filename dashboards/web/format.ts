@@ -7,6 +7,7 @@ export const NO_VALUE = '\u2013';
 
 /** How a point's numbers are written: the unit people see, and how to get there from the point's own. */
 export interface Writing {
+  /** Unit as people see it. */
   readonly label: string;
   readonly decimals: number;
   /** Own unit -> shown unit. */

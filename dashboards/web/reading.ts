@@ -67,8 +67,18 @@ function beyondOf(value: number, normal: readonly [number, number] | undefined):
 
 /** The measurements of a device that are worth a place on the overview: those with a band or a limit, else the first ones. */
 export function keyPoints(points: readonly Point[], most: number): readonly Point[] {
-  const compared = points.filter(({ normal, limits }) => normal !== undefined || limits.length > 0);
-  return (compared.length > 0 ? compared : points).slice(0, most);
+  const measured = points.filter(isMeasured);
+  const compared = measured.filter(isCompared);
+  const switched = points.filter((point) => !isMeasured(point) && isCompared(point));
+  const chosen = compared.length > 0 ? compared : switched.length > 0 ? switched : measured;
+  return (chosen.length > 0 ? chosen : points).slice(0, most);
+}
+
+const isCompared = ({ normal, limits }: Point) => normal !== undefined || limits.length > 0;
+
+/** A quantity on a scale; contacts, counters of events and error codes have no unit and no band. */
+export function isMeasured({ unit, normal }: Point): boolean {
+  return normal !== undefined || (unit !== undefined && unit !== '1');
 }
 
 /** The points with a card at the top when nobody chose: the first compared one of each class, then second devices. */
@@ -80,7 +90,7 @@ export function chooseWatched(
   for (let turn = 0; turn < most && chosen.length < most; turn += 1) {
     for (const { devices } of classes) {
       const point = keyPoints(devices[turn]?.points ?? [], 1)[0];
-      if (point?.normal !== undefined && chosen.length < most) chosen.push(point);
+      if (point !== undefined && isMeasured(point) && isCompared(point) && chosen.length < most) chosen.push(point);
     }
   }
   return chosen;

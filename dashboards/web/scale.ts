@@ -13,14 +13,16 @@ export interface Indicator {
  * Lays out the indicator: the track spans the band and the limits with room on both sides, so that an abnormal value
  * has somewhere to go; a value beyond the track sticks to its end.
  *
+ * @param usual - a value the point is known to have had; keeps it on the track where there are limits only
  * @returns undefined when neither a band nor a limit is known: then there is nothing to compare with
  */
 export function indicatorOf(
   value: number | undefined,
   normal: readonly [number, number] | undefined,
   limits: readonly Limit[],
+  usual?: number,
 ): Indicator | undefined {
-  const span = spanOf(normal, limits);
+  const span = spanOf(normal, limits, usual);
   if (span === undefined) return undefined;
   const [low, high] = span;
   const at = (place: number) => Math.min(1, Math.max(0, (place - low) / (high - low)));
@@ -44,9 +46,11 @@ export function isOutside(
 function spanOf(
   normal: readonly [number, number] | undefined,
   limits: readonly Limit[],
+  usual: number | undefined,
 ): readonly [number, number] | undefined {
   const places = [...(normal ?? []), ...limits.map(({ setpoint }) => setpoint)];
   if (places.length === 0) return undefined;
+  if (normal === undefined && usual !== undefined) places.push(usual);
   const low = Math.min(...places);
   const high = Math.max(...places);
   const width = high > low ? high - low : Math.abs(high) || 1;
@@ -61,6 +65,6 @@ export function referenceOf(
   limits: readonly Limit[],
   first: number | undefined,
 ): number {
-  const known = [...(normal ?? []), ...limits.map(({ setpoint }) => setpoint)];
-  return known.length > 0 ? Math.max(...known.map(Math.abs)) : (first ?? 0);
+  if (normal !== undefined) return Math.max(...normal.map(Math.abs));
+  return Math.max(Math.abs(first ?? 0), ...limits.map(({ setpoint }) => Math.abs(setpoint)));
 }

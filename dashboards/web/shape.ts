@@ -2,7 +2,7 @@ import type { Millis } from '../../contract/time.ts';
 import type { LiveReading } from './model.ts';
 
 /** Slots of a sparkline over its range. */
-export const SHAPE_SLOTS = 60;
+export const SHAPE_SLOTS = 120;
 
 /** The recent shape of a point: means of equal slots, absent where there was nothing. Oldest first. */
 export interface Shape {

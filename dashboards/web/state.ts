@@ -256,6 +256,16 @@ async function loadOnce(): Promise<void> {
 /** Newest source time of what we hold: "Values are from 03:12:26". */
 export const valuesFrom = computed(() => newestTime(model.value.points.values()));
 
+/** When the oldest shape begins: a gateway that started a minute ago has a minute to show, not an empty hour. */
+export const shapesBegin = computed(() => {
+  let begin: Millis | undefined;
+  for (const { slots } of shapes.value.values()) {
+    const first = slots[0]?.ts;
+    if (first !== undefined && (begin === undefined || first < begin)) begin = first;
+  }
+  return begin;
+});
+
 /** Fetches the recent shapes of points that have none yet; live readings make them grow. */
 export async function loadShapes(points: readonly string[], signal: AbortSignal): Promise<void> {
   const missing = points.filter((point) => !shapes.value.has(point));

@@ -217,6 +217,9 @@ export function summarize(
   };
 }
 
+/** The vertical axis spans at least this part of the value itself. */
+const LEAST_SPAN_PART = 0.1;
+
 /**
  * Lowest and highest value on the vertical axis: the data, the normal band, and limits that are near enough not to
  * flatten the line.
@@ -234,13 +237,20 @@ export function verticalSpan(
       low = Math.min(low, value);
       high = Math.max(high, value);
     }
+  const negative = low < 0;
   if (low > high) [low, high] = limits.length > 0 ? [Math.min(...limits), Math.max(...limits)] : [0, 1];
-  const span = high - low || Math.abs(high) * 0.1 || 1;
+  // A quiet signal must look quiet: its noise does not fill the chart.
+  const least = (Math.max(Math.abs(low), Math.abs(high)) * LEAST_SPAN_PART || 1) - (high - low);
+  if (least > 0) {
+    low -= least / 2;
+    high += least / 2;
+  }
+  const span = high - low;
   for (const limit of limits) {
     if (limit > high && limit <= high + span) high = limit;
     if (limit < low && limit >= low - span) low = limit;
   }
-  const room = (high - low || span) * 0.1;
+  const room = (high - low) * 0.1;
   // A quantity that is never negative does not get a negative axis.
-  return [low >= 0 && low - room < 0 ? 0 : low - room, high + room];
+  return [!negative && low - room < 0 ? 0 : low - room, high + room];
 }

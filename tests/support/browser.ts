@@ -1,12 +1,10 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium } from 'playwright-core';
 
 /** Debian's chromium; the browser tests use no other. */
 export const CHROMIUM = '/usr/bin/chromium';
-
-export const hasChromium = () => existsSync(CHROMIUM);
 
 const ARGUMENTS = [
   '--no-sandbox',

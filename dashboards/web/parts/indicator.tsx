@@ -2,11 +2,14 @@ import type { Priority } from '../../../contract/alarm.ts';
 import type { Writing } from '../format.ts';
 import { writeNumber } from '../format.ts';
 import type { Point } from '../model.ts';
+import { isMeasured } from '../reading.ts';
 import { indicatorOf } from '../scale.ts';
 
 export interface IndicatorProps {
   readonly point: Point;
   readonly writing: Writing;
+  /** A value the point is known to have had: keeps the track still. */
+  readonly usual: number | undefined;
   /** The newest value; undefined draws no pointer. */
   readonly value: number | undefined;
   /** Priority whose colour the pointer takes; undefined: nothing is wrong. */
@@ -24,8 +27,8 @@ export interface IndicatorProps {
  * a missing one is no value.
  */
 export function IndicatorBand(props: IndicatorProps) {
-  const { point, writing, value, priority, stale, width, figures = false, label } = props;
-  const layout = indicatorOf(value, point.normal, point.limits);
+  const { point, writing, usual, value, priority, stale, width, figures = false, label } = props;
+  const layout = isMeasured(point) ? indicatorOf(value, point.normal, point.limits, usual) : undefined;
   const height = figures ? 26 : 14;
   if (layout === undefined) return <svg class="indicator" width={width} height={height} aria-hidden="true" />;
   const at = (part: number) => 1 + part * (width - 2);

@@ -8,7 +8,7 @@ import { extendBuckets, shapeTrend, summarize } from '../trend-shape.ts';
 import type { Bucket } from '../wire.ts';
 import { Chart, type ChartContent } from './chart.ts';
 import { Empty, Failure, Skeleton } from './panel.tsx';
-import { writingFor } from './value.tsx';
+import { decide } from './value.tsx';
 
 interface Loaded {
   readonly point: string;
@@ -68,7 +68,7 @@ export function Trend({ point, height }: { point: Point; height: string }) {
     });
   }, [point.last]);
 
-  const writing = writingFor(point);
+  const { writing } = decide(point);
   const show = (value: number | undefined) => (value === undefined ? undefined : writing.show(value));
   const current = loaded?.point === point.id ? loaded : undefined;
   const shownBuckets = (current?.buckets ?? []).map((bucket) => {

@@ -6,7 +6,7 @@ import { boundsOf } from '../range.ts';
 import { type ShownReading, showReading } from '../reading.ts';
 import { hrefOf } from '../route.ts';
 import { referenceOf } from '../scale.ts';
-import { alarmIndex, believed, language, now, pressureUnit, range, shapes, text } from '../state.ts';
+import { alarmIndex, believed, language, now, pressureUnit, range, shapes, shapesBegin, text } from '../state.ts';
 import { useWide } from '../views/layout.ts';
 import { Glyph } from './glyph.tsx';
 import { Icon } from './icon.tsx';
@@ -15,29 +15,31 @@ import { measurementName, otherLang } from './name.tsx';
 import { reasonText } from './quality-mark.tsx';
 import { Sparkline } from './sparkline.tsx';
 
-/** Decided once per point, so that the number of digits does not change under the reader's eyes. */
-const writings = new Map<string, Writing>();
-const WRITINGS_MAX = 20_000;
+/** What is decided once per point, so that digits and tracks do not change under the reader's eyes. */
+interface Decided {
+  readonly writing: Writing;
+  /** The first value seen. */
+  readonly usual: number | undefined;
+}
 
-export function writingFor(point: Point): Writing {
+const decided = new Map<string, Decided>();
+const DECIDED_MAX = 20_000;
+
+export function decide(point: Point): Decided {
   const key = `${pressureUnit.value ?? ''} ${point.unit ?? ''} ${point.normal?.join() ?? ''} ${point.id}`;
-  const known = writings.get(key);
+  const known = decided.get(key);
   if (known !== undefined) return known;
-  const first = point.last?.value;
-  const countsOnly = (point.unit === undefined || point.unit === '1') && Number.isInteger(first ?? Number.NaN);
-  const made = writingOf(
-    point.unit,
-    countsOnly ? 1_000 : referenceOf(point.normal, point.limits, first),
-    pressureUnit.value,
-  );
-  if (first === undefined && point.normal === undefined) return made;
-  if (writings.size >= WRITINGS_MAX) writings.clear();
-  writings.set(key, made);
+  const usual = point.last?.value;
+  const countsOnly = (point.unit === undefined || point.unit === '1') && Number.isInteger(usual ?? Number.NaN);
+  const reference = countsOnly ? 1_000 : referenceOf(point.normal, point.limits, usual);
+  const made = { writing: writingOf(point.unit, reference, pressureUnit.value), usual };
+  if (usual === undefined) return made;
+  if (decided.size >= DECIDED_MAX) decided.clear();
+  decided.set(key, made);
   return made;
 }
 
-interface Presented {
-  readonly writing: Writing;
+interface Presented extends Decided {
   readonly alarm: Alarm | undefined;
   readonly shown: ShownReading;
   /** "164 m³/h, normal 84 to 112" */
@@ -46,13 +48,14 @@ interface Presented {
 
 export function present(point: Point): Presented {
   const words = text.value;
-  const writing = writingFor(point);
+  const { writing, usual } = decide(point);
   const alarm = alarmIndex.value.byPoint.get(point.id);
   const shown = showReading(point, writing, alarm, now.value, believed.value);
   const normal = shown.band === undefined ? '' : words.normalTo(...shown.band);
   const standing = shown.standing === 'good' ? '' : `, ${words.standing[shown.standing]}`;
   return {
     writing,
+    usual,
     alarm,
     shown,
     sentence: words.indicator(`${shown.digits} ${shown.unit}`.trim(), normal) + standing,
@@ -70,7 +73,7 @@ export function Value({ shown }: { shown: ShownReading }) {
 }
 
 /** Younger values are "now": seconds that count up and start over say nothing. */
-const FRESH_MS = 5_000;
+const FRESH_MS = 10_000;
 
 /** How old a value is; a tag when it is too old, the reason when there is none. */
 export function Age({ point, shown }: { point: Point; shown: ShownReading }) {
@@ -96,6 +99,9 @@ export function Age({ point, shown }: { point: Point; shown: ShownReading }) {
   return <span class="age">{(shown.ageMs ?? 0) < FRESH_MS ? words.now : age}</span>;
 }
 
+/** A gateway that started a minute ago has a minute of shape; less than this is not stretched. */
+const SHAPE_SPAN_MIN_MS = 60_000;
+
 function Recent({
   point,
   presented,
@@ -109,10 +115,11 @@ function Recent({
 }) {
   const { from, to } = boundsOf(range.value, now.value);
   const { shown } = presented;
+  const begun = shapesBegin.value;
   return (
     <Sparkline
       shape={shapes.value.get(point.id)}
-      from={from}
+      from={begun === undefined ? from : Math.max(from, Math.min(begun, to - SHAPE_SPAN_MIN_MS))}
       to={to}
       silenceMs={point.maxSilenceMs}
       normal={point.normal}
@@ -128,7 +135,7 @@ function Recent({
 /** One line of a panel: name, indicator, recent shape, value, age. The whole line leads to the trend. */
 export function ReadingRow({ point, name, other }: { point: Point; name: string; other?: string }) {
   const presented = present(point);
-  const { shown, alarm, writing, sentence } = presented;
+  const { shown, alarm, writing, usual, sentence } = presented;
   return (
     <a
       class={`reading-row${alarm === undefined ? '' : ' abnormal'}`}
@@ -148,6 +155,7 @@ export function ReadingRow({ point, name, other }: { point: Point; name: string;
       <IndicatorBand
         point={point}
         writing={writing}
+        usual={usual}
         value={shown.value}
         priority={shown.priority}
         stale={shown.standing === 'stale'}
@@ -176,10 +184,10 @@ export function StatCard({
   onSelect?: () => void;
 }) {
   const presented = present(point);
-  const { shown, alarm, writing, sentence } = presented;
+  const { shown, alarm, writing, usual, sentence } = presented;
   const words = text.value;
   const width = useWide(641) ? 224 : 340;
-  const usual = shown.standing === 'good';
+  const isGood = shown.standing === 'good';
   return (
     <a
       class={`panel stat${selected ? ' selected' : ''}`}
@@ -197,7 +205,7 @@ export function StatCard({
           {title}
         </span>
         <span class="stat-aside">
-          {usual ? shown.band !== undefined && (shown.beyond ?? words.inBand) : <Age point={point} shown={shown} />}
+          {isGood ? shown.band !== undefined && (shown.beyond ?? words.inBand) : <Age point={point} shown={shown} />}
         </span>
       </span>
       <span class="stat-value">
@@ -208,6 +216,7 @@ export function StatCard({
         <IndicatorBand
           point={point}
           writing={writing}
+          usual={usual}
           value={shown.value}
           priority={shown.priority}
           stale={shown.standing === 'stale'}

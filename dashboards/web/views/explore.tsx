@@ -129,7 +129,7 @@ function PointLine({ point, chosen }: { point: Point; chosen: boolean }) {
 
 function PointTrend({ point, wide }: { point: Point; wide: boolean }) {
   const words = text.value;
-  const { shown, writing, sentence } = present(point);
+  const { shown, writing, usual, sentence } = present(point);
   const device = model.value.devices.get(point.device);
   const names = deviceNames(device, point.device);
   return (
@@ -149,6 +149,7 @@ function PointTrend({ point, wide }: { point: Point; wide: boolean }) {
           <IndicatorBand
             point={point}
             writing={writing}
+            usual={usual}
             value={shown.value}
             priority={shown.priority}
             stale={shown.standing === 'stale'}

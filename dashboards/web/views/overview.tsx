@@ -33,7 +33,7 @@ const CARDS_MAX = 5;
 const ALARMS_SHOWN = 8;
 /** Devices of one class shown before "show more", and values of one device. */
 const DEVICES_SHOWN = 12;
-const VALUES_SHOWN = 4;
+const VALUES_SHOWN = 3;
 
 /** The first screen: what is wrong, how the watched values are, and every device with its band, quality and age. */
 export function Overview() {
