@@ -183,7 +183,7 @@ export class DuckDbStore implements Store {
   }
 
   query(query: SeriesQuery) {
-    return this.readStored(query, (connection, sources) => seriesOf(connection, storedReadings(sources, query), query));
+    return this.readStored(query, (connection, sources) => seriesOf(connection, sources, query));
   }
 
   async latest(points: readonly number[]): Promise<readonly (StoredReading | undefined)[]> {

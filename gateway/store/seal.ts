@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { int } from './columns.ts';
+import { quarterSums } from './quarters.ts';
 import { segmentReadings } from './relation.ts';
 import { DAY_LEVEL, DAY_MS, LATE, type Segment, segmentFile, writeParquet } from './segments.ts';
 
 /** Days of a hot table that get files of their own; readings of further days wait together for the next tidying. */
 export const SEAL_DAYS_MAX = 8;
-/** Length of a rollup's slot. */
-export const QUARTER_MS = 900_000;
 
 /** Gives out ids of segments. */
 export type NextId = () => number;
@@ -109,13 +108,6 @@ async function writeQuarters(
     join(dataDir, file),
   );
   return { ...raw, id, kind: 'quarters', file, bytes };
-}
-
-/** `point, ts` (start of the quarter) and what adds up: `min, max, sum, readings, last, last_ts, worst`. */
-export function quarterSums(relation: string): string {
-  return `SELECT point, (ts // ${QUARTER_MS})::BIGINT * ${QUARTER_MS} AS ts, min(value) AS min, max(value) AS max,
-      sum(value) AS sum, count(*) AS readings, arg_max(value, ts) AS last, max(ts) AS last_ts, max(quality) AS worst
-    FROM (${relation}) WHERE quality < 2 AND NOT isnan(value) GROUP BY ALL`;
 }
 
 /**

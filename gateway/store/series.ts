@@ -3,12 +3,16 @@ import { QUALITIES, type Quality, REASONS, type Reason } from '../../contract/re
 import type { Millis } from '../../contract/time.ts';
 import { fillBuckets, type Slot, slotLength } from './buckets.ts';
 import { int, streamColumns } from './columns.ts';
+import { QUARTER_MS } from './quarters.ts';
+import { type Sources, storedQuarters, storedReadings } from './relation.ts';
 import { type Bucket, type Range, type Series, type SeriesQuery, type StoredReading, StoreError } from './store.ts';
 
 /** Most buckets of one answer: more than a screen has pixels. */
 export const BUCKETS_MAX = 20_000;
 /** Most values of one query over many points (points x slots). */
 export const QUERY_VALUES_MAX = 2_000_000;
+/** Most sealed readings, of all points, that a query over many points may have to look through. */
+export const QUERY_READINGS_MAX = 2_000_000_000;
 /** Most raw readings of one answer. */
 export const READINGS_LIMIT_MAX = 1_000_000;
 
@@ -123,13 +127,14 @@ function slotSql(relation: string, point: number, { from, to }: Range, stepMs: n
     FROM held GROUP BY slot ORDER BY slot`;
 }
 
-const AGGREGATES: Readonly<Record<SeriesQuery['aggregate'], string>> = {
-  min: 'min(value)',
-  max: 'max(value)',
-  mean: 'avg(value)',
-  sum: 'sum(value)',
-  last: 'arg_max(value, ts)',
-  count: 'count(*)::DOUBLE',
+/** Over raw readings, and over sums of quarters. */
+const AGGREGATES: Readonly<Record<SeriesQuery['aggregate'], { readonly raw: string; readonly quarters: string }>> = {
+  min: { raw: 'min(value)', quarters: 'min(min)' },
+  max: { raw: 'max(value)', quarters: 'max(max)' },
+  mean: { raw: 'avg(value)', quarters: 'sum(sum) / sum(readings)' },
+  sum: { raw: 'sum(value)', quarters: 'sum(sum)' },
+  last: { raw: 'arg_max(value, ts)', quarters: 'arg_max(last, last_ts)' },
+  count: { raw: 'count(*)::DOUBLE', quarters: 'sum(readings)::DOUBLE' },
 };
 
 const ACROSS: Readonly<Record<NonNullable<SeriesQuery['across']>, string>> = {
@@ -138,22 +143,23 @@ const ACROSS: Readonly<Record<NonNullable<SeriesQuery['across']>, string>> = {
   max: 'max(value)',
 };
 
-/** Plain aggregates of valued readings per slot from `from` on; `mean` counts readings alike. */
-export async function seriesOf(connection: DuckDBConnection, relation: string, query: SeriesQuery): Promise<Series[]> {
-  const { points, from, to, stepMs, aggregate, across } = query;
+/**
+ * Plain aggregates of valued readings per slot from `from` on; `mean` counts readings alike.
+ * Whole quarters of an hour are answered from their sums, everything else from raw readings.
+ *
+ * @throws StoreError `query-too-large` with a hint, before anything is read
+ */
+export async function seriesOf(connection: DuckDBConnection, sources: Sources, query: SeriesQuery): Promise<Series[]> {
+  const { points, from, to, stepMs, across } = query;
   if (points.length === 0 || to <= from) return [];
   const slots = Math.ceil((to - from) / stepMs);
   const values = across === undefined ? slots * points.length : slots;
   if (values > QUERY_VALUES_MAX) {
     throw tooLarge(`${values} values`, `use a longer step or fewer points: at most ${QUERY_VALUES_MAX} values`);
   }
-  const slotted = `
-    SELECT point, ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot, ${AGGREGATES[aggregate]} AS value,
-      count(*)::DOUBLE AS readings, max(quality) AS worst
-    FROM (SELECT point, ts, value, quality FROM (${relation})
-          WHERE point IN (${points.map(int).join(', ')}) AND ts >= ${int(from)} AND ts < ${int(to)}
-          ${LAST_COMMITTED})
-    WHERE quality < 2 AND NOT isnan(value) GROUP BY point, slot`;
+  const slotted = [from, to, stepMs].every((time) => time % QUARTER_MS === 0)
+    ? slotsOfQuarters(sources, query)
+    : slotsOfReadings(sources, query);
   const sql =
     across === undefined
       ? `SELECT point, slot, value, readings, worst FROM (${slotted}) ORDER BY point, slot`
@@ -182,6 +188,41 @@ export async function seriesOf(connection: DuckDBConnection, relation: string, q
   );
   if (across !== undefined) return [{ values: series.get(-1) ?? [] }];
   return points.map((point) => ({ point, values: series.get(point) ?? [] }));
+}
+
+function slotsOfQuarters(sources: Sources, { points, from, to, stepMs, aggregate }: SeriesQuery): string {
+  return `
+    SELECT point, ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot, ${AGGREGATES[aggregate].quarters} AS value,
+      sum(readings)::DOUBLE AS readings, max(worst) AS worst
+    FROM (${storedQuarters(sources, { from, to }, points.map(int).join(', '))}) GROUP BY point, slot`;
+}
+
+function slotsOfReadings(sources: Sources, { points, from, to, stepMs, aggregate }: SeriesQuery): string {
+  const rows = readingsInRange(sources, { from, to });
+  if (rows > QUERY_READINGS_MAX) {
+    const step = `a step, from and to in whole quarters of an hour`;
+    throw tooLarge(
+      `${rows} readings to look through`,
+      `ask for a shorter range, or for ${step}: these are summed already`,
+    );
+  }
+  return `
+    SELECT point, ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot, ${AGGREGATES[aggregate].raw} AS value,
+      count(*)::DOUBLE AS readings, max(quality) AS worst
+    FROM (SELECT point, ts, value, quality FROM (${storedReadings(sources, { from, to })})
+          WHERE point IN (${points.map(int).join(', ')}) AND ts >= ${int(from)} AND ts < ${int(to)}
+          ${LAST_COMMITTED})
+    WHERE quality < 2 AND NOT isnan(value) GROUP BY point, slot`;
+}
+
+/** Sealed readings of a range, by the share of each segment that it covers; of all points. */
+function readingsInRange({ segments }: Sources, { from, to }: Range): number {
+  let rows = 0;
+  for (const { kind, readings, minTs, maxTs } of segments) {
+    if (kind !== 'readings' || minTs >= to || maxTs < from) continue;
+    rows += (readings * (Math.min(to, maxTs + 1) - Math.max(from, minTs))) / (maxTs + 1 - minTs);
+  }
+  return Math.round(rows);
 }
 
 /** Newest of each point by source time. @param points - undefined = all */

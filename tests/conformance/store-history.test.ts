@@ -164,6 +164,32 @@ describe('sealed history', () => {
     ]);
   });
 
+  it('answers whole quarters of an hour from their sums as from the readings themselves', async () => {
+    const rows = (from: number, to: number): Row[] =>
+      Array.from({ length: to - from }, (_, index) => [
+        index % 4,
+        T0 + (from + index) * 7000,
+        Math.sin(from + index) * 100,
+      ]);
+    await put(rows(0, 3000));
+    await seal();
+    await put(rows(3000, 4000));
+    await seal();
+    await put(rows(4000, 5000));
+    const range = { from: T0, to: T0 + 12 * 3_600_000, points: [0, 2, 3] };
+    for (const aggregate of ['min', 'max', 'mean', 'sum', 'last', 'count'] as const) {
+      const quarters = await store.query({ ...range, stepMs: 1_800_000, aggregate });
+      // A range that ends off a quarter is answered from raw readings.
+      const raw = await store.query({ ...range, to: range.to + 1, stepMs: 1_800_000, aggregate });
+      expect(quarters.map(({ values: list }) => list.length)).toEqual([20, 20, 20]);
+      for (const [index, { values: list }] of raw.entries()) {
+        for (const [slot, value] of list.entries()) {
+          expect(quarters[index]?.values[slot]).toEqual({ ...value, value: expect.closeTo(value.value, 6) });
+        }
+      }
+    }
+  });
+
   it('removes what a crash left behind, and nothing that is not ours', async () => {
     await put([[0, T0, 1]]);
     await seal();
