@@ -1,8 +1,17 @@
 import type { Mistake } from '../contract/mistakes.ts';
-import { convert, isUnit, UNITS, type UnitSymbol } from '../contract/units.ts';
-import type { DeviceInfo, PointInfo, Rule } from './domain/plant.ts';
+import { isUnit, UNITS, type UnitSymbol } from '../contract/units.ts';
+import { compileExpression, SUN } from './domain/condition/expression.ts';
+import type { DeviceInfo, PointInfo } from './domain/plant.ts';
 import type { DeviceHint, PlantCatalog, PointHint } from './plant-growth.ts';
-import type { AssetClass, ClassAlarm, DeviceAlarm, DeviceFileEntry, PointSettings, Quantity } from './plant-schema.ts';
+import { given, isInUnitOfPoint, isLimitKind, needsSetpoint, ruleOf } from './plant-rules.ts';
+import {
+  type AssetClass,
+  type ClassAlarm,
+  type DeviceAlarm,
+  type DeviceFileEntry,
+  LIMIT_KINDS,
+  type PointSettings,
+} from './plant-schema.ts';
 
 /** What the files of a site say, read and checked. */
 export interface PlantDescription {
@@ -23,6 +32,7 @@ const MAX_SILENCE_FLOOR_MS = 15_000;
 /** Puts class defaults, device files and what devices say of themselves together. */
 export function catalogOf(plant: PlantDescription): PlantCatalog {
   const ruleOverrides = byPoint(plant.rules);
+  const downstream = downstreamOf(plant);
   return {
     declared: declaredOf(plant),
     describeDevice: (id, hint) => describeDevice(plant, id, hint),
@@ -30,13 +40,23 @@ export function catalogOf(plant: PlantDescription): PlantCatalog {
       return describePoint(device, measurement, settingsOf(plant, device, measurement), hint);
     },
     rulesFor(point, device) {
-      const { alarms = [] } = plant.devices.get(device.id) ?? {};
+      const { alarms = [], points = {} } = plant.devices.get(device.id) ?? {};
+      const assetClass = plant.classes.get(device.class);
+      const measured = {
+        measurements: [...Object.keys(assetClass?.points ?? {}), ...Object.keys(points), point.measurement],
+      };
       const overrides = [
         ...alarms.filter((alarm) => alarm.point === point.measurement),
         ...(ruleOverrides.get(`${point.device}/${point.measurement}`) ?? []),
       ];
-      return effectiveAlarms(plant.classes.get(device.class), point.measurement, overrides).flatMap((alarm) => {
-        const rule = ruleOf(alarm, point, device);
+      return effectiveAlarms(assetClass, point.measurement, overrides).flatMap((alarm) => {
+        const rule = ruleOf(alarm, {
+          point,
+          device,
+          ...measured,
+          assetClass,
+          downstream: downstream.get(device.id) ?? [],
+        });
         return typeof rule === 'string' ? [] : [rule];
       });
     },
@@ -59,21 +79,66 @@ export function checkAlarms(
     const unit = device.points[alarm.point]?.unit ?? assetClass.points[alarm.point]?.unit;
     const [merged] = effectiveAlarms(assetClass, alarm.point, [alarm]).filter((other) => sameAlarm(other, alarm));
     if (merged === undefined) return [];
-    const fault = setpointFault(merged, unit);
-    return fault === undefined ? [] : [{ file, path: `${path}.setpoint`, ...fault }];
+    const fault = alarmFault(merged, unit) ?? expressionFault(merged, namesOf(assetClass, device));
+    return fault === undefined ? [] : [{ file, ...fault, path: `${path}.${fault.path}` }];
   });
 }
 
-function setpointFault(
+/** Every name an expression of this class, or of this device of it, may use. */
+export function namesOf(assetClass: AssetClass, device?: DeviceFileEntry): string[] {
+  const numbers = Object.entries(device?.attributes ?? {}).filter(([, value]) => typeof value === 'number');
+  return [
+    ...new Set([
+      ...Object.keys(assetClass.points),
+      ...Object.keys(device?.points ?? {}),
+      ...Object.keys(assetClass.attributes),
+      ...numbers.map(([name]) => name),
+      SUN,
+    ]),
+  ].filter((name) => /^[A-Za-z_]\w*$/.test(name));
+}
+
+/** Why an alarm's expression can't be used. */
+export function expressionFault(
+  { test }: Pick<DeviceAlarm, 'test'>,
+  names: readonly string[],
+): { readonly path: string; readonly found: string; readonly allowed: string } | undefined {
+  if (test === undefined || !('cel' in test)) return undefined;
+  const compiled = compileExpression(test.cel, names);
+  if (!('fault' in compiled)) return undefined;
+  return {
+    path: 'test.cel',
+    found: compiled.fault,
+    allowed: `CEL over ${names.join(', ')}; numbers with a point: 2.0`,
+  };
+}
+
+/** What can be said against an alarm by itself; `path` is within the alarm. */
+export function alarmFault(
   alarm: ClassAlarm | DeviceAlarm,
   unit: string | undefined,
-): { found: string; allowed: string } | undefined {
-  const { setpoint } = alarm;
-  if (setpoint === undefined) return { found: 'nothing', allowed: 'a setpoint, since the class has no such alarm' };
+): { readonly path: string; readonly found: string; readonly allowed: string } | undefined {
+  const { setpoint, test, kind } = alarm;
+  if (test === undefined && !isLimitKind(kind))
+    return { path: 'kind', found: kind, allowed: `${LIMIT_KINDS.join(', ')}, or another name with a test` };
+  if (setpoint === undefined) {
+    if (!needsSetpoint(test)) return undefined;
+    return { path: 'setpoint', found: 'nothing', allowed: 'a setpoint, since the class has no such alarm' };
+  }
   const written = setpoint.unit;
+  if (test !== undefined && !isInUnitOfPoint(test)) return undefined;
   if (unit === undefined || written === undefined || !isUnit(unit)) return undefined;
   const fits = UNITS[written as UnitSymbol].dimension === UNITS[unit].dimension;
-  return fits ? undefined : { found: written, allowed: `a unit that converts into ${unit}` };
+  return fits ? undefined : { path: 'setpoint', found: written, allowed: `a unit that converts into ${unit}` };
+}
+
+/** Devices by what they hang on. */
+function downstreamOf(plant: PlantDescription): Map<string, string[]> {
+  const map = new Map<string, string[]>();
+  for (const { id, upstream } of plant.devices.values()) {
+    if (upstream !== undefined) map.set(upstream, [...(map.get(upstream) ?? []), id]);
+  }
+  return map;
 }
 
 function declaredOf(plant: PlantDescription): PlantCatalog['declared'] {
@@ -95,6 +160,7 @@ function describeDevice(plant: PlantDescription, id: string, hint: DeviceHint): 
     ...given('latitude', file?.latitude),
     ...given('longitude', file?.longitude),
     ...given('model', model),
+    ...given('upstream', file?.upstream),
     ...given('edge', edge),
     ...given('line', line),
   };
@@ -148,81 +214,8 @@ function effectiveAlarms(
   return alarms.filter((alarm) => !('enabled' in alarm) || alarm.enabled);
 }
 
-const DEFAULT_PRIORITY = { 'high-high': 2, 'low-low': 2, high: 3, low: 3 } as const;
-const KIND_WORDS = { 'high-high': 'very high', 'low-low': 'very low', high: 'high', low: 'low' } as const;
-const KIND_WORDS_ZH = { 'high-high': '过高', 'low-low': '过低', high: '偏高', low: '偏低' } as const;
-
-/** A rule with its setpoint in the unit of the point; a text says why there can't be one. */
-function ruleOf(alarm: ClassAlarm | DeviceAlarm, point: PointInfo, device: DeviceInfo): Rule | string {
-  const wanted = setpointOf(alarm, device);
-  if (typeof wanted === 'string') return wanted;
-  const unit = point.unit !== undefined && isUnit(point.unit) ? point.unit : wanted.unit;
-  const setpoint = inUnit(wanted, unit);
-  if (setpoint === undefined) return `${wanted.unit} does not convert into ${unit}`;
-  const deadband = deadbandOf(alarm.deadband, setpoint, unit);
-  if (deadband === undefined) return `deadband ${alarm.deadband?.unit} does not convert into ${unit}`;
-  const { kind, name, measurement } = { ...alarm, measurement: point.measurement };
-  const label = point.label ?? measurement;
-  const pointId = `${point.device}/${measurement}`;
-  return {
-    key: `${pointId}#${kind}${name === undefined ? '' : `.${name}`}`,
-    kind,
-    asset: device.id,
-    assetClass: device.class,
-    point: point.id,
-    pointId,
-    priority: alarm.priority ?? DEFAULT_PRIORITY[kind],
-    setpoint,
-    deadband,
-    onDelayMs: alarm.onDelay ?? 0,
-    offDelayMs: alarm.offDelay ?? 0,
-    latch: alarm.latch ?? false,
-    title: alarm.title ?? `${label} ${KIND_WORDS[kind]}`,
-    titleZh: alarm.titleZh ?? `${point.labelZh ?? label}${KIND_WORDS_ZH[kind]}`,
-    ...given('unit', point.unit ?? unit),
-    ...given('location', device.location),
-    ...given('reAlarmMs', alarm.reAlarm),
-    ...given('response', alarm.response),
-  };
-}
-
-function setpointOf(alarm: ClassAlarm | DeviceAlarm, device: DeviceInfo): Quantity | string {
-  const { setpoint } = alarm;
-  if (setpoint === undefined) return 'no setpoint';
-  if (!('attribute' in setpoint)) return setpoint;
-  const attribute = device.attributes[setpoint.attribute];
-  if (typeof attribute !== 'number') return `no number ${setpoint.attribute} in its attributes`;
-  const value = attribute * setpoint.factor + setpoint.plus;
-  return setpoint.unit === undefined ? { value } : { value, unit: setpoint.unit as UnitSymbol };
-}
-
-function inUnit(quantity: Quantity, unit: UnitSymbol | undefined): number | undefined {
-  if (quantity.unit === undefined || unit === undefined || quantity.unit === unit) return quantity.value;
-  if (UNITS[quantity.unit].dimension !== UNITS[unit].dimension) return undefined;
-  // Twelve digits hide what converting in binary adds: 0.4 MPa is 400 kPa, not 400.00000000000006.
-  return Number(convert(quantity.value, quantity.unit, unit).toPrecision(12));
-}
-
-/** A deadband is a difference: 5 degC are 5 K, and a percentage is one of the setpoint. */
-function deadbandOf(
-  deadband: Quantity | undefined,
-  setpoint: number,
-  unit: UnitSymbol | undefined,
-): number | undefined {
-  if (deadband === undefined) return 0;
-  if (deadband.unit === '%' && unit !== '%') return (Math.abs(setpoint) * deadband.value) / 100;
-  if (deadband.unit === undefined || unit === undefined) return deadband.value;
-  const at = inUnit(deadband, unit);
-  const zero = inUnit({ ...deadband, value: 0 }, unit);
-  return at === undefined || zero === undefined ? undefined : Math.abs(at - zero);
-}
-
 function byPoint(rules: readonly DeviceAlarm[]): Map<string, DeviceAlarm[]> {
   const map = new Map<string, DeviceAlarm[]>();
   for (const rule of rules) map.set(rule.point, [...(map.get(rule.point) ?? []), rule]);
   return map;
-}
-
-function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
 }

@@ -4,7 +4,14 @@ import { parseDocument } from 'yaml';
 import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
 import { type GatewayConfig, twice } from './config.ts';
 import { parseCsvTable } from './csv.ts';
-import { catalogOf, checkAlarms, type PlantDescription } from './plant-catalog.ts';
+import {
+  alarmFault,
+  catalogOf,
+  checkAlarms,
+  expressionFault,
+  namesOf,
+  type PlantDescription,
+} from './plant-catalog.ts';
 import type { PlantCatalog } from './plant-growth.ts';
 import { type AssetClass, classSchema, type DeviceFileEntry, deviceSchema } from './plant-schema.ts';
 
@@ -128,7 +135,10 @@ function classMistakes(value: AssetClass, file: string): Mistake[] {
   const mistakes: Mistake[] = [];
   if (basename(file).replace(/\.ya?ml$/, '') !== value.class)
     mistakes.push({ file, path: 'class', found: value.class, allowed: `the name of the file, ${basename(file)}` });
-  value.alarms.forEach(({ point }, index) => {
+  value.alarms.forEach((alarm, index) => {
+    const { point } = alarm;
+    const fault = alarmFault(alarm, value.points[point]?.unit) ?? expressionFault(alarm, namesOf(value));
+    if (fault !== undefined) mistakes.push({ file, ...fault, path: `alarms[${index}].${fault.path}` });
     if (value.points[point] === undefined)
       mistakes.push({
         file,

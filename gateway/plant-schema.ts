@@ -41,9 +41,85 @@ const deadbandSchema = z.union([z.number(), z.string()], { error: deadbandWords 
 
 export const LIMIT_KINDS = ['high', 'high-high', 'low', 'low-low'] as const;
 
+const lengthSchema = durationSchema({ minMs: 1000, maxMs: 31 * DAY_MS });
+const thresholdSchema = z.number().default(0.5).describe('Above it counts as on');
+
+/** How an alarm that is no plain limit finds its truth; one of these forms. */
+export const testSchema = z
+  .union(
+    [
+      z.enum(['above', 'below']).transform((type) => ({ limit: type })),
+      z.strictObject({ equals: z.array(z.number()).min(1).describe('Values of a discrete point') }),
+      z.strictObject({
+        outside: z.tuple([z.number(), z.number()]).describe('What the value can be, low and high'),
+        sentinels: z.array(z.number()).default([]).describe('Words that mean "no value"'),
+      }),
+      z.strictObject({
+        rate: lengthSchema.describe('Window over which the change is measured'),
+        per: lengthSchema.prefault('1m').describe('The setpoint is a change in this time'),
+        direction: z.enum(['rise', 'fall', 'either']).default('rise'),
+      }),
+      z.strictObject({
+        mean: lengthSchema.describe('Window of the time-weighted mean'),
+        direction: z.enum(['above', 'below']).default('above'),
+      }),
+      z.strictObject({
+        frozen: z.literal(true).describe('The same value again and again for the on-delay'),
+        exemptUpTo: z.number().min(0).optional().describe('Values up to this may stand still: zero flow at night'),
+      }),
+      z.strictObject({
+        counter: z.literal(true).describe('Went back or leapt'),
+        maxPerHour: z.number().positive().optional(),
+        wrapAt: z.number().positive().optional().describe('Where the counter starts again from 0'),
+      }),
+      z.strictObject({
+        count: z.number().int().min(2).max(1000).describe('This many within the window'),
+        window: lengthSchema,
+        of: z.enum(['starts', 'changes']).default('starts'),
+        threshold: thresholdSchema,
+      }),
+      z.strictObject({
+        deviationFrom: z.string().min(1).describe('Measurement of the same device, or <device>/<measurement>'),
+        percent: z.boolean().default(false).describe('The setpoint is in percent of the other'),
+      }),
+      z.strictObject({
+        feedback: z.string().min(1).describe('Measurement of the same device, or <device>/<measurement>'),
+        threshold: thresholdSchema,
+      }),
+      z.strictObject({
+        shareOf: idSchema.describe('This measurement of all devices whose upstream is this one'),
+        side: z.enum(['above', 'below']).default('below'),
+        limit: z.number().describe('Beyond it a member counts; the setpoint is in percent of the members'),
+      }),
+      z.strictObject({
+        cel: z
+          .string()
+          .min(1)
+          .max(1000)
+          .describe('CEL over measurements and numeric attributes of the device, as doubles; sunElevation in degrees'),
+      }),
+      z.strictObject({
+        profile: z
+          .enum(['above', 'below', 'either'])
+          .describe('Compared with what this hour of the week usually shows'),
+        floor: z.number().positive().describe('Smallest spread believed, in the unit of the point'),
+      }),
+    ],
+    {
+      error:
+        'above, below, or one of {equals}, {outside}, {rate}, {mean}, {frozen}, {counter}, {count, window}, {deviationFrom}, {feedback}, {shareOf, limit}, {cel}, {profile, floor}',
+    },
+  )
+  .describe('How its truth is found; a plain limit when absent');
+export type TestSettings = z.output<typeof testSchema>;
+
 const alarmKeys = {
   point: idSchema.describe('Measurement it watches'),
-  kind: z.enum(LIMIT_KINDS).describe('high… trips above its setpoint, low… below'),
+  kind: idSchema.describe('Name of the fault; high, high-high, low and low-low are plain limits by themselves'),
+  test: testSchema,
+  explains: z
+    .array(idSchema)
+    .describe('A root alarm: explains all alarms downstream, and those of this asset of these kinds'),
   name: idSchema.optional().describe('Tells several alarms of one kind on one point apart'),
   setpoint: setpointSchema.describe('Trips strictly beyond it'),
   deadband: deadbandSchema.describe('How far the value must come back; in % of the setpoint, or in its unit'),
@@ -69,6 +145,9 @@ const alarmKeys = {
 export const classAlarmSchema = z.strictObject({
   ...alarmKeys,
   name: alarmKeys.name,
+  test: alarmKeys.test.optional(),
+  explains: alarmKeys.explains.optional(),
+  setpoint: alarmKeys.setpoint.optional(),
   deadband: alarmKeys.deadband.optional(),
   onDelay: alarmKeys.onDelay.prefault('0s'),
   offDelay: alarmKeys.offDelay.prefault('0s'),
@@ -127,6 +206,20 @@ export const classSchema = z.strictObject({
   label: z.string().min(1).max(60),
   labelZh: z.string().min(1).max(60).optional(),
   points: z.record(idSchema, pointSchema).default({}),
+  attributes: z
+    .record(
+      z.string().regex(/^[A-Za-z_]\w{0,63}$/, 'a name of letters, digits and _'),
+      z.strictObject({
+        label: z.string().min(1).max(100),
+        unit: unitSchema.optional(),
+        default: z
+          .number()
+          .optional()
+          .describe('Without it, alarms that need the attribute exist only where it is given'),
+      }),
+    )
+    .default({})
+    .describe('Numbers of a device that its alarms use'),
   alarms: z.array(classAlarmSchema).default([]),
 });
 
@@ -140,6 +233,7 @@ export const deviceSchema = z.strictObject({
   location: z.string().min(1).max(100).optional().describe('Zone or place in words'),
   latitude: z.number().min(-90).max(90).optional(),
   longitude: z.number().min(-180).max(180).optional().describe('East is positive'),
+  upstream: idSchema.optional().describe('What it hangs on: feeder, cabinet, substation'),
   edge: idSchema.optional().describe('Edge it hangs on'),
   line: idSchema.optional().describe('Line of that edge'),
   attributes: z.record(z.string().min(1).max(64), z.union([z.string(), z.number(), z.boolean()])).default({}),

@@ -4,7 +4,8 @@ import { Conditions, QUIET } from './alarm/condition.ts';
 import { LateConditions } from './alarm/late.ts';
 import { AlarmLedger, type Evidence, type Raise } from './alarm/ledger.ts';
 import { beyondLimit } from './alarm/limit.ts';
-import { formatFigure, siteClock } from './alarm/occurrence.ts';
+import { formatFigure } from './alarm/occurrence.ts';
+import { Evaluations } from './condition/evaluations.ts';
 import { DeviceHealth, type DeviceState, type HealthSink } from './fault/device-health.ts';
 import { EdgeSilence } from './fault/edge-silence.ts';
 import type { Judge, JudgeOptions, Verdict } from './judge.ts';
@@ -12,6 +13,7 @@ import type { JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.t
 import {
   BUSY_BAD,
   BUSY_DEVICE_SILENT,
+  BUSY_EVALUATOR,
   BUSY_STALE,
   CALM_HIGH,
   CALM_LOW,
@@ -22,6 +24,7 @@ import {
 } from './point-states.ts';
 import type { Readings } from './readings.ts';
 import { RuleTable } from './rule-table.ts';
+import { siteClock } from './site-clock.ts';
 
 /** A reading stamped further ahead of its receipt than this is judged at its receipt: its clock is wrong. */
 export const AHEAD_MAX_MS = 5 * 60_000;
@@ -55,8 +58,10 @@ export class LiveJudge implements Judge, HealthSink {
   private readonly ledger: AlarmLedger;
   private readonly health: DeviceHealth;
   private readonly edges: EdgeSilence;
+  private readonly evaluations: Evaluations;
   private readonly sources = new Map<number, SourceState>();
   private readonly infos: PointInfo[] = [];
+  private readonly idByName = new Map<string, number>();
   /** Sum of the ticks, gaps cut: how long we have been listening. */
   private clock: Millis = 0;
   private lastTick: Millis | undefined;
@@ -71,7 +76,9 @@ export class LiveJudge implements Judge, HealthSink {
   private verdict: Verdict = { alarms: [], journal: [] };
 
   constructor(options: JudgeOptions) {
-    this.ledger = new AlarmLedger(siteClock(options.timezone));
+    const site = siteClock(options.timezone);
+    this.ledger = new AlarmLedger(site);
+    this.evaluations = new Evaluations(this.points, (point) => this.points.quality[point] === BAD, site);
     const where = options.device ?? (() => undefined);
     this.health = new DeviceHealth(this.points, this.table, this.conditions, this.infos, where);
     this.edges = new EdgeSilence(this.table, (edge) => this.affectedBy(edge));
@@ -97,6 +104,9 @@ export class LiveJudge implements Judge, HealthSink {
     const isNew = this.points.source[id] === -1;
     const running = isNew ? [] : this.takeRules(id);
     this.infos[id] = info;
+    const name = `${info.device}/${info.measurement}`;
+    this.idByName.set(name, id);
+    this.evaluations.pointKnown(name, id, this.watchPoint);
     this.points.maxSilenceMs[id] = info.maxSilenceMs;
     if (isNew || this.points.source[id] !== sourceId) {
       this.points.source[id] = sourceId;
@@ -108,15 +118,17 @@ export class LiveJudge implements Judge, HealthSink {
     let high = Number.POSITIVE_INFINITY;
     for (const rule of rules) {
       const row = this.table.add(rule, id);
+      this.evaluations.add(row, rule, (pointId) => this.idByName.get(pointId), this.watchPoint);
       if (this.table.side[row] === 1) high = Math.min(high, rule.setpoint as number);
       if (this.table.side[row] === -1) low = Math.max(low, rule.setpoint as number);
     }
     this.conditions.resize(this.table.rules.length);
     this.points.restLow[id] = low;
     this.points.restHigh[id] = high;
-    for (const { key, phase, since, due } of running) {
+    for (const { key, phase, since, due, known } of running) {
       const row = this.points.firstRule[id]! + rules.findIndex((rule) => rule.key === key);
       if (row < this.points.firstRule[id]!) continue;
+      this.evaluations.load(row, known);
       this.conditions.phase[row] = phase;
       this.conditions.since[row] = since;
       this.conditions.due[row] = due;
@@ -205,6 +217,7 @@ export class LiveJudge implements Judge, HealthSink {
     reason: number,
   ): void {
     const { points } = this;
+    for (const due of this.evaluations.takeDue(point, ts)) this.evaluate(due.row, due.ts);
     const newest = points.newest(point);
     if (ts < newest) return this.judgeLate(point, ts, value, quality);
     const isBad = quality === BAD;
@@ -227,6 +240,8 @@ export class LiveJudge implements Judge, HealthSink {
       points.busy[point]! &= ~BUSY_BAD;
       points.hot[point * STRIDE + VALUE] = value;
       this.feedRules(point, ts, value);
+      if ((points.busy[point]! & BUSY_EVALUATOR) !== 0)
+        for (const row of this.evaluations.news(point, ts)) this.evaluate(row, ts);
     }
     this.watchDelays(source, point);
     for (const row of this.health.rowsOf(point)) this.watchDelay(source, row);
@@ -244,13 +259,29 @@ export class LiveJudge implements Judge, HealthSink {
     }
   }
 
+  /** A rule that is no plain limit, on what is known at `ts`. */
+  private evaluate(row: number, ts: Millis): void {
+    if (!this.evaluations.isUnknown(row)) this.conditions.complete(row, ts - 1, this.evaluations.heldUntil(row), this);
+    const found = this.evaluations.evaluate(row, ts, this.conditions.isTripped(row));
+    if (found === undefined) return;
+    this.conditions.feed(row, found.truth, found.ts, this.table.rules[row]!, this);
+    const source = this.sources.get(this.points.source[this.table.point[row]!]!);
+    if (source !== undefined) this.watchDelay(source, row);
+  }
+
+  private readonly watchPoint = (point: number): void => {
+    this.points.busy[point]! |= BUSY_EVALUATOR;
+    this.rearm(point);
+  };
+
   /** Delays that were over before this reading were over on what was known until then. */
   private settleUntil(point: number, ts: Millis, newest: Millis): void {
     const heldUntil = newest + this.points.maxSilenceMs[point]!;
     if (this.points.quality[point] !== BAD) {
       const first = this.points.firstRule[point]!;
       const end = first + this.points.ruleCount[point]!;
-      for (let row = first; row < end; row++) this.conditions.complete(row, ts - 1, heldUntil, this);
+      for (let row = first; row < end; row++)
+        if (this.table.side[row] !== 0) this.conditions.complete(row, ts - 1, heldUntil, this);
     }
     for (const row of this.health.rowsOf(point)) this.conditions.complete(row, ts - 1, heldUntil, this);
   }
@@ -307,8 +338,13 @@ export class LiveJudge implements Judge, HealthSink {
     let wake = Number.POSITIVE_INFINITY;
     for (const row of source.timed) {
       const point = this.table.point[row]!;
-      const heldUntil = this.points.newest(point) + this.points.maxSilenceMs[point]!;
-      const isUnknown = this.points.quality[point] === BAD && !this.health.judgesQuality(row);
+      const isEvaluated = this.evaluations.has(row);
+      const heldUntil = isEvaluated
+        ? this.evaluations.heldUntil(row)
+        : this.points.newest(point) + this.points.maxSilenceMs[point]!;
+      const isUnknown = isEvaluated
+        ? this.evaluations.isUnknown(row)
+        : this.points.quality[point] === BAD && !this.health.judgesQuality(row);
       if (!isUnknown) this.conditions.complete(row, this.pointTime(source, point), heldUntil, this);
       if (!this.conditions.isTimed(row)) {
         source.timed.delete(row);
@@ -416,7 +452,10 @@ export class LiveJudge implements Judge, HealthSink {
     const rule = this.table.rules[row]!;
     const point = this.table.point[row]!;
     if (this.table.side[row] !== 0) return this.limitEvidence(rule, this.points.value(point), since, at);
-    return this.health.evidence(row, since, at);
+    const evaluator = this.evaluations.evaluator(row);
+    if (evaluator === undefined) return this.health.evidence(row, since, at);
+    const { details, ...evidence } = evaluator.evidence();
+    return { ...evidence, details: { ...details, window: { from: formatTime(since), to: formatTime(at) } } };
   }
 
   private limitEvidence(rule: Rule, value: number, since: Millis, at: Millis): Evidence {
@@ -438,14 +477,21 @@ export class LiveJudge implements Judge, HealthSink {
   // -- rules come and go ------------------------------------------------------------------------------------------------
 
   /** Takes a point's rules out of the running; what runs is handed to those that follow under the same key. */
-  private takeRules(point: number): { key: string; phase: number; since: Millis; due: Millis }[] {
+  private takeRules(point: number): { key: string; phase: number; since: Millis; due: Millis; known: unknown }[] {
     const { phase, since, due } = this.conditions;
     const source = this.sources.get(this.points.source[point]!);
     const first = this.points.firstRule[point]!;
     const running = [];
     for (let row = first; row < first + this.points.ruleCount[point]!; row++) {
-      if (phase[row] !== QUIET)
-        running.push({ key: this.table.rules[row]!.key, phase: phase[row]!, since: since[row]!, due: due[row]! });
+      const known = this.evaluations.remove(row);
+      if (phase[row] !== QUIET || known !== undefined)
+        running.push({
+          key: this.table.rules[row]!.key,
+          phase: phase[row]!,
+          since: since[row]!,
+          due: due[row]!,
+          known,
+        });
       this.conditions.drop(row);
       source?.timed.delete(row);
     }
@@ -498,6 +544,7 @@ export class LiveJudge implements Judge, HealthSink {
       devices: this.health.snapshot(),
       edges: this.edges.snapshot(),
       late: this.late.snapshot(keyOf),
+      evaluations: this.evaluations.snapshot(keyOf),
       episodes: [...this.episodes].map(([row, span]) => [keyOf(row), ...span]),
       ledger: this.ledger.snapshot(),
     });
@@ -515,6 +562,7 @@ export class LiveJudge implements Judge, HealthSink {
       devices: unknown;
       edges: unknown;
       late: unknown;
+      evaluations: unknown;
       episodes: [string, number, number][];
       ledger: unknown;
     };
@@ -527,13 +575,10 @@ export class LiveJudge implements Judge, HealthSink {
     this.edges.restore(state.edges);
     this.ledger.restore(state.ledger);
     this.conditions.resize(this.table.rules.length);
-    const rows = this.rowsByKey(
-      new Set(
-        [...state.conditions, ...state.episodes, ...(state.late as { key: string }[]).map(({ key }) => [key])].map(
-          ([key]) => key as string,
-        ),
-      ),
+    const keyed = [state.conditions, state.episodes, state.evaluations as [string][]].flatMap((list) =>
+      list.map(([key]) => key),
     );
+    const rows = this.rowsByKey(new Set([...keyed, ...(state.late as { key: string }[]).map(({ key }) => key)]));
     for (const [key, phase, since, due] of state.conditions) {
       const row = rows.get(key);
       if (row === undefined) continue;
@@ -542,6 +587,7 @@ export class LiveJudge implements Judge, HealthSink {
       this.conditions.due[row] = due;
     }
     this.late.restore(state.late, (key) => rows.get(key));
+    this.evaluations.restore(state.evaluations, (key) => rows.get(key));
     this.episodes.clear();
     for (const [key, since, returned] of state.episodes) {
       const row = rows.get(key);

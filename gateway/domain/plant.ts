@@ -20,6 +20,8 @@ export interface DeviceInfo {
   /** Declared in a file, or found by its first message. */
   readonly origin: 'declared' | 'discovered';
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
+  /** What it hangs on: feeder, cabinet, substation; when that is down, this is unknown and not in alarm. */
+  readonly upstream?: string;
 }
 
 /** One measurement of one device. */
@@ -58,7 +60,9 @@ export interface Rule {
   readonly setpoint?: number;
   readonly deadband: number;
   /** How its truth is found; absent: a limit, above for `high…` kinds and below for `low…` kinds. */
-  readonly test?: { readonly type: 'above' | 'below' };
+  readonly test?: RuleTest;
+  /** This alarm is a root: it explains all alarms of what hangs on its asset, and those of its own asset with these kinds. */
+  readonly explains?: readonly string[];
   readonly onDelayMs: number;
   readonly offDelayMs: number;
   /** Kept until an operator resets it. */
@@ -70,6 +74,62 @@ export interface Rule {
   readonly titleZh?: string;
   readonly response?: string;
 }
+
+/**
+ * How a rule finds out whether it is true. Points are named by their text id, because they may come up later.
+ * Inputs that are missing, bad or silent make it unknown, which makes no transition.
+ */
+export type RuleTest =
+  | { readonly type: 'above' | 'below' }
+  /** Discrete state: one of these values. */
+  | { readonly type: 'equals'; readonly values: readonly number[] }
+  /** Not physically possible, or a word the device uses for "no value". */
+  | { readonly type: 'outside'; readonly low: number; readonly high: number; readonly sentinels: readonly number[] }
+  /** Change over a window, in the rule's unit per `perMs`, beyond the setpoint. */
+  | {
+      readonly type: 'rate';
+      readonly windowMs: number;
+      readonly perMs: number;
+      readonly direction: 'rise' | 'fall' | 'either';
+    }
+  /** Time-weighted mean over a window, beyond the setpoint. */
+  | { readonly type: 'mean'; readonly windowMs: number; readonly direction: 'above' | 'below' }
+  /** The very same value again and again, for as long as the on-delay; values up to `exemptUpTo` may stand still. */
+  | { readonly type: 'frozen'; readonly exemptUpTo?: number }
+  /** A counter went back, or faster than it can; a rollover at `wrapAt` is neither. */
+  | { readonly type: 'counter'; readonly maxPerHour?: number; readonly wrapAt?: number }
+  /** At least `count` times above the threshold from below (`starts`), or across it (`changes`), within the window. */
+  | {
+      readonly type: 'count';
+      readonly windowMs: number;
+      readonly count: number;
+      readonly of: 'starts' | 'changes';
+      readonly threshold: number;
+    }
+  /** Differs from another point by more than the setpoint, in its unit or in percent of the other. */
+  | { readonly type: 'deviation'; readonly from: string; readonly percent: boolean }
+  /** Command and feedback disagree about on and off. */
+  | { readonly type: 'discrepancy'; readonly feedback: string; readonly threshold: number }
+  /** More than setpoint percent of the members are below or above a limit. */
+  | {
+      readonly type: 'share';
+      readonly members: readonly string[];
+      readonly side: 'above' | 'below';
+      readonly limit: number;
+    }
+  /** CEL over the points of the asset. */
+  | {
+      readonly type: 'expression';
+      readonly cel: string;
+      /** Variable -> point id. */
+      readonly inputs: Readonly<Record<string, string>>;
+      readonly constants: Readonly<Record<string, number>>;
+      /** Where the sun is looked at, for `sunElevation`. */
+      readonly latitude?: number;
+      readonly longitude?: number;
+    }
+  /** Far from what this hour of the week usually shows: more than setpoint robust deviations. */
+  | { readonly type: 'profile'; readonly direction: 'above' | 'below' | 'either'; readonly floor: number };
 
 /** One stream of event time: an edge's line, or a device that publishes by itself. */
 export interface SourceInfo {

@@ -110,7 +110,8 @@ export class PointStates {
       this.floor[point] = saved.floor[point] ?? Number.NaN;
       this.quality[point] = saved.quality[point] ?? 0;
       this.reason[point] = saved.reason[point] ?? 0;
-      this.busy[point] = saved.busy[point] ?? 0;
+      // Which points need every reading is said by the rules of today.
+      this.busy[point] = ((saved.busy[point] ?? 0) & ~BUSY_EVALUATOR) | (this.busy[point]! & BUSY_EVALUATOR);
     }
   }
 }

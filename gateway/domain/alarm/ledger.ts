@@ -1,8 +1,9 @@
 import type { Alarm, AlarmState, JournalEntry } from '../../../contract/alarm.ts';
 import type { Millis } from '../../../contract/time.ts';
 import type { OperatorCommand, Refusal, Rule } from '../plant.ts';
+import type { SiteClock } from '../site-clock.ts';
 import { isClosed, isRefusal, type Life, type LifeEvent, lifeEventOf, NORMAL, step } from './lifecycle.ts';
-import { occurrenceId, type SiteClock, sentence } from './occurrence.ts';
+import { occurrenceId, sentence } from './occurrence.ts';
 
 /** Closed occurrences kept in memory so that people can still comment, confirm or put them out of service. */
 export const CLOSED_MAX = 2000;

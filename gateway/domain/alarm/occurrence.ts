@@ -1,5 +1,6 @@
 import type { Millis } from '../../../contract/time.ts';
 import { unitLabel } from '../../../contract/units.ts';
+import type { SiteClock } from '../site-clock.ts';
 
 /** Longest message: one SMS (contract/alarm.ts). */
 export const MESSAGE_MAX = 160;
@@ -42,7 +43,7 @@ export interface Sentence {
 }
 
 /** `Flow high: 92.4 m³/h, limit 80. fm-12, Binhu East, since 03:12. Close V-0716.` At most 160 characters. */
-export function sentence(parts: Sentence, clock: SiteClock): string {
+export function sentence(parts: Sentence, clock: Pick<SiteClock, 'short'>): string {
   const { title, value, unit, against, asset, location, response } = parts;
   const figure = value === undefined ? undefined : `${formatFigure(value)}${unit ? ` ${unitLabel(unit)}` : ''}`;
   const howFar = [figure, against].filter((part) => part !== undefined && part !== '').join(', ');
@@ -63,33 +64,4 @@ export function formatFigure(value: number): string {
 function firstSentence(text: string): string {
   const end = /[.。!](?=\s|$)/u.exec(text);
   return (end === null ? text : text.slice(0, end.index + 1)).trim();
-}
-
-/** Writes moments as people on the site read them. */
-export interface SiteClock {
-  /** `03:12`, or `11-22 03:12` when `seenAt` is another day. */
-  short(at: Millis, seenAt: Millis): string;
-}
-
-/** @param timezone - IANA name, for example `Asia/Shanghai` */
-export function siteClock(timezone: string): SiteClock {
-  const format = new Intl.DateTimeFormat('en-CA', {
-    timeZone: timezone,
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  });
-  const parts = (at: Millis): { day: string; time: string } => {
-    const found: Record<string, string> = {};
-    for (const { type, value } of format.formatToParts(at)) found[type] = value;
-    return { day: `${found.month}-${found.day}`, time: `${found.hour}:${found.minute}` };
-  };
-  return {
-    short(at, seenAt) {
-      const moment = parts(at);
-      return moment.day === parts(seenAt).day ? moment.time : `${moment.day} ${moment.time}`;
-    },
-  };
 }

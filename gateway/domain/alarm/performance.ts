@@ -276,18 +276,48 @@ function targetsOf(figures: Omit<Performance, 'targets'>, chattering: number): T
     source,
   });
   return [
-    atMost('mean per 10 minutes', rate.perTenMinutes, 1, '1 (2 at most)', 'ISA-18.2, monitoring and assessment; EEMUA 191'),
+    atMost(
+      'mean per 10 minutes',
+      rate.perTenMinutes,
+      1,
+      '1 (2 at most)',
+      'ISA-18.2, monitoring and assessment; EEMUA 191',
+    ),
     atMost('mean per day', rate.perDay, 144, '144', 'IEC 62682:2014'),
     atMost('busiest 10 minutes of a day', upset, 10, '10', 'EEMUA 191, 3rd edition'),
-    atMost('share of 10-minute slots above 10', shareOfSlotsAboveTen, 0.01, '1 %', 'ISA-18.2, monitoring and assessment'),
+    atMost(
+      'share of 10-minute slots above 10',
+      shareOfSlotsAboveTen,
+      0.01,
+      '1 %',
+      'ISA-18.2, monitoring and assessment',
+    ),
     atMost('share of time in flood', shareOfTimeInFlood, 0.01, '1 %', 'ISA-18.2, monitoring and assessment'),
     atMost('share of the ten loudest rules', topShare, 0.05, '1-5 %', 'ISA-18.2, monitoring and assessment'),
     atMost('chattering rules', chattering, 0, '0', 'ISA-18.2, monitoring and assessment'),
     atMost('fleeting rules', fleeting.length, 0, '0', 'ISA-18.2, monitoring and assessment'),
     atMost('stale alarms', staleCount, 4, 'fewer than 5 on any day', 'ISA-18.2, monitoring and assessment'),
-    atMost('share of priority 1', priorities[1].share, 0.01, 'below 1 % of four priorities', 'ISA-18.2, monitoring and assessment'),
-    atMost('share of priority 2', priorities[2].share, 0.05, 'about 5 %', 'ISA-18.2, monitoring and assessment; EEMUA 191'),
-    atMost('share of priority 3', priorities[3].share, 0.15, 'about 15 %', 'ISA-18.2, monitoring and assessment; EEMUA 191'),
+    atMost(
+      'share of priority 1',
+      priorities[1].share,
+      0.01,
+      'below 1 % of four priorities',
+      'ISA-18.2, monitoring and assessment',
+    ),
+    atMost(
+      'share of priority 2',
+      priorities[2].share,
+      0.05,
+      'about 5 %',
+      'ISA-18.2, monitoring and assessment; EEMUA 191',
+    ),
+    atMost(
+      'share of priority 3',
+      priorities[3].share,
+      0.15,
+      'about 15 %',
+      'ISA-18.2, monitoring and assessment; EEMUA 191',
+    ),
   ];
 }
 
