@@ -45,6 +45,7 @@ export class Database {
   private readonly waiting: ((connection: DuckDBConnection) => void)[] = [];
   private activeReads = 0;
   private readonly active = new Set<Promise<unknown>>();
+  private working: Promise<unknown> = Promise.resolve();
   private closed = false;
   private readersHeld: Promise<void> | undefined;
 
@@ -74,10 +75,15 @@ export class Database {
     return this.opened.writer;
   }
 
-  /** For the work in the background: sealing, merging, exports. It may take long, but only one piece at a time. */
-  get worker(): DuckDBConnection {
-    if (this.opened === undefined) throw new StoreError('store-broken', 'the store is closed', { retryable: false });
-    return this.opened.worker;
+  /** Work in the background (sealing, merging, exports) on a connection of its own: it may take long, one piece at a time. */
+  background<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    const run = () => {
+      if (this.opened === undefined) throw new StoreError('store-broken', 'the store is closed', { retryable: false });
+      return work(this.opened.worker);
+    };
+    const result = this.working.then(run, run);
+    this.working = result.catch(() => {});
+    return result;
   }
 
   /** Resolves when every read that is active now has ended. */
@@ -145,6 +151,7 @@ export class Database {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    await this.working;
     await this.holdReads(async () => this.disconnect());
     openFiles.delete(this.file);
   }

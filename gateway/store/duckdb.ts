@@ -1,10 +1,13 @@
 import { stat } from 'node:fs/promises';
+import { resolve, sep } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Alarm } from '../../contract/alarm.ts';
 import type { Millis } from '../../contract/time.ts';
+import type { PointInfo } from '../domain/plant.ts';
 import { int } from './columns.ts';
 import { isCommitted, writeCommit } from './commit.ts';
 import { Database, isDiskFull, isFatal } from './database.ts';
+import { backupTo, exportParquet } from './export.ts';
 import { History, type HotTable } from './history.ts';
 import { latestOf } from './latest.ts';
 import {
@@ -255,10 +258,36 @@ export class DuckDbStore implements Store {
     return this.database.read((connection) => auditPage(connection, filter));
   }
 
+  /**
+   * Readings of a range as a Parquet file. @see exportParquet
+   *
+   * @param file - below the data folder
+   * @throws RangeError for a file elsewhere: the database may write nowhere else
+   */
+  async exportParquet(points: readonly number[], range: Range, file: string): Promise<void> {
+    this.mustBeInside(file);
+    const names = await this.pointNames(points);
+    await this.exclusively(() =>
+      this.database.background((connection) =>
+        exportParquet(connection, this.history.sources(this.hotTables), names, range, file),
+      ),
+    );
+  }
+
+  /** A consistent copy in a new folder below the data folder, while the store goes on. @see backupTo */
+  async backup(folder: string): Promise<void> {
+    this.mustBeInside(folder);
+    const { dataDir } = this.database;
+    await this.exclusively(() =>
+      this.database.background((connection) =>
+        backupTo(connection, { dataDir, segments: this.history.segments }, folder),
+      ),
+    );
+  }
+
   /** Seals what is sealable and tidies the history, until nothing is left to do; for tests and exports. */
   async settle(now: Millis): Promise<void> {
-    await this.tidying;
-    await this.tidy(now);
+    await this.exclusively(() => this.tidy(now));
   }
 
   /** Begins a new hot table with the next commit, whatever the size of this one. */
@@ -311,6 +340,37 @@ export class DuckDbStore implements Store {
     this.hotSince = this.now();
   }
 
+  private async pointNames(points: readonly number[]) {
+    if (points.length === 0) return [];
+    const rows = await this.database.read((connection) =>
+      connection.runAndReadAll(`SELECT id, record FROM points WHERE id IN (${points.map(int).join(', ')})`),
+    );
+    return rows.getRows().map(([id, record]) => {
+      const { device, measurement } = JSON.parse(record as string) as PointInfo;
+      return { id: id as number, name: `${device}/${measurement}` };
+    });
+  }
+
+  private mustBeInside(path: string): void {
+    if (!resolve(path).startsWith(`${this.database.dataDir}${sep}`))
+      throw new RangeError(`${path} is not below the data folder ${this.database.dataDir}`);
+  }
+
+  /** While `work` runs, no table is sealed and no file merged away. */
+  private async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    while (this.tidying !== undefined) await this.tidying;
+    const result = work();
+    this.tidying = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return await result;
+    } finally {
+      this.tidying = undefined;
+    }
+  }
+
   /** Work in the background, one piece at a time; what fails is tried again after the next snapshot. */
   private tidySoon(): void {
     this.tidying ??= this.tidy(this.now())
@@ -361,7 +421,7 @@ export class DuckDbStore implements Store {
         if (plan >= PLANS_MAX || error instanceof StoreError) throw error;
         const message = (error as Error).message;
         if (/hot_\d+ does not exist/.test(message)) continue;
-        if (!/parquet|\.parquet|zstd|snappy|No such file|magic bytes/i.test(message)) throw error;
+        if (!/parquet|zstd|TProtocol|IO Error|Invalid (?:Input )?Error/i.test(message)) throw error;
         const touched = used.segments.filter(({ minTs, maxTs }) => minTs < range.to && maxTs >= range.from);
         if ((await this.history.findDamaged(touched)).length === 0) throw error;
       }

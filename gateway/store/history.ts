@@ -83,12 +83,8 @@ export class History {
   async seal(table: HotTable, lastCommit: number, onDropped: () => void): Promise<readonly Segment[]> {
     const { name, n, firstCommit } = table;
     const relation = `SELECT point, ts, value, quality, reason, commit, rowid AS place FROM ${name}`;
-    const written = await writeDays(this.database.worker, relation, {
-      ...this.origin(),
-      level: 0,
-      firstCommit,
-      lastCommit,
-    });
+    const origin = { ...this.origin(), level: 0, firstCommit, lastCommit };
+    const written = await this.database.background((worker) => writeDays(worker, relation, origin));
     await this.write(async (connection) => {
       await transaction(connection, async () => {
         await insertSegments(connection, written);
@@ -153,7 +149,9 @@ export class History {
       let problem = await fileProblem(path, segment.bytes);
       if (problem === undefined) {
         try {
-          await this.database.worker.run(`SELECT bit_xor(hash(page)) FROM read_parquet('${quote(path)}') AS page`);
+          await this.database.background((worker) =>
+            worker.run(`SELECT bit_xor(hash(page)) FROM read_parquet('${quote(path)}') AS page`),
+          );
         } catch (error) {
           problem = (error as Error).message;
         }
@@ -174,22 +172,17 @@ export class History {
   }
 
   private async settleLate(late: Segment): Promise<void> {
-    const { dataDir, worker } = this.database;
-    const written = await writeDays(worker, segmentReadings(dataDir, late), {
-      ...this.origin(),
-      level: 0,
-      firstCommit: late.firstCommit,
-      lastCommit: late.lastCommit,
-    });
+    const { firstCommit, lastCommit } = late;
+    const origin = { ...this.origin(), level: 0, firstCommit, lastCommit };
+    const written = await this.database.background((worker) =>
+      writeDays(worker, segmentReadings(this.database.dataDir, late), origin),
+    );
     await this.replace([late, ...this.quartersOf([late])], written);
   }
 
   private async merge(segments: readonly Segment[], level: number, where?: string): Promise<void> {
-    const written = await mergeDay(this.database.worker, segments, {
-      ...this.origin(),
-      level,
-      ...(where === undefined ? {} : { where }),
-    });
+    const origin = { ...this.origin(), level, ...(where === undefined ? {} : { where }) };
+    const written = await this.database.background((worker) => mergeDay(worker, segments, origin));
     await this.replace([...segments, ...this.quartersOf(segments)], written);
   }
 

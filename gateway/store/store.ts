@@ -226,6 +226,12 @@ export interface Store {
   }): Promise<Page<DeadLetter>>;
   deadLetter(id: string): Promise<DeadLetter | undefined>;
   audit(filter: Partial<Range> & { readonly limit: number; readonly cursor?: string }): Promise<Page<AuditEntry>>;
+  /** Readings of a range as a Parquet file (timestamp, point, value, quality, reason), sorted; `file` below the data folder. */
+  exportParquet(points: readonly number[], range: Range, file: string): Promise<void>;
+  /** A consistent copy in a new folder below the data folder, while the store goes on. */
+  backup(folder: string): Promise<void>;
+  /** What an operator should know of: damaged files moved aside, no room for maintenance. */
+  readonly problems: readonly string[];
   close(): Promise<void>;
 }
 

@@ -190,6 +190,46 @@ describe('sealed history', () => {
     }
   });
 
+  it('exports readings under their names, sealed or not, each moment once', async () => {
+    const point = { id: 0, device: "d'1", measurement: 'flow', maxSilenceMs: 1000, reportingDelayMs: 0 };
+    await put([
+      [0, T0, 1],
+      [1, T0, 5],
+    ]);
+    await seal();
+    const readings = new ReadingBuffer();
+    readings.push(0, T0, 2, GOOD, 0);
+    readings.push(0, T0 + 1000, Number.NaN, 2, 2);
+    await store.commit({ number: ++commit, at: now, inputs: [], readings, points: [point] });
+    const file = join(dataDir, 'tmp', 'export.parquet');
+    await store.exportParquet([0], all, file);
+    const other = await (await DuckDBInstance.create()).connect();
+    const rows = await other.runAndReadAll(
+      `SELECT epoch_ms(timestamp)::DOUBLE, * EXCLUDE timestamp FROM read_parquet('${file}')`,
+    );
+    expect(rows.getRows()).toEqual([
+      [T0, "d'1/flow", 2, 'good', null],
+      [T0 + 1000, "d'1/flow", null, 'bad', 'timeout'],
+    ]);
+    await expect(store.exportParquet([0], all, join(folder, 'outside.parquet'))).rejects.toThrow(/not below/);
+  });
+
+  it('copies itself while it runs; the copy opens as another folder with everything in it', async () => {
+    await put([[0, T0, 1]]);
+    await seal();
+    await put([[0, T0 + 1, 2]]);
+    const id = store.id;
+    const copy = join(dataDir, 'tmp', 'backup-1');
+    await store.backup(copy);
+    await put([[0, T0 + 2, 3]]);
+    const restored = await DuckDbStore.open({ dataDir: copy, newId: () => 'copy', now: () => now });
+    expect(restored.id).not.toBe(id);
+    expect((await restored.recover()).lastCommit).toBe(2);
+    expect((await restored.readings(0, all, 10)).map(({ value }) => value)).toEqual([1, 2]);
+    await restored.close();
+    expect(await values(0)).toHaveLength(3);
+  });
+
   it('removes what a crash left behind, and nothing that is not ours', async () => {
     await put([[0, T0, 1]]);
     await seal();
