@@ -1,4 +1,5 @@
 import type { Alarm, JournalEntry } from '../../contract/alarm.ts';
+import type { MaintenanceWindow } from './alarm/suppression.ts';
 import { LiveJudge } from './live-judge.ts';
 import type { DeviceInfo, JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
 import type { Readings } from './readings.ts';
@@ -30,8 +31,10 @@ export interface Judge {
 export interface JudgeOptions {
   /** IANA name of the site's zone, for the times in messages. */
   readonly timezone: string;
-  /** Class and location of a device, for alarms that no configured rule describes (stale, offline). */
-  readonly device?: (id: string) => Pick<DeviceInfo, 'class' | 'location'> | undefined;
+  /** What a device is, where, and what it hangs on. */
+  readonly device?: (id: string) => Pick<DeviceInfo, 'class' | 'location' | 'upstream'> | undefined;
+  /** Work that is planned: its alarms are suppressed. */
+  readonly maintenance?: readonly MaintenanceWindow[];
 }
 
 export function createJudge(options: JudgeOptions): Judge {

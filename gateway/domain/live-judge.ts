@@ -5,8 +5,9 @@ import { LateConditions } from './alarm/late.ts';
 import { AlarmLedger, type Evidence, type Raise } from './alarm/ledger.ts';
 import { beyondLimit } from './alarm/limit.ts';
 import { formatFigure } from './alarm/occurrence.ts';
+import { FOLD_MS, Suppression } from './alarm/suppression.ts';
 import { Evaluations } from './condition/evaluations.ts';
-import { DeviceHealth, type DeviceState, type HealthSink } from './fault/device-health.ts';
+import { DeviceHealth, type DeviceState, type HealthSink, type LineState } from './fault/device-health.ts';
 import { EdgeSilence } from './fault/edge-silence.ts';
 import type { Judge, JudgeOptions, Verdict } from './judge.ts';
 import type { JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
@@ -38,7 +39,7 @@ interface SourceState {
   readonly info: SourceInfo;
   /** With `upTo`: event time so far. Without: the judge's clock. */
   now: Millis;
-  readonly devices: DeviceState[];
+  readonly line: LineState;
   /** Rules with a running delay. */
   readonly timed: Set<number>;
   /** Nothing is due before these moments of the source's time. */
@@ -59,6 +60,11 @@ export class LiveJudge implements Judge, HealthSink {
   private readonly health: DeviceHealth;
   private readonly edges: EdgeSilence;
   private readonly evaluations: Evaluations;
+  private readonly suppression: Suppression;
+  private readonly where: NonNullable<JudgeOptions['device']>;
+  /** Line a device talks over, and what hangs on what: for roots and their consequences. */
+  private readonly lineOf = new Map<string, string | undefined>();
+  private readonly downstream = new Map<string, Set<string>>();
   private readonly sources = new Map<number, SourceState>();
   private readonly infos: PointInfo[] = [];
   private readonly idByName = new Map<string, number>();
@@ -80,6 +86,12 @@ export class LiveJudge implements Judge, HealthSink {
     this.ledger = new AlarmLedger(site);
     this.evaluations = new Evaluations(this.points, (point) => this.points.quality[point] === BAD, site);
     const where = options.device ?? (() => undefined);
+    this.where = where;
+    this.suppression = new Suppression({
+      upstream: (asset) => where(asset)?.upstream,
+      line: (asset) => this.lineOf.get(asset),
+      windows: options.maintenance ?? [],
+    });
     this.health = new DeviceHealth(this.points, this.table, this.conditions, this.infos, where);
     this.edges = new EdgeSilence(this.table, (edge) => this.affectedBy(edge));
   }
@@ -89,7 +101,12 @@ export class LiveJudge implements Judge, HealthSink {
     this.sources.set(info.id, {
       info,
       now: info.hasUpTo ? Number.NEGATIVE_INFINITY : this.clock,
-      devices: [],
+      line: {
+        key: info.edge === undefined ? undefined : info.key.slice('edge/'.length),
+        edge: info.edge,
+        devices: [],
+        offline: 0,
+      },
       timed: new Set(),
       wakeTimed: Number.POSITIVE_INFINITY,
       wakeSilence: Number.NEGATIVE_INFINITY,
@@ -110,7 +127,9 @@ export class LiveJudge implements Judge, HealthSink {
     this.points.maxSilenceMs[id] = info.maxSilenceMs;
     if (isNew || this.points.source[id] !== sourceId) {
       this.points.source[id] = sourceId;
-      this.health.join(id, source.devices);
+      this.health.join(id, source.line);
+      this.lineOf.set(info.device, source.line.key);
+      this.hang(info.device);
     }
     this.points.firstRule[id] = this.table.rules.length;
     this.points.ruleCount[id] = rules.length;
@@ -168,6 +187,7 @@ export class LiveJudge implements Judge, HealthSink {
         break;
     }
     this.flushOpenings();
+    if (this.suppression.isReleaseDue(this.wall)) this.release();
     return refusal;
   }
 
@@ -329,8 +349,8 @@ export class LiveJudge implements Judge, HealthSink {
     source.now = now;
     if (now >= source.wakeTimed) this.completeDelays(source);
     if (now >= source.wakeSilence) {
-      source.wakeSilence = this.health.lookForSilence(source.devices, this.timeOf(source), this);
-      for (const device of source.devices) if (device.changed) this.rearmDevice(device);
+      source.wakeSilence = this.health.lookForSilence(source.line.devices, this.timeOf(source), this);
+      for (const device of source.line.devices) if (device.changed) this.rearmDevice(device);
     }
   }
 
@@ -416,6 +436,7 @@ export class LiveJudge implements Judge, HealthSink {
     this.episodes.set(row, [Math.min(since, this.sinceOf(row) ?? since), at]);
     if (opening === undefined) {
       this.ledger.clear(rule.key, at, this.wall, this.verdict);
+      if (rule.explains !== undefined) this.suppression.rootCleared(rule, this.wall);
       return;
     }
     this.openings.delete(row);
@@ -423,8 +444,9 @@ export class LiveJudge implements Judge, HealthSink {
       this.returnedLate(this.ledger.raiseLate(rule, opening, this.wall, this.verdict), at);
       return;
     }
-    this.ledger.raise(rule, opening, this.wall, this.verdict);
+    this.raise(rule, opening);
     this.ledger.clear(rule.key, at, this.wall, this.verdict);
+    if (rule.explains !== undefined) this.suppression.rootCleared(rule, this.wall);
   }
 
   raisedLate(row: number, since: Millis, at: Millis, value: number): string {
@@ -440,8 +462,63 @@ export class LiveJudge implements Judge, HealthSink {
   }
 
   private flushOpenings(): void {
-    for (const [row, raise] of this.openings) this.ledger.raise(this.table.rules[row]!, raise, this.wall, this.verdict);
+    if (this.openings.size === 0) return;
+    const openings = [...this.openings].map(([row, raise]) => ({ rule: this.table.rules[row]!, raise }));
     this.openings.clear();
+    // Roots first: what they explain in the same message is born suppressed.
+    for (const { rule, raise } of openings) if (rule.explains !== undefined) this.raise(rule, raise);
+    for (const { rule, raise } of openings) if (rule.explains === undefined) this.raise(rule, raise);
+  }
+
+  private raise(rule: Rule, raise: Raise): void {
+    const cause = this.suppression.causeOf(rule, this.wall);
+    const told =
+      rule.explains === undefined ? raise : { ...raise, evidence: this.withAffected(rule.asset, raise.evidence) };
+    this.ledger.raise(rule, cause === undefined ? told : { ...told, cause }, this.wall, this.verdict);
+    if (rule.explains === undefined) return;
+    this.suppression.rootRaised(rule);
+    for (const other of this.ledger.open()) {
+      if (other.isSuppressed || other.rule.key === rule.key || other.since < raise.since - FOLD_MS) continue;
+      const explainedBy = this.suppression.causeOf(other.rule, this.wall);
+      if (explainedBy !== undefined)
+        this.ledger.suppress(other.rule.key, explainedBy, raise.at, this.wall, this.verdict);
+    }
+  }
+
+  /** A root or a maintenance window ended: what nothing explains any more stands for itself again. */
+  private release(): void {
+    for (const { rule, isSuppressed } of this.ledger.open()) {
+      if (isSuppressed && this.suppression.causeOf(rule, this.wall) === undefined)
+        this.ledger.unsuppress(rule.key, this.wall, this.wall, this.verdict);
+    }
+    this.suppression.released(this.wall);
+  }
+
+  /** Notes that a device hangs on another, and that on the next. */
+  private hang(device: string): void {
+    let below = device;
+    for (let depth = 0; depth < HANG_DEPTH_MAX; depth++) {
+      const above = this.where(below)?.upstream;
+      if (above === undefined) return;
+      const on = this.downstream.get(above) ?? new Set<string>();
+      if (on.has(device)) return;
+      on.add(device);
+      this.downstream.set(above, on);
+      below = above;
+    }
+  }
+
+  private withAffected(asset: string, evidence: Evidence): Evidence {
+    const below = this.downstream.get(asset);
+    if (below === undefined) return evidence;
+    const against = [evidence.against, `${below.size} devices behind it`]
+      .filter((part) => part !== undefined)
+      .join(', ');
+    return {
+      ...evidence,
+      against,
+      details: { ...evidence.details, affected: below.size, devices: [...below].slice(0, NAMES_MAX) },
+    };
   }
 
   private sinceOf(row: number): Millis | undefined {
@@ -502,7 +579,7 @@ export class LiveJudge implements Judge, HealthSink {
   private affectedBy(edge: string): Readonly<Record<string, unknown>> {
     const devices = [...this.sources.values()]
       .filter(({ info }) => info.edge === edge)
-      .flatMap((source) => source.devices);
+      .flatMap(({ line }) => line.devices);
     return {
       devices: devices.slice(0, NAMES_MAX).map(({ id }) => id),
       affectedDevices: devices.length,
@@ -546,6 +623,7 @@ export class LiveJudge implements Judge, HealthSink {
       late: this.late.snapshot(keyOf),
       evaluations: this.evaluations.snapshot(keyOf),
       episodes: [...this.episodes].map(([row, span]) => [keyOf(row), ...span]),
+      suppression: this.suppression.snapshot(),
       ledger: this.ledger.snapshot(),
     });
   }
@@ -564,6 +642,7 @@ export class LiveJudge implements Judge, HealthSink {
       late: unknown;
       evaluations: unknown;
       episodes: [string, number, number][];
+      suppression: unknown;
       ledger: unknown;
     };
     this.clock = state.clock;
@@ -574,6 +653,11 @@ export class LiveJudge implements Judge, HealthSink {
     this.health.restore(state.devices);
     this.edges.restore(state.edges);
     this.ledger.restore(state.ledger);
+    const active = this.ledger.open().filter(({ rule, isActive }) => isActive && rule.explains !== undefined);
+    this.suppression.restore(
+      state.suppression,
+      active.map(({ rule }) => rule),
+    );
     this.conditions.resize(this.table.rules.length);
     const keyed = [state.conditions, state.episodes, state.evaluations as [string][]].flatMap((list) =>
       list.map(([key]) => key),
@@ -622,3 +706,5 @@ export class LiveJudge implements Judge, HealthSink {
 const EPISODES_MAX = 10_000;
 /** Devices named in the evidence of a silent edge; the count says the rest. */
 const NAMES_MAX = 20;
+/** How far up a chain of "hangs on" is followed. */
+const HANG_DEPTH_MAX = 16;

@@ -45,6 +45,8 @@ export interface Raise {
   readonly since: Millis;
   readonly at: Millis;
   readonly evidence: Evidence;
+  /** What explains it: it is born suppressed. */
+  readonly cause?: string;
 }
 
 /**
@@ -78,6 +80,7 @@ export class AlarmLedger {
     const current = this.byRule.get(rule.key);
     if (current !== undefined && current.life.state !== 'normal') {
       delete current.returnedAt;
+      if (raise.cause !== undefined) this.suppress(rule.key, raise.cause, raise.at, recordedAt, out);
       this.change(current, { kind: 'raise' }, 're-raise', raise.at, recordedAt, { who: 'system' }, out);
       return;
     }
@@ -90,6 +93,8 @@ export class AlarmLedger {
       this.retire(current);
       out.alarms.push(toAlarm(current));
     }
+    if (raise.cause !== undefined)
+      life = { ...life, holds: [...new Set([...life.holds, 'suppressed' as const])].sort() };
     const occurrence = this.create(rule, raise, life, false);
     const known = this.byId.get(occurrence.id);
     if (known !== undefined) {
@@ -159,12 +164,34 @@ export class AlarmLedger {
     this.write(occurrence, 'normal', 'return-late', at, recordedAt, { who: 'system' }, out);
   }
 
-  /** Suppression by logic: a parent explains it. Nothing happens when the alarm is not there. */
-  suppress(ruleKey: string, on: boolean, at: Millis, recordedAt: Millis, why: string, out: Records): void {
+  /** Suppression by logic: something else explains it. */
+  suppress(ruleKey: string, cause: string, at: Millis, recordedAt: Millis, out: Records): void {
     const current = this.byRule.get(ruleKey);
     if (current === undefined) return;
-    const kind = on ? 'suppress' : 'unsuppress';
-    this.change(current, { kind }, kind, at, recordedAt, { who: 'system', why }, out);
+    const by = { who: 'system', why: `Explained by ${cause}.` };
+    this.change(current, { kind: 'suppress' }, 'suppress', at, recordedAt, by, out);
+  }
+
+  /** Nothing explains it any more. */
+  unsuppress(ruleKey: string, at: Millis, recordedAt: Millis, out: Records): void {
+    const current = this.byRule.get(ruleKey);
+    if (current === undefined) return;
+    this.change(current, { kind: 'unsuppress' }, 'unsuppress', at, recordedAt, { who: 'system' }, out);
+  }
+
+  /** Open occurrences, in the order they were raised. */
+  open(): readonly {
+    readonly rule: Rule;
+    readonly since: Millis;
+    readonly isActive: boolean;
+    readonly isSuppressed: boolean;
+  }[] {
+    return [...this.byRule.values()].map(({ rule, since, life }) => ({
+      rule,
+      since,
+      isActive: life.active,
+      isSuppressed: life.holds.includes('suppressed'),
+    }));
   }
 
   operate(command: OperatorCommand, out: Records): Refusal | undefined {

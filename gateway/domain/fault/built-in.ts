@@ -66,6 +66,23 @@ export function offlineDeviceRule(device: string, maxSilenceMs: number, where: W
   };
 }
 
+/** No device of a line answers: the root of all their alarms. Sooner than theirs, so that it comes first. */
+export function downLineRule(edge: string, line: string): Rule {
+  return {
+    ...BASE,
+    key: `${line}#line-down`,
+    kind: 'line-down',
+    asset: edge,
+    location: line,
+    onDelayMs: FAILING_MIN_MS / 2,
+    priority: 2,
+    explains: [],
+    title: 'Line down',
+    titleZh: '线路中断',
+    response: 'Check the converter, the cable and its supply.',
+  };
+}
+
 /** A point delivers no usable value. */
 export function badPointRule(point: PointInfo, where: Where): Rule {
   const pointId = `${point.device}/${point.measurement}`;

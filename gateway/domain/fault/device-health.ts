@@ -5,7 +5,14 @@ import type { Evidence } from '../alarm/ledger.ts';
 import type { DeviceInfo, PointInfo } from '../plant.ts';
 import { BUSY_COMMUNICATION, BUSY_DEVICE_SILENT, BUSY_STALE, type PointStates } from '../point-states.ts';
 import type { RuleTable } from '../rule-table.ts';
-import { badPointRule, offlineDeviceRule, silenceText, silentDeviceRule, stalePointRule } from './built-in.ts';
+import {
+  badPointRule,
+  downLineRule,
+  offlineDeviceRule,
+  silenceText,
+  silentDeviceRule,
+  stalePointRule,
+} from './built-in.ts';
 
 /** Reasons that say "it does not answer" rather than "it answers nonsense" (MODBUS exceptions 10 and 11: no path, no reply). */
 const COMMUNICATION: ReadonlySet<number> = new Set(
@@ -14,10 +21,21 @@ const COMMUNICATION: ReadonlySet<number> = new Set(
 /** Point names listed in evidence; the count says the rest. */
 const NAMES_MAX = 20;
 
+/** One source of event time: a line of an edge, or a device that publishes by itself. */
+export interface LineState {
+  /** `<edge>/<line>`; undefined for a device that publishes by itself. */
+  readonly key: string | undefined;
+  readonly edge: string | undefined;
+  readonly devices: DeviceState[];
+  /** How many of its devices do not answer at all. */
+  offline: number;
+}
+
 /** A device within one source of event time. */
 export interface DeviceState {
   readonly id: string;
   readonly points: number[];
+  readonly line: LineState;
   /** How many of its points do not answer. */
   unanswered: number;
   /** Key of the alarm that says it is silent; undefined while it talks. */
@@ -67,12 +85,12 @@ export class DeviceHealth {
   }
 
   /** A point joins its device among those of its source. */
-  join(point: number, ofSource: DeviceState[]): void {
+  join(point: number, line: LineState): void {
     const { device: id } = this.infos[point]!;
-    let device = ofSource.findLast((candidate) => candidate.id === id);
+    let device = line.devices.findLast((candidate) => candidate.id === id);
     if (device === undefined) {
-      device = { id, points: [], unanswered: 0, silentKey: undefined, changed: false };
-      ofSource.push(device);
+      device = { id, line, points: [], unanswered: 0, silentKey: undefined, changed: false };
+      line.devices.push(device);
       this.devices.push(device);
     }
     device.points.push(point);
@@ -88,7 +106,9 @@ export class DeviceHealth {
     const bad = this.badRow.get(point);
     const offline = this.offlineRow.get(this.points.device[point]!);
     if (bad === undefined && offline === undefined) return NONE;
-    return [bad, offline].filter((row) => row !== undefined);
+    const { key } = this.deviceOf(point).line;
+    const line = key === undefined ? undefined : this.table.builtInKnown(`${key}#line-down`);
+    return [bad, offline, line].filter((row) => row !== undefined);
   }
 
   /** Its truth is about bad values: they do not make it unknown. */
@@ -101,11 +121,14 @@ export class DeviceHealth {
     const device = this.deviceOf(point);
     const answered = (this.points.busy[point]! & BUSY_COMMUNICATION) === 0;
     const answers = !(isBad && COMMUNICATION.has(reason));
+    const wasOffline = isOfflineDevice(device);
     if (answers !== answered) {
       this.points.busy[point]! ^= BUSY_COMMUNICATION;
       device.unanswered += answers ? -1 : 1;
     }
-    const isOffline = device.unanswered === device.points.length;
+    const isOffline = isOfflineDevice(device);
+    if (isOffline !== wasOffline) device.line.offline += isOffline ? 1 : -1;
+    this.feedLine(device.line, point, ts, sink);
     if (isOffline) {
       this.feed(this.offlineRule(point, device), true, ts, sink);
       for (const sibling of device.points) this.feed(this.badRow.get(sibling), false, ts, sink);
@@ -171,6 +194,14 @@ export class DeviceHealth {
     const point = this.table.point[row]!;
     const reason = REASONS[this.points.reason[point]!] ?? 'other';
     const window = { from: formatTime(since), to: formatTime(at) };
+    if (rule.kind === 'line-down') {
+      const { devices } = this.deviceOf(point).line;
+      const names = devices.slice(0, NAMES_MAX).map(({ id }) => id);
+      return {
+        against: `${devices.length} devices`,
+        details: { reason, window, devices: names, affected: devices.length },
+      };
+    }
     if (rule.kind !== 'device-offline') return { against: reason, details: { reason, window } };
     return { against: reason, details: { reason, window, ...this.names(this.deviceOf(point)) } };
   }
@@ -189,6 +220,8 @@ export class DeviceHealth {
       device.silentKey = silent.get(device.points[0]!);
       device.changed = false;
     }
+    for (const line of new Set(this.devices.map((device) => device.line)))
+      line.offline = line.devices.filter(isOfflineDevice).length;
     for (let row = 0; row < this.table.rules.length; row++) {
       if (!this.table.isBuiltIn(row)) continue;
       const point = this.table.point[row]!;
@@ -259,6 +292,19 @@ export class DeviceHealth {
     return { points, affected: device.points.length };
   }
 
+  /** All devices of a line that has several: it is the line (fault-rules, 6: bus down). */
+  private feedLine(line: LineState, point: number, ts: Millis, sink: ConditionSink): void {
+    const { key, edge } = line;
+    if (key === undefined || edge === undefined || line.devices.length < 2) return;
+    const ruleKey = `${key}#line-down`;
+    const isDown = line.offline === line.devices.length;
+    const row = isDown
+      ? this.table.builtInRow(ruleKey, point, () => downLineRule(edge, key))
+      : this.table.builtInKnown(ruleKey);
+    this.conditions.resize(this.table.rules.length);
+    this.feed(row, isDown, ts, sink);
+  }
+
   private offlineRule(point: number, device: DeviceState): number {
     const deviceRow = this.points.device[point]!;
     const known = this.offlineRow.get(deviceRow);
@@ -285,6 +331,10 @@ export class DeviceHealth {
   private feed(row: number | undefined, truth: boolean, ts: Millis, sink: ConditionSink): void {
     if (row !== undefined) this.conditions.feed(row, truth, ts, this.table.rules[row]!, sink);
   }
+}
+
+function isOfflineDevice(device: DeviceState): boolean {
+  return device.unanswered === device.points.length;
 }
 
 const NONE: readonly number[] = [];
