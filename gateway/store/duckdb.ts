@@ -4,6 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Alarm } from '../../contract/alarm.ts';
 import type { Millis } from '../../contract/time.ts';
 import type { PointInfo } from '../domain/plant.ts';
+import { BALLAST_BYTES, Ballast } from './ballast.ts';
 import { int } from './columns.ts';
 import { isCommitted, writeCommit } from './commit.ts';
 import { Database, isDiskFull, isFatal } from './database.ts';
@@ -21,6 +22,7 @@ import {
 } from './pages.ts';
 import { recover, replay } from './recovery.ts';
 import { type Sources, segmentReadings, storedReadings } from './relation.ts';
+import type { RetentionPolicy } from './retention.ts';
 import { bucketsOf, existingOf, newestOf, readingsOf, seriesOf } from './series.ts';
 import {
   type AlarmFilter,
@@ -45,6 +47,10 @@ export interface DuckDbStoreOptions {
   /** Rows of a hot table before it is sealed, instead of {@link SEAL_READINGS}. */
   readonly sealReadings?: number;
   readonly now?: () => Millis;
+  /** Room kept back for the day the disk is full, instead of {@link BALLAST_BYTES}; 0 = none. */
+  readonly ballastBytes?: number;
+  /** How long sealed readings are kept; asked at each tidying. */
+  readonly retention?: () => RetentionPolicy;
 }
 
 /** Pairs of one look-up statement. */
@@ -65,6 +71,7 @@ const PLANS_MAX = 5;
 export class DuckDbStore implements Store {
   private readonly database: Database;
   private readonly history: History;
+  private readonly ballast: Ballast;
   private readonly options: DuckDbStoreOptions;
   private storeId: string;
   /** Oldest first; the last one is written. */
@@ -86,6 +93,7 @@ export class DuckDbStore implements Store {
     this.storeId = id;
     this.options = options;
     this.hotSince = (options.now ?? Date.now)();
+    this.ballast = new Ballast(database.dataDir, options.ballastBytes ?? BALLAST_BYTES, () => database.freeBytes());
     this.history = new History(database, (work) => this.write(work));
   }
 
@@ -399,6 +407,9 @@ export class DuckDbStore implements Store {
       await this.write(() => this.database.checkpointIfDue(SEALED_WAL_BYTES));
     }
     while (!this.closing && (await this.history.tidy(now)));
+    const policy = this.options.retention?.() ?? {};
+    while (!this.closing && (await this.history.forget(policy, now)));
+    await this.ballast.takeOn();
   }
 
   private now(): Millis {
@@ -455,7 +466,8 @@ export class DuckDbStore implements Store {
 
   private async maintain(): Promise<void> {
     try {
-      const outcome = await this.database.checkpointIfDue();
+      let outcome = await this.database.checkpointIfDue();
+      if (outcome === 'no-space' && (await this.ballast.giveUp())) outcome = await this.database.checkpointIfDue();
       this.maintenanceError = outcome === 'no-space' ? new Error('no room for a checkpoint') : undefined;
     } catch (error) {
       this.maintenanceError = error;
@@ -476,6 +488,7 @@ export class DuckDbStore implements Store {
       }
     }
     const message = (error as Error).message;
+    if (isDiskFull(error)) await this.ballast.giveUp();
     if (isDiskFull(error))
       return new StoreError('store-full', `no room on the disk: ${message}`, { retryable: true, cause: error });
     return new StoreError('store-broken', `the store refused a write: ${message}`, { retryable: true, cause: error });

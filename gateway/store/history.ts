@@ -2,8 +2,10 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Millis } from '../../contract/time.ts';
+import { int } from './columns.ts';
 import type { Database } from './database.ts';
 import { type Sources, segmentReadings } from './relation.ts';
+import { planRetention, type RetentionPolicy } from './retention.ts';
 import { mergeDay, writeDays } from './seal.ts';
 import {
   DAY_LEVEL,
@@ -22,6 +24,9 @@ import {
 export const MERGE_SEGMENTS = 12;
 /** A day is closed, and becomes one file, this long after its end: what is reported daily has come by then. */
 export const DAY_CLOSED_MS = 2 * 3_600_000;
+
+/** Keys of `meta`: how far a part of the points was thinned out. */
+const THINNED = 'thinned before:';
 
 /** A file that can't be served; moved aside, its name kept. */
 export interface Quarantined {
@@ -114,18 +119,32 @@ export class History {
     return true;
   }
 
-  /** Removes whole days before `day`, and rows that `expired` matches from the others. @see retention */
-  async dropDays(before: number): Promise<readonly Segment[]> {
-    const gone = this.segmentList.filter(({ day }) => day !== LATE && day < before);
-    if (gone.length > 0) await this.replace(gone, []);
-    return gone;
+  /** One piece of forgetting: days too old go whole, others are rewritten without points that are kept for less. */
+  async forget(policy: RetentionPolicy, now: Millis): Promise<boolean> {
+    const { dropBefore, thin } = planRetention(this.segmentList, policy, now, await this.thinnedBefore());
+    if (dropBefore !== undefined) {
+      await this.replace(
+        this.segmentList.filter(({ day }) => day !== LATE && day < dropBefore),
+        [],
+      );
+      return true;
+    }
+    const [next] = thin;
+    if (next === undefined) return false;
+    const segments = this.segmentList.filter(({ day, kind }) => day === next.day && kind === 'readings');
+    if (next.points.length > 0)
+      await this.merge(segments, DAY_LEVEL, `point NOT IN (${next.points.map(int).join(', ')})`);
+    await this.write((connection) =>
+      connection.run(`INSERT OR REPLACE INTO meta VALUES ($1, '${next.day + 1}')`, [`${THINNED}${next.name}`]),
+    );
+    return true;
   }
 
-  /** Rewrites one day without the rows of these points. */
-  async dropPoints(day: number, points: readonly number[]): Promise<void> {
-    const segments = this.segmentList.filter((segment) => segment.day === day && segment.kind === 'readings');
-    if (segments.length > 0 && points.length > 0)
-      await this.merge(segments, DAY_LEVEL, `point NOT IN (${points.join(', ')})`);
+  private async thinnedBefore(): Promise<Map<string, number>> {
+    const rows = await this.database.read((connection) =>
+      connection.runAndReadAll(`SELECT key, value FROM meta WHERE starts_with(key, '${THINNED}')`),
+    );
+    return new Map(rows.getRows().map(([key, day]) => [(key as string).slice(THINNED.length), Number(day)]));
   }
 
   /** Takes a damaged file out of service; the rest is served on. */

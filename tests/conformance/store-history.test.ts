@@ -8,6 +8,7 @@ import { GOOD } from '../../contract/reading.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
 import { MERGE_SEGMENTS } from '../../gateway/store/history.ts';
+import type { RetentionPolicy } from '../../gateway/store/retention.ts';
 import type { Range } from '../../gateway/store/store.ts';
 
 const DAY = 86_400_000;
@@ -22,8 +23,10 @@ describe('sealed history', () => {
   let store: DuckDbStore;
   let commit = 0;
   let now = T0;
+  let retention: RetentionPolicy = {};
 
-  const start = () => DuckDbStore.open({ dataDir, newId: () => 'store', now: () => now });
+  const start = () =>
+    DuckDbStore.open({ dataDir, newId: () => 'store', now: () => now, ballastBytes: 0, retention: () => retention });
   const put = async (rows: readonly Row[]) => {
     const readings = new ReadingBuffer();
     for (const [point, ts, value] of rows) readings.push(point, ts, value, GOOD, 0);
@@ -50,6 +53,7 @@ describe('sealed history', () => {
     dataDir = join(folder, 'data');
     commit = 0;
     now = T0;
+    retention = {};
     store = await start();
   });
 
@@ -190,6 +194,31 @@ describe('sealed history', () => {
     }
   });
 
+  it('forgets days by age, points of a shorter life before them, and the oldest days over a budget', async () => {
+    await put(
+      Array.from(
+        { length: 8 },
+        (_, day) =>
+          [
+            [0, T0 - day * DAY, day],
+            [1, T0 - day * DAY, day],
+          ] as Row[],
+      ).flat(),
+    );
+    await seal();
+    retention = { maxAgeMs: 5 * DAY, shorter: [{ name: 'lamps', maxAgeMs: 2 * DAY, points: [1] }] };
+    await store.settle(now);
+    const daysOf = async (point: number) => (await values(point)).map(([ts]) => -ts! / DAY).reverse();
+    expect(await daysOf(0)).toEqual([-0, 1, 2, 3, 4, 5].map((day) => day || -0));
+    expect(await daysOf(1)).toEqual([-0, 1, 2]);
+    const before = files();
+    await store.settle(now);
+    expect(files()).toEqual(before);
+    retention = { maxBytes: 1 };
+    await store.settle(now);
+    expect(await daysOf(0)).toEqual([-0]);
+  });
+
   it('exports readings under their names, sealed or not, each moment once', async () => {
     const point = { id: 0, device: "d'1", measurement: 'flow', maxSilenceMs: 1000, reportingDelayMs: 0 };
     await put([
@@ -222,7 +251,7 @@ describe('sealed history', () => {
     const copy = join(dataDir, 'tmp', 'backup-1');
     await store.backup(copy);
     await put([[0, T0 + 2, 3]]);
-    const restored = await DuckDbStore.open({ dataDir: copy, newId: () => 'copy', now: () => now });
+    const restored = await DuckDbStore.open({ dataDir: copy, newId: () => 'copy', now: () => now, ballastBytes: 0 });
     expect(restored.id).not.toBe(id);
     expect((await restored.recover()).lastCommit).toBe(2);
     expect((await restored.readings(0, all, 10)).map(({ value }) => value)).toEqual([1, 2]);
