@@ -1,3 +1,4 @@
+import { ID_PATTERN } from '../../contract/reading.ts';
 import { ROOT, type Topic } from '../../contract/topics.ts';
 
 /** Who is on the other end of a connection. */
@@ -29,12 +30,17 @@ export function mayLeaveAsWill(peer: Peer, topic: Topic): boolean {
   return (topic.kind === 'edge-state' || topic.kind === 'device-readings') && mayPublish(peer, topic);
 }
 
-/** An edge hears its stored marks and its commands, nothing else; `$SYS` and `$share` are nobody's. */
+/**
+ * A client may ask for what lies below its own topics, with wildcards there; `$SYS` and `$share` are nobody's.
+ * What comes is its stored marks and its commands: nobody else publishes there.
+ */
 export function maySubscribe(peer: Peer, filter: string): boolean {
-  if (peer.kind !== 'edge') return false;
-  const own = `${ROOT}/edge/${peer.id}`;
-  if (filter === `${own}/command` || filter === `${own}/stored/+`) return true;
-  return filter.startsWith(`${own}/stored/`) && /^[A-Za-z0-9._-]{1,64}$/.test(filter.slice(own.length + 8));
+  const own = `${ROOT}/${peer.kind}/${peer.id}/`;
+  if (!filter.startsWith(own)) return false;
+  const levels = filter.slice(own.length).split('/');
+  return levels.every(
+    (level, index) => level === '+' || (level === '#' && index === levels.length - 1) || ID_PATTERN.test(level),
+  );
 }
 
 /**

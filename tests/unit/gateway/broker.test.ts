@@ -33,15 +33,19 @@ describe('access', () => {
     expect(allowed((topic) => mayLeaveAsWill(edge, topic))).toEqual(['hf/v1/edge/e1/state']);
   });
 
-  it('lets an edge hear its marks and commands and nothing else', () => {
-    for (const filter of ['command', 'stored/+', 'stored/gw'])
+  it('lets an edge hear what lies below its own topics and nothing else', () => {
+    for (const filter of ['command', 'stored/+', 'stored/gw', 'stored/#', '#', '+/gw', 'state'])
       expect(maySubscribe(edge, `hf/v1/edge/e1/${filter}`)).toBe(true);
     for (const filter of [
       '#',
       '+/+/edge/e1/command',
-      'hf/v1/edge/e1/#',
-      'hf/v1/edge/e1/stored/#',
-      'hf/v1/edge/e1/state',
+      'hf/v1/edge/e1',
+      'hf/v1/edge/e10/#',
+      'hf/v1/edge/+/stored/gw',
+      'hf/v1/edge/e1/#/x',
+      'hf/v1/edge/e1/st+',
+      'hf/v1/device/e1/#',
+      '$share/g/hf/v1/edge/e1/command',
     ])
       expect(maySubscribe(edge, filter), filter).toBe(false);
     expect(maySubscribe(device, 'hf/v1/edge/d1/command')).toBe(false);
