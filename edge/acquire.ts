@@ -4,26 +4,18 @@ import { ConfigError } from '../contract/mistakes.ts';
 import type { DeviceReadings, Quality, Reason, WireValue } from '../contract/reading.ts';
 import type { EdgeState } from '../contract/state.ts';
 import type { Millis } from '../contract/time.ts';
-import { budgetOf, type PlannedRequest, silentIntervalMs } from './budget.ts';
 import { checkDevices } from './check.ts';
 import type { Clock } from './clock.ts';
-import type { DeviceConfig, EdgeConfig, LineConfig } from './config.ts';
-import { encodePoint } from './decode.ts';
-import { createPolledDevice, describeDevice, everyMsOf, isSameDevice, type PolledDevice } from './device.ts';
-import { describeHealth } from './health.ts';
-import { type LearnedStore, openLearned } from './learned.ts';
-import { Line, sleep } from './line.ts';
-import type { Request } from './modbus/client.ts';
-import { openSocket } from './modbus/wire.ts';
+import type { EdgeConfig, LineConfig } from './config.ts';
+import { createPolledDevice, everyMsOf, isSameDevice, learnedKey, type PolledDevice, replan } from './device.ts';
+import { LEARNED_MAX_AGE_MS, openLearned } from './learned.ts';
 import { type DeviceModel, loadModels, type PointModel } from './model.ts';
-import { isBitTable } from './plan.ts';
-import { Poller, reasonOf } from './poll.ts';
+import { createReader, type LineReader } from './reader.ts';
 import { createReporter, type Reporter } from './report.ts';
 import { phaseOf } from './schedule.ts';
-import { openSerial } from './serial/wire.ts';
 
-/** How long a stop waits for the request under way. */
-const STOP_WAIT_MS = 1500;
+/** How often it is looked whether something learned about a device is to be forgotten. */
+const FORGET_EVERY_MS = LEARNED_MAX_AGE_MS / 24;
 
 /** What acquisition needs. */
 export interface AcquisitionOptions {
@@ -83,8 +75,7 @@ export interface Acquisition {
 
 interface RunningLine {
   readonly config: LineConfig;
-  readonly line: Line;
-  readonly poller: Poller;
+  readonly reader: LineReader;
 }
 
 /**
@@ -97,19 +88,19 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
   const learned = openLearned(join(options.config.dataDir, 'learned.json'), clock.now, log);
   const service = new Map<string, Millis>();
   const changeListeners: (() => void)[] = [];
-  let models = modelsFor(options.config);
-  let beats = 0;
   let started = false;
-  let running = new Map<string, RunningLine>();
+  let beats = 0;
+  let forgetting: NodeJS.Timeout | undefined;
   let reporters = reportersFor(options.config);
-  for (const line of options.config.lines) running.set(line.id, build(line, models, undefined));
+  const models = modelsFor(options.config);
+  let running = options.config.lines.map((line) => build(line, models, undefined));
 
   function build(
     config: LineConfig,
     known: ReadonlyMap<string, DeviceModel>,
     before: RunningLine | undefined,
   ): RunningLine {
-    const old = new Map(before?.poller.devices.map((device) => [device.config.id, device]));
+    const old = new Map(before?.reader.devices.map((device) => [device.config.id, device]));
     const devices = config.devices.map((device) => {
       const model = known.get(device.model) as DeviceModel;
       const kept = old.get(device.id);
@@ -123,15 +114,9 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
         phase: phaseOf(beats++),
       });
     });
-    if (before !== undefined) {
-      before.poller.devices = devices;
-      before.poller.wake();
-      return { ...before, config };
-    }
-    const line = createLine(config, clock, random, log);
-    const poller = createPoller(config, line, { clock, log, learned, onReadings: hand });
-    poller.devices = devices;
-    return { config, line, poller };
+    const reader = before?.reader ?? createReader(config, { clock, random, log, learned, onReadings: hand });
+    reader.setDevices(devices);
+    return { config, reader };
   }
 
   function hand(sampled: readonly DeviceReadings[], upTo: Readonly<Record<string, Millis>>): void {
@@ -140,16 +125,20 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
     if (service.size === 0) return onReadings(readings, upTo);
     const now = clock.now();
     for (const [device, until] of service) if (until <= now) service.delete(device);
-    onReadings(
-      readings.map((one) => (service.has(one.device) || service.has('') ? inService(one) : one)),
-      upTo,
-    );
+    const marked = readings.map((one) => (service.has(one.device) || service.has('') ? inService(one) : one));
+    onReadings(marked, upTo);
   }
 
-  function find(deviceId: string): { running: RunningLine; device: PolledDevice } | undefined {
-    for (const one of running.values()) {
-      const device = one.poller.devices.find((candidate) => candidate.config.id === deviceId);
-      if (device !== undefined) return { running: one, device };
+  function forget(): void {
+    for (const { reader } of running) {
+      for (const device of reader.devices) replan(device, learned.cuts(learnedKey(device.config)), clock.monotonicMs());
+    }
+  }
+
+  function find(deviceId: string): { reader: LineReader; device: PolledDevice } | undefined {
+    for (const { reader } of running) {
+      const device = reader.devices.find((candidate) => candidate.config.id === deviceId);
+      if (device !== undefined) return { reader, device };
     }
     return undefined;
   }
@@ -157,27 +146,18 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
   return {
     start() {
       started = true;
-      for (const { poller } of running.values()) poller.start();
+      for (const { reader } of running) reader.start();
+      forgetting = setInterval(forget, FORGET_EVERY_MS).unref();
     },
     async stop() {
       started = false;
-      await Promise.all([...running.values()].map(stopLine));
+      clearInterval(forgetting);
+      await Promise.all(running.map(({ reader }) => reader.stop()));
     },
-    devices: () =>
-      [...running.values()].flatMap(({ config, poller }) => poller.devices.map((one) => describe(one, config.id))),
-    lines: () =>
-      [...running.values()].map(({ config, line, poller }) => ({
-        id: config.id,
-        transport: config.transport,
-        open: line.isOpen,
-        ...(line.lastError !== '' && !line.isOpen && { error: line.lastError }),
-        budget: budgetOf(config, poller.devices.flatMap(plannedRequests)),
-        ...describeHealth(line.counters, line.roundTrips),
-        dropped: line.dropped(),
-        devices: poller.devices.map((device) => describeDevice(device, clock.monotonicMs())),
-      })),
+    devices: () => running.flatMap(({ config, reader }) => reader.devices.map((one) => describe(one, config.id))),
+    lines: () => running.map(({ reader }) => reader.describe()),
     *values() {
-      for (const { poller } of running.values()) for (const device of poller.devices) yield* valuesOf(device);
+      for (const { reader } of running) for (const device of reader.devices) yield* valuesOf(device);
     },
     point(deviceId, measurement) {
       const device = find(deviceId)?.device;
@@ -188,22 +168,12 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
       const point = found === undefined ? undefined : pointOf(found.device, measurement);
       if (found === undefined || point === undefined)
         throw new Error(`no point ${deviceId}/${measurement} on this edge`);
-      const { device } = found;
+      const { device, reader } = found;
       if (point.writable === undefined)
         throw new Error(`${deviceId}/${measurement} is not marked writable in model ${device.model.id}`);
       const [low, high] = point.writable.range;
       if (!(value >= low && value <= high)) throw new Error(`${value} is outside ${low}..${high}`);
-      const request = writeRequest(device, point, value);
-      if (request === undefined) throw new Error(`${value} does not fit into the register`);
-      if (!(await found.running.line.whenOpen(device.timeoutMs)))
-        throw new Error(`line ${found.running.config.id} is not open`);
-      signal?.throwIfAborted();
-      const { reply } = await found.running.line.request(request, {
-        timeoutMs: device.timeoutMs,
-        pauseMs: device.pauseMs,
-      });
-      if (reply.kind !== 'written') throw new Error(`device answered ${reasonOf(reply)}`);
-      const readBack = await found.running.poller.readBack(device, point);
+      const readBack = await reader.write(device, point, value, signal);
       const number = typeof readBack === 'number' ? readBack : readBack.value;
       return number === undefined ? {} : { readBack: number };
     },
@@ -212,27 +182,19 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
       else service.set(device ?? '', until);
     },
     async reload(config) {
-      const fresh = modelsFor(config);
-      const next = new Map<string, RunningLine>();
+      const known = modelsFor(config);
+      const kept = new Map<string, RunningLine>();
       const gone: RunningLine[] = [];
-      for (const line of config.lines) {
-        const before = running.get(line.id);
-        const same = before !== undefined && isSameLine(before.config, line);
-        if (before !== undefined && !same) gone.push(before);
+      for (const before of running) {
+        const after = config.lines.find((line) => line.id === before.config.id);
+        if (after !== undefined && isSameLine(before.config, after)) kept.set(after.id, before);
+        else gone.push(before);
       }
-      for (const [id, before] of running) if (!config.lines.some((line) => line.id === id)) gone.push(before);
       // A port has one owner: the old one lets go before the new one opens it.
-      await Promise.all(gone.map(stopLine));
-      models = fresh;
-      for (const line of config.lines) {
-        const before = running.get(line.id);
-        const kept = before !== undefined && !gone.includes(before) ? before : undefined;
-        const built = build(line, models, kept);
-        next.set(line.id, built);
-        if (started && kept === undefined) built.poller.start();
-      }
-      running = next;
+      await Promise.all(gone.map(({ reader }) => reader.stop()));
       reporters = reportersFor(config);
+      running = config.lines.map((line) => build(line, known, kept.get(line.id)));
+      for (const { config: line, reader } of running) if (started && !kept.has(line.id)) reader.start();
       for (const listener of changeListeners) listener();
     },
     onChanged: (listener) => void changeListeners.push(listener),
@@ -246,65 +208,14 @@ function modelsFor(config: EdgeConfig): ReadonlyMap<string, DeviceModel> {
   return models;
 }
 
-async function stopLine({ line, poller }: RunningLine): Promise<void> {
-  const stopped = poller.stop();
-  await Promise.race([stopped, sleep(STOP_WAIT_MS, new AbortController().signal)]);
-  await line.close();
-  await stopped;
+/** Devices with values that are sent only when they change. */
+function reportersFor(config: EdgeConfig): Map<string, Reporter> {
+  const devices = config.lines.flatMap((line) => line.devices).filter((device) => device.report.length > 0);
+  return new Map(devices.map((device) => [device.id, createReporter(device.report)]));
 }
 
 function isSameLine(a: LineConfig, b: LineConfig): boolean {
   return JSON.stringify({ ...a, devices: [] }) === JSON.stringify({ ...b, devices: [] });
-}
-
-function learnedKey(device: DeviceConfig): string {
-  return `${device.id} ${device.model} ${device.unitId}`;
-}
-
-function createLine(config: LineConfig, clock: Pick<Clock, 'monotonicMs'>, random: () => number, log: Logger): Line {
-  if (config.transport === 'ascii') throw new Error('ASCII lines are not read by requests');
-  const isTcp = config.transport === 'tcp';
-  return new Line({
-    id: config.id,
-    framing: {
-      kind: isTcp ? 'mbap' : 'rtu',
-      maxInFlight: isTcp && !config.ignoreTransactionId ? config.maxInFlight : 1,
-      ignoreTransactionId: isTcp && config.ignoreTransactionId,
-    },
-    interFrameMs: isTcp ? config.interFrame : Math.max(config.interFrame, silentIntervalMs(config.baud)),
-    pauseAfterConnectMs: config.pauseAfterConnect,
-    silentMax: () => Math.min(config.devices.length, 8) + 2,
-    open: (signal) =>
-      config.transport === 'rtu'
-        ? openSerial(config, signal)
-        : openSocket({ host: config.host, port: config.port, connectTimeoutMs: config.connectTimeout }, signal),
-    monotonicMs: clock.monotonicMs,
-    random,
-    log,
-  });
-}
-
-function createPoller(
-  config: LineConfig,
-  line: Line,
-  rest: {
-    readonly clock: Pick<Clock, 'now' | 'monotonicMs'>;
-    readonly log: Logger;
-    readonly learned: LearnedStore;
-    readonly onReadings: AcquisitionOptions['onReadings'];
-  },
-): Poller {
-  const isTcp = config.transport === 'tcp';
-  return new Poller({
-    line,
-    workers: isTcp && !config.ignoreTransactionId ? config.maxInFlight : 1,
-    doubtful: !isTcp || config.ignoreTransactionId,
-    closeWhenIdle: 'closeWhenIdle' in config && config.closeWhenIdle,
-    clock: rest.clock,
-    log: rest.log,
-    onReadings: rest.onReadings,
-    onCut: (device, table, address) => rest.learned.cut(learnedKey(device.config), table, address),
-  });
 }
 
 function describe(device: PolledDevice, line: string): NonNullable<EdgeState['devices']>[number] {
@@ -314,22 +225,6 @@ function describe(device: PolledDevice, line: string): NonNullable<EdgeState['de
     return [{ measurement, unit: point.unit, everyMs: everyMsOf(point, device.config, device.model) }];
   });
   return { id: device.config.id, model: device.model.id, line, points };
-}
-
-/** Devices with values that are sent only when they change. */
-function reportersFor(config: EdgeConfig): Map<string, Reporter> {
-  const devices = config.lines.flatMap((line) => line.devices).filter((device) => device.report.length > 0);
-  return new Map(devices.map((device) => [device.id, createReporter(device.report)]));
-}
-
-function plannedRequests(device: PolledDevice): PlannedRequest[] {
-  return device.blocks.map(({ block, everyMs }) => ({
-    block,
-    everyMs,
-    pauseMs: device.pauseMs,
-    measuredMs: device.roundTrips.percentile(0.5),
-    values: block.points.filter((point) => device.names.has(point.id)).length,
-  }));
 }
 
 function pointOf(device: PolledDevice, measurement: string): PointModel | undefined {
@@ -357,15 +252,4 @@ function inService(readings: DeviceReadings): DeviceReadings {
         : { value, quality: 'uncertain', reason: 'maintenance' };
   }
   return { ...readings, values };
-}
-
-function writeRequest(device: PolledDevice, point: PointModel, value: number): Request | undefined {
-  const words = encodePoint(point, value, device.settings);
-  const { unitId } = device.config;
-  const [first] = words ?? [];
-  if (words === undefined || first === undefined || unitId === 0) return undefined;
-  if (isBitTable(point.table)) return { kind: 'write-coil', unitId, address: point.address, on: first === 1 };
-  if (words.length === 1 && point.writable?.function === 'single')
-    return { kind: 'write-register', unitId, address: point.address, value: first };
-  return { kind: 'write-registers', unitId, address: point.address, values: words };
 }

@@ -40,7 +40,7 @@ export function silentIntervalMs(baud: number): number {
 /** What a request costs its line: silence, request, turnaround, reply. */
 export function requestMs(line: LineConfig, { block, pauseMs, measuredMs }: PlannedRequest): number {
   if (line.transport === 'tcp') return Math.max(line.interFrame, pauseMs) + (measuredMs ?? NETWORK_MS);
-  if (line.transport === 'ascii') return measuredMs ?? TURNAROUND_MS;
+  if (line.transport === 'ascii' || line.transport === 'ascii-over-tcp') return measuredMs ?? TURNAROUND_MS;
   const silenceMs = Math.max(line.interFrame, pauseMs, silentIntervalMs(line.baud));
   if (measuredMs !== undefined) return silenceMs + measuredMs;
   const replyBytes = TABLES[block.table] <= 2 ? 5 + Math.ceil(block.count / 8) : 5 + 2 * block.count;
@@ -48,7 +48,7 @@ export function requestMs(line: LineConfig, { block, pauseMs, measuredMs }: Plan
 }
 
 /** One character on the wire: start bit, data, parity, stop bits. */
-function characterMs(line: Exclude<LineConfig, { transport: 'tcp' }>): number {
+function characterMs(line: Extract<LineConfig, { transport: 'rtu' | 'rtu-over-tcp' }>): number {
   const bits = 'dataBits' in line ? 1 + line.dataBits + (line.parity === 'none' ? 0 : 1) + line.stopBits : 10;
   return (bits * 1000) / line.baud;
 }

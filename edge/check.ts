@@ -5,6 +5,7 @@ import { type Budget, budgetOf, type PlannedRequest } from './budget.ts';
 import { type DeviceConfig, type LineConfig, parseEdgeConfig } from './config.ts';
 import { everyMsOf, planDevice, wantedPoints } from './device.ts';
 import { type DeviceModel, loadModels } from './model.ts';
+import { capacityNote, type ReadRate } from './outbox/capacity.ts';
 import { refusesReport } from './report.ts';
 
 /** What doesn't fit between devices and their models. */
@@ -16,13 +17,16 @@ export function checkDevices(
   return lines.flatMap((line, at) =>
     line.devices.flatMap((device, index) => {
       const path = `lines[${at}].devices[${index}]`;
+      if (index > 0 && line.transport.startsWith('ascii'))
+        return [{ file, path, found: 'a second device', allowed: 'one instrument on a line of text' }];
       const model = models.get(device.model);
       if (model === undefined)
         return [
           { file, path: `${path}.model`, found: device.model, allowed: `one of ${[...models.keys()].join(', ')}` },
         ];
-      if ((model.ascii !== undefined) !== (line.transport === 'ascii')) {
-        const allowed = model.ascii === undefined ? 'a model for an ASCII instrument' : 'a line with transport ascii';
+      const isText = line.transport === 'ascii' || line.transport === 'ascii-over-tcp';
+      if ((model.ascii !== undefined) !== isText) {
+        const allowed = isText ? 'a model of an ASCII instrument' : 'a line with transport ascii or ascii-over-tcp';
         return [{ file, path: `${path}.model`, found: `${device.model} on ${line.transport}`, allowed }];
       }
       return checkDevice(device, model, path, file);
@@ -76,6 +80,20 @@ export function plannedBudget(line: LineConfig, models: ReadonlyMap<string, Devi
   return budgetOf(line, planned);
 }
 
+/** How many values a device brings at which rates. */
+function ratesOf(device: DeviceConfig, models: ReadonlyMap<string, DeviceModel>): ReadRate[] {
+  const model = models.get(device.model);
+  if (model === undefined) return [];
+  const { names, points } = wantedPoints(device, model);
+  const values = new Map<number, number>();
+  for (const point of points) {
+    if (!names.has(point.id)) continue;
+    const everyMs = everyMsOf(point, device, model);
+    values.set(everyMs, (values.get(everyMs) ?? 0) + 1);
+  }
+  return [...values].map(([everyMs, count]) => ({ values: count, everyMs }));
+}
+
 /** One sentence about a line's time budget, as `hanfeng check` prints it. */
 export function budgetNote(line: LineConfig, budget: Budget): string {
   const { neededMs, cycleMs, load, valuesPerSecond } = budget;
@@ -94,8 +112,6 @@ export interface EdgeCheck {
   readonly mistakes: readonly Mistake[];
   /** Figures for the person who reads them. */
   readonly notes: readonly string[];
-  /** Values all lines together bring each second; undefined when there are mistakes. */
-  readonly valuesPerSecond?: number;
 }
 
 /**
@@ -114,8 +130,8 @@ export function checkEdge(text: string, file: string, root: string): EdgeCheck {
     if (found.length > 0) return { mistakes: found, notes: [] };
     const budgets = value.lines.map((line) => ({ line, budget: plannedBudget(line, models) }));
     const notes = budgets.flatMap(({ line, budget }) => (budget === undefined ? [] : [budgetNote(line, budget)]));
-    const valuesPerSecond = budgets.reduce((sum, { budget }) => sum + (budget?.valuesPerSecond ?? 0), 0);
-    return { mistakes: [], notes, valuesPerSecond };
+    const rates = value.lines.flatMap((line) => line.devices.flatMap((device) => ratesOf(device, models)));
+    return { mistakes: [], notes: [...notes, capacityNote(value.outbox, rates)] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { mistakes: error.mistakes, notes: [] };

@@ -94,6 +94,7 @@ const lineSchema = z.discriminatedUnion('transport', [
     interFrame: interFrameSchema,
   }),
   z.strictObject({ ...lineBase, ...serialKeys, transport: z.literal('ascii') }),
+  z.strictObject({ ...lineBase, ...socketKeys, transport: z.literal('ascii-over-tcp') }),
 ]);
 
 const edgeSchema = z.strictObject({
@@ -223,7 +224,7 @@ function duplicates(config: ParsedEdge, file: string): Mistake[] {
 /** On a serial line 0 is a broadcast nobody answers and 248-255 are reserved (Modbus over serial line V1.02, 2.2). */
 function unitMistakes(config: ParsedEdge, file: string): Mistake[] {
   return config.lines.flatMap((line, index) =>
-    line.transport === 'tcp' || line.transport === 'ascii'
+    line.transport === 'tcp' || line.transport === 'ascii' || line.transport === 'ascii-over-tcp'
       ? []
       : line.devices.flatMap((device, at) =>
           device.unitId >= 1 && device.unitId <= 247

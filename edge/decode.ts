@@ -124,6 +124,15 @@ export function decodePoint(point: PointModel, bytes: Uint8Array, block: Block, 
     if (part === undefined || 'reason' in part) return { reason: part?.reason ?? 'configuration' };
     value += part.value;
   }
+  return scaleValue(point, value, settings);
+}
+
+/**
+ * The number an instrument gave, in the point's unit, and judged by its range.
+ *
+ * @param value - before scale and offset
+ */
+export function scaleValue(point: PointModel, value: number, settings: Settings): Decoded {
   const scaled = applySettings(point, value * point.scale + point.offset, settings);
   if ('reason' in scaled) return scaled;
   if (!Number.isFinite(scaled.value)) return { reason: 'not-a-number' };

@@ -157,6 +157,29 @@ export function createPolledDevice(options: {
   };
 }
 
+/** What was learned belongs to a device, its model and its unit: any other starts afresh. */
+export function learnedKey(device: DeviceConfig): string {
+  return `${device.id} ${device.model} ${device.unitId}`;
+}
+
+/** Plans a device's requests again if what was learned about it has changed; does nothing otherwise. */
+export function replan(device: PolledDevice, cuts: Cuts, nowMs: number): void {
+  const planned = planDevice(device.config, device.model, cuts);
+  const isSame =
+    planned.length === device.blocks.length &&
+    planned.every(({ block, everyMs }) =>
+      device.blocks.some(
+        (old) => old.everyMs === everyMs && old.block.address === block.address && old.block.count === block.count,
+      ),
+    );
+  if (isSame) return;
+  const [{ phase = 0 } = {}] = device.blocks;
+  device.blocks = planned.map(({ block, everyMs }) => {
+    const dueMs = firstDueMs(everyMs, phase, nowMs);
+    return { block, everyMs, phase, dueMs, refusals: 0, unanswered: 0 };
+  });
+}
+
 /** True if a device may go on as it is under a new configuration. */
 export function isSameDevice(device: PolledDevice, config: DeviceConfig, model: DeviceModel): boolean {
   return isDeepStrictEqual(device.config, config) && isDeepStrictEqual(device.model, model);

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { keepOpen, sleep } from './connection.ts';
 import { type Counters, createCounters, createRoundTrips, type RoundTrips } from './health.ts';
 import { createModbusClient, type ModbusClient, type Reply, type Request } from './modbus/client.ts';
 import type { Dropped } from './modbus/frame.ts';
@@ -6,8 +7,6 @@ import type { Framing, Wire } from './modbus/port.ts';
 
 /** Writes waiting for the line; more are refused: a line slower than its commands would serve them hours late. */
 const WRITES_MAX = 32;
-const RECONNECT_FIRST_MS = 500;
-const RECONNECT_MAX_MS = 30_000;
 /** Longest wait for silence after a time-out: a device that babbles on must not stop the line. */
 const QUIET_WAIT_MAX_MS = 1000;
 
@@ -202,40 +201,42 @@ export class Line {
   }
 
   async #connect(): Promise<void> {
-    const { signal } = this.#stop;
-    const { framing, monotonicMs, random, log } = this.#options;
-    while (!signal.aborted && this.#wanted) {
-      try {
-        const wire = await this.#options.open(signal);
-        const client = createModbusClient(wire, framing, monotonicMs);
-        client.onForeign((...reply) => this.onForeign(...reply));
-        const closed = new Promise<string>((resolve) => client.onClose(resolve));
-        if (signal.aborted) client.close();
-        if (this.#options.pauseAfterConnectMs > 0) await sleep(this.#options.pauseAfterConnectMs, signal);
-        this.#client = client;
-        this.#silent = 0;
-        if (this.lastError !== '') log.info({ line: this.id }, 'line is open again');
-        for (const listener of [...this.#openListeners]) listener();
-        const reason = await closed;
-        this.#client = undefined;
-        this.#keepCounts(client.dropped);
-        if (!signal.aborted && this.#wanted) this.#failed(reason);
-      } catch (error) {
-        if (!signal.aborted) this.#failed((error as Error).message);
-      }
-      if (signal.aborted || !this.#wanted) break;
-      const doubledMs = RECONNECT_FIRST_MS * 2 ** Math.min(this.failures - 1, 10);
-      // Jitter: after a power cut a thousand cabinets must not knock at one gateway in the same second.
-      await sleep(Math.min(RECONNECT_MAX_MS, doubledMs) * (0.5 + random() / 2), signal);
-    }
+    const { open, random } = this.#options;
+    const connecting = {
+      open,
+      use: (wire: Wire) => this.#use(wire),
+      isWanted: () => this.#wanted,
+      onFailed: (reason: string) => this.#failed(reason),
+      random,
+    };
+    await keepOpen(connecting, this.#stop.signal);
     this.#connecting = undefined;
   }
 
-  #failed(reason: string): void {
+  async #use(wire: Wire): Promise<string> {
+    const { framing, monotonicMs, log, pauseAfterConnectMs } = this.#options;
+    const { signal } = this.#stop;
+    const client = createModbusClient(wire, framing, monotonicMs);
+    client.onForeign((...reply) => this.onForeign(...reply));
+    const closed = new Promise<string>((resolve) => client.onClose(resolve));
+    if (signal.aborted) client.close();
+    if (pauseAfterConnectMs > 0) await sleep(pauseAfterConnectMs, signal);
+    this.#client = client;
+    this.#silent = 0;
+    if (this.lastError !== '') log.info({ line: this.id }, 'line is open again');
+    for (const listener of [...this.#openListeners]) listener();
+    const reason = await closed;
+    this.#client = undefined;
+    this.#keepCounts(client.dropped);
+    return reason;
+  }
+
+  #failed(reason: string): number {
     this.failures++;
     if (reason !== this.lastError) this.#options.log.warn({ line: this.id, reason }, 'line is not open');
     this.lastError = reason;
     for (const listener of [...this.#openListeners]) listener();
+    return this.failures;
   }
 
   #keepCounts(dropped: Dropped): void {
@@ -244,18 +245,4 @@ export class Line {
     this.#dropped.echoes += dropped.echoes;
     this.#dropped.strayBytes += dropped.strayBytes;
   }
-}
-
-/** Waits, or less if the signal is aborted; never rejects. */
-export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

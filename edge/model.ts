@@ -262,10 +262,25 @@ export function parseModel(file: string, text: string): Checked<DeviceModel> {
   const raw = parsed.data;
   const points = Object.entries(raw.points).map(([id, point]) => fillPoint(id, point, raw, wrong));
   checkReferences(points, raw, wrong);
+  if (raw.ascii !== undefined) checkPattern(raw.ascii.pattern, points, wrong);
   if (mistakes.length > 0) return { mistakes };
   const { model: id, name, maker, class: deviceClass, notes, limits, quirks, groups, ascii } = raw;
   const value = { id, name, maker, class: deviceClass, notes, limits, quirks, groups, points };
   return { value: ascii === undefined ? value : { ...value, ascii }, mistakes };
+}
+
+function checkPattern(pattern: string, points: readonly PointModel[], wrong: Wrong): void {
+  try {
+    new RegExp(pattern);
+  } catch (error) {
+    wrong('ascii.pattern', (error as Error).message, 'a regular expression');
+    return;
+  }
+  for (const { id } of points) {
+    const group = id.replaceAll(/[-.]/g, '_');
+    if (!pattern.includes(`(?<${group}>`))
+      wrong('ascii.pattern', `no group (?<${group}>…)`, 'one named group for each measurement');
+  }
 }
 
 type RawModel = z.infer<typeof modelSchema>;

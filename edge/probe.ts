@@ -2,16 +2,14 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import pino from 'pino';
 import { unitLabel } from '../contract/units.ts';
-import { silentIntervalMs } from './budget.ts';
 import { type DeviceConfig, parseEdgeConfig } from './config.ts';
 import { decodePoint, decodeText, type Settings } from './decode.ts';
 import { planDevice, wantedPoints } from './device.ts';
-import { Line } from './line.ts';
-import { openSocket } from './modbus/wire.ts';
+import type { Line } from './line.ts';
 import { type DeviceModel, loadModels, type Order, type PointModel, TABLES } from './model.ts';
 import { type Block, isBitTable } from './plan.ts';
 import { reasonOf } from './poll.ts';
-import { openSerial } from './serial/wire.ts';
+import { createLine } from './reader.ts';
 
 /** What to read once. */
 export interface ProbeOptions {
@@ -41,6 +39,7 @@ export interface Probed {
 
 const ORDERS_TRIED: readonly Order[] = ['ABCD', 'CDAB', 'BADC', 'DCBA'];
 const DEFAULT_TIMEOUT_MS = 1000;
+const SERIAL_OPEN_MS = 2000;
 
 /** The line of a probe URL in the words of edge.yaml, or what is wrong with it. */
 export function lineOfUrl(url: string): { readonly yaml: string } | { readonly mistake: string } {
@@ -94,29 +93,16 @@ export async function runProbe(options: ProbeOptions): Promise<number> {
   const { value: config, mistakes } = parseEdgeConfig(yaml, url);
   const [line] = config?.lines ?? [];
   const [device] = line?.devices ?? [];
-  if (line === undefined || device === undefined || line.transport === 'ascii') {
+  if (line === undefined || device === undefined || line.transport === 'ascii' || line.transport === 'ascii-over-tcp') {
     for (const { path, found, allowed } of mistakes)
       stderr.write(`${url}: ${path}: found ${found}, allowed: ${allowed}\n`);
     return 2;
   }
-  const isTcp = line.transport === 'tcp';
-  const port = new Line({
-    id: 'probe',
-    framing: { kind: isTcp ? 'mbap' : 'rtu', maxInFlight: 1, ignoreTransactionId: false },
-    interFrameMs: isTcp ? 0 : Math.max(line.interFrame, silentIntervalMs(line.baud)),
-    pauseAfterConnectMs: 0,
-    silentMax: () => Number.POSITIVE_INFINITY,
-    open: (signal) =>
-      line.transport === 'rtu'
-        ? openSerial(line, signal)
-        : openSocket({ host: line.host, port: line.port, connectTimeoutMs: line.connectTimeout }, signal),
-    monotonicMs: () => performance.now(),
-    random: Math.random,
-    log: pino({ level: 'silent' }),
-  });
+  const clock = { now: Date.now, monotonicMs: () => performance.now() };
+  const port = createLine(line, { clock, random: Math.random, log: pino({ level: 'silent' }) });
   options.signal?.addEventListener('abort', () => void port.close(), { once: true });
   try {
-    if (!(await port.whenOpen(isTcp ? line.connectTimeout : 2000))) {
+    if (!(await port.whenOpen('connectTimeout' in line ? line.connectTimeout : SERIAL_OPEN_MS))) {
       stderr.write(`${url}: ${port.lastError || 'can not be opened'}\n`);
       return 1;
     }
