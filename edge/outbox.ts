@@ -65,6 +65,10 @@ export interface OutboxOptions {
   readonly log: Logger;
 }
 
+/** `write`: to disk; `seal`: also give the growing batch's number out; `beat`: and give out an empty one if there is none. */
+type Flush = 'write' | 'seal' | 'beat';
+const FLUSHES: readonly Flush[] = ['write', 'seal', 'beat'];
+
 interface Waiting {
   readonly reading: DeviceReadings;
   readonly values: number;
@@ -90,7 +94,10 @@ export class Outbox {
   private readonly recent = new Map<string, SealedBatch>();
   private readonly listeners = new Set<() => void>();
   private jobs: Promise<void> = Promise.resolve();
-  private flushQueued = false;
+  private flushQueued: Flush | undefined;
+  /** Start of the machine in which the growing batch was begun while the clock was free. */
+  private growingFreeBoot: string | undefined;
+  private linked = true;
   private mustRoll = false;
   private disk = 'ok';
   private lastFlushMs: number;
@@ -171,14 +178,19 @@ export class Outbox {
     Object.assign(this.upTo, upTo);
     this.boundMemory();
     const { settings, clock } = this.options;
-    if (this.waitingValues >= settings.batchReadings && clock.monotonicMs() >= this.retryAtMs) this.queueFlush();
+    if (this.waitingValues >= settings.batchReadings && clock.monotonicMs() >= this.retryAtMs) this.queueFlush('write');
   }
 
-  /** Resolves when all work so far is done; true when nothing waits: all is on disk, or was dropped and counted. */
+  /** Seals what waits. Resolves when all work so far is done; true when all is on disk, or was dropped and counted. */
   async settled(): Promise<boolean> {
-    this.queueFlush();
+    this.queueFlush('seal');
     await this.jobs;
     return this.waiting.length === 0;
+  }
+
+  /** Resolves when all work begun so far is done. */
+  async idle(): Promise<void> {
+    await this.jobs;
   }
 
   /** Moves what depends on time: flush, heartbeat, age, marks to disk. */
@@ -188,13 +200,19 @@ export class Outbox {
     const nowMs = clock.monotonicMs();
     if (nowMs < this.retryAtMs) return;
     const hasWaiting = this.waiting.length > 0 || this.overflow > 0;
-    if (hasWaiting && nowMs - this.lastFlushMs >= settings.flushEvery) this.queueFlush();
-    else if (nowMs - this.lastSealMs >= settings.heartbeat) this.queueFlush(true);
+    if (nowMs - this.lastSealMs >= settings.heartbeat) this.queueFlush('beat');
+    else if (hasWaiting && nowMs - this.lastFlushMs >= settings.flushEvery) this.queueFlush('write');
+    else if (this.live().growing !== undefined && this.isSealDue(nowMs)) this.queueFlush('seal');
     if (this.ledgerDirty && nowMs - this.lastLedgerMs >= LEDGER_EVERY_MS) this.enqueue(() => this.saveLedger());
     if (nowMs - this.lastAgeCheckMs >= AGE_CHECK_EVERY_MS) {
       this.lastAgeCheckMs = nowMs;
       this.enqueue(() => this.freeAged());
     }
+  }
+
+  /** While nobody listens, batches are fewer and larger: what was recorded then is sent in a fraction of the messages. */
+  setLinked(linked: boolean): void {
+    this.linked = linked;
   }
 
   /** Oldest first; the last one takes the live readings. */
@@ -253,7 +271,7 @@ export class Outbox {
   /** Ends the live lane: later readings get a new one and need not wait behind its backlog. */
   roll(): void {
     this.mustRoll = true;
-    this.queueFlush();
+    this.queueFlush('write');
   }
 
   onChanged(listener: () => void): () => void {
@@ -319,13 +337,21 @@ export class Outbox {
     this.unlock();
   }
 
-  private queueFlush(heartbeat = false): void {
-    if (this.flushQueued || this.closed) return;
-    this.flushQueued = true;
+  private queueFlush(flush: Flush): void {
+    if (this.closed) return;
+    const queued = this.flushQueued;
+    if (queued === undefined || FLUSHES.indexOf(flush) > FLUSHES.indexOf(queued)) this.flushQueued = flush;
+    if (queued !== undefined) return;
     this.enqueue(async () => {
-      this.flushQueued = false;
-      await this.flush(heartbeat);
+      const strongest = this.flushQueued ?? flush;
+      this.flushQueued = undefined;
+      await this.flush(strongest);
     });
+  }
+
+  private isSealDue(nowMs: number): boolean {
+    const { batchEvery, heartbeat } = this.options.settings;
+    return nowMs - this.lastSealMs >= (this.linked ? batchEvery : Math.max(batchEvery, heartbeat));
   }
 
   /** One job at a time; a failed one is reported and the next goes on. */
@@ -340,14 +366,17 @@ export class Outbox {
     this.retryAtMs = this.options.clock.monotonicMs() + RETRY_AFTER_MS;
   }
 
-  private async flush(heartbeat: boolean): Promise<void> {
+  private async flush(flush: Flush): Promise<void> {
     if (this.mustRoll || this.live().last >= LANE_NUMBERS_MAX) await this.rollNow();
-    let silent = heartbeat;
-    while (silent || this.waiting.length > 0 || this.overflow > 0) {
-      silent = false;
-      const batches = this.seal();
+    const maySeal = flush !== 'write' || this.isSealDue(this.options.clock.monotonicMs());
+    let isEmpty = flush === 'beat' && this.live().growing === undefined;
+    while (isEmpty || this.waiting.length > 0 || this.overflow > 0) {
+      isEmpty = false;
+      const batches = this.number();
+      const keepOpen = !maySeal && this.waiting.length === 0 && batches.at(-1)?.overflow !== true;
+      const growing = this.live().growing?.seq;
       try {
-        await this.write(batches);
+        await this.write(batches, keepOpen);
       } catch (error) {
         this.waiting = this.writing.concat(this.waiting);
         this.waitingValues += this.writingValues;
@@ -356,38 +385,54 @@ export class Outbox {
         this.boundMemory();
         throw error;
       }
-      this.written(batches);
+      this.written(batches, growing);
       await this.freeOverLimit();
     }
+    if (maySeal) this.sealGrowing();
   }
 
-  /** Numbers what waits; nobody hears of the numbers until they are written. */
-  private seal(): SealedBatch[] {
+  private sealGrowing(): void {
+    if (this.live().growing === undefined) return;
+    this.live().seal();
+    this.lastSealMs = this.options.clock.monotonicMs();
+    this.changed();
+  }
+
+  /** Numbers what waits; nobody hears of a number before its batch is on disk and complete. */
+  private number(): SealedBatch[] {
     const { settings, clock } = this.options;
     const lane = this.live();
-    const state = clock.state() === 'free' ? { freeBoot: clock.boot } : {};
+    const freeBoot = clock.state() === 'free' ? clock.boot : undefined;
+    const room = settings.batchReadings - (lane.growing?.count ?? 0);
+    const mustSeal = this.overflow > 0 || freeBoot !== this.growingFreeBoot || (this.waiting[0]?.values ?? 0) > room;
+    if (mustSeal) this.sealGrowing();
+    this.growingFreeBoot = freeBoot;
     const sealedAt = clock.now();
+    const state = freeBoot === undefined ? {} : { freeBoot };
     const batches: SealedBatch[] = [];
-    let { last: seq, made } = lane;
+    let seq = lane.last;
+    let made = lane.made + (lane.growing?.count ?? 0);
     const put = (readings: readonly DeviceReadings[], count: number, more: Partial<SealedBatch>) => {
       seq++;
       made += count;
       batches.push({ seq, made, count, sealedAt, upTo: this.sealedUpTo, readings, ...state, ...more });
     };
     if (this.overflow > 0) put([], this.overflow, { overflow: true });
+    let limit = settings.batchReadings - (lane.growing?.count ?? 0);
     let taken = 0;
     while (taken < this.waiting.length && batches.length < APPEND_MAX) {
       const readings: DeviceReadings[] = [];
       let count = 0;
-      while (taken < this.waiting.length && (count === 0 || count < settings.batchReadings)) {
+      while (taken < this.waiting.length && (count === 0 || count < limit)) {
         const { reading, values } = this.waiting[taken] as Waiting;
-        if (count > 0 && count + values > settings.batchReadings) break;
+        if (count > 0 && count + values > limit) break;
         readings.push(reading);
         count += values;
         taken++;
       }
       put(readings, count, {});
       this.writingValues += count;
+      limit = settings.batchReadings;
     }
     this.writing = this.waiting.splice(0, taken);
     this.waitingValues -= this.writingValues;
@@ -397,13 +442,14 @@ export class Outbox {
     return batches;
   }
 
-  private async write(batches: readonly SealedBatch[]): Promise<void> {
+  private async write(batches: readonly SealedBatch[], keepOpen: boolean): Promise<void> {
     const { settings } = this.options;
     const options = {
       compress: settings.compress,
       sync: settings.fsync,
       segmentBytes: Math.min(4 * 1024 * 1024, Math.max(32 * 1024, Math.floor(settings.bytes / 32))),
       segmentAgeMs: settings.age / 32,
+      keepOpen,
     };
     for (;;) {
       try {
@@ -418,11 +464,11 @@ export class Outbox {
     }
   }
 
-  private written(batches: readonly SealedBatch[]): void {
+  /** @param growing - number of the batch the first of them continued */
+  private written(batches: readonly SealedBatch[], growing: number | undefined): void {
     const lane = this.live();
     const nowMs = this.options.clock.monotonicMs();
     this.lastFlushMs = nowMs;
-    this.lastSealMs = nowMs;
     this.writing = [];
     this.writingValues = 0;
     for (const batch of batches) {
@@ -432,7 +478,9 @@ export class Outbox {
         this.ledger = { ...this.ledger, overflowed: this.ledger.overflowed + batch.count };
         this.ledgerDirty = true;
       }
-      this.recent.set(`${lane.id} ${batch.seq}`, batch);
+      if (batch.seq <= lane.last) this.lastSealMs = nowMs;
+      const isWhole = batch.seq !== growing && batch.seq <= lane.last;
+      if (isWhole) this.recent.set(`${lane.id} ${batch.seq}`, batch);
     }
     for (const key of this.recent.keys()) {
       if (this.recent.size <= RECENT_MAX) break;
@@ -458,6 +506,7 @@ export class Outbox {
   private async rollNow(): Promise<void> {
     this.mustRoll = false;
     const live = this.live();
+    this.sealGrowing();
     if (live.last === 0) return;
     if (this.lanes.length >= LANES_MAX) await this.forgetOldest();
     if (this.lanes.length >= LANES_MAX) {

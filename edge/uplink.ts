@@ -16,6 +16,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** Waits between connection attempts double from the first to the longest; each is drawn from the upper half. */
 const RECONNECT_FIRST_MS = 500;
 const RECONNECT_LONGEST_MS = 10_000;
+/** A connection that lasted so long was a good one. */
+const STEADY_AFTER_MS = 10_000;
 /** How long the last words may take. */
 const FAREWELL_MS = 2000;
 const TICK_MS = 250;
@@ -88,6 +90,7 @@ export class Uplink {
     });
     this.forgetOutbox = options.outbox.onChanged(() => this.step({ kind: 'lanes', lanes: options.outbox.laneViews() }));
     this.step({ kind: 'lanes', lanes: options.outbox.laneViews() });
+    options.outbox.setLinked(false);
   }
 
   start(): void {
@@ -190,8 +193,8 @@ export class Uplink {
         if (error !== null && error !== undefined) return this.failed(connection, error);
         if (refused.length > 0) return this.failed(connection, new Error(`subscription refused: ${refused[0]?.topic}`));
         this.connected = true;
+        this.options.outbox.setLinked(true);
         this.connectedSince = this.options.clock.now();
-        this.waitMs = RECONNECT_FIRST_MS;
         this.lastError = undefined;
         log.info({ url, edge }, 'connected to the broker');
         this.publishState(true);
@@ -216,7 +219,11 @@ export class Uplink {
     this.client?.end(true);
     this.client = undefined;
     if (this.connected) this.options.log.warn({ code: 'uplink-lost' }, 'connection to the broker lost');
+    // A broker that takes us and at once lets go is not back yet.
+    if (this.connected && this.options.clock.now() - this.connectedSince >= STEADY_AFTER_MS)
+      this.waitMs = RECONNECT_FIRST_MS;
     this.connected = false;
+    this.options.outbox.setLinked(false);
     this.reconnects++;
     this.step({ kind: 'disconnected' });
     // A whole district that lost its broker must not come back in the same second.

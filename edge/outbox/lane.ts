@@ -3,7 +3,15 @@ import { appendFile, mkdir, open, readdir, readFile, rm, stat, truncate } from '
 import { join } from 'node:path';
 import type { Millis } from '../../contract/time.ts';
 import { syncFolder } from './files.ts';
-import { decodeRecord, encodeRecord, type RecordInfo, type SealedBatch, scanRecords } from './record.ts';
+import {
+  decodeBatchRecords,
+  encodeRecord,
+  joinPart,
+  joinParts,
+  type RecordInfo,
+  type SealedBatch,
+  scanRecords,
+} from './record.ts';
 
 /** A run of numbers whose batches are no longer on disk. */
 export interface GoneRange {
@@ -27,6 +35,8 @@ export interface AppendOptions {
   readonly sync: boolean;
   readonly segmentBytes: number;
   readonly segmentAgeMs: number;
+  /** The last batch may still grow: it is on disk, but its number is not given out yet. */
+  readonly keepOpen: boolean;
 }
 
 /** How a lane was found on disk. */
@@ -57,7 +67,9 @@ export class Lane {
   private goneTo: number;
   private goneMade: number;
   private dropped: number;
+  /** The last number on disk and the values up to it; with `open` that number is not given out yet. */
   private end: { seq: number; made: number };
+  private open: { readonly seq: number; readonly count: number } | undefined;
   private sizeBytes: number;
 
   private constructor(id: string, folder: string, found: Omit<Found, 'findings'>, findings: LaneFindings) {
@@ -88,12 +100,16 @@ export class Lane {
     return new Lane(id, folder, found, found.findings);
   }
 
-  /** Highest number, and the values in all numbers so far. */
+  /** Highest number given out, and the values in all numbers so far. */
   get last(): number {
-    return this.end.seq;
+    return this.open === undefined ? this.end.seq : this.end.seq - 1;
   }
   get made(): number {
-    return this.end.made;
+    return this.end.made - (this.open?.count ?? 0);
+  }
+  /** The batch that still grows. */
+  get growing(): { readonly seq: number; readonly count: number } | undefined {
+    return this.open;
   }
   get bytes(): number {
     return this.sizeBytes;
@@ -143,16 +159,17 @@ export class Lane {
   }
 
   /**
-   * Writes batches numbered last + 1 … and, with `sync`, waits until they are on disk. All or nothing: after a failure
+   * Writes batches numbered last + 1 …; when one is growing, the first has its number and is a part of it. With `sync`, waits until they are on disk. All or nothing: after a failure
    * the files are as before, and the numbers may be used again because nobody was told of them.
    */
   async append(batches: readonly SealedBatch[], options: AppendOptions): Promise<void> {
     const oldest = batches[0];
     if (oldest === undefined) return;
-    if (oldest.seq !== this.end.seq + 1)
-      throw new Error(`lane ${this.id}: ${oldest.seq} does not follow ${this.end.seq}`);
+    const growing = this.open;
+    const expected = growing?.seq ?? this.end.seq + 1;
+    if (oldest.seq !== expected) throw new Error(`lane ${this.id}: ${oldest.seq}, expected ${expected}`);
     const segment = await this.writable(oldest, options);
-    const records = batches.map((batch) => encodeRecord(batch, options.compress));
+    const records = batches.map((batch) => encodeRecord(batch, options.compress, batch.seq === growing?.seq));
     const before = segment.bytes;
     try {
       await writeAll(this.active as FileHandle, Buffer.concat(records), before);
@@ -164,11 +181,21 @@ export class Lane {
     for (const [index, batch] of batches.entries()) {
       const bytes = (records[index] as Buffer).length;
       const { seq, made, count, sealedAt, overflow = false } = batch;
-      segment.records.push({ offset: segment.bytes, bytes, seq, made, count, sealedAt, overflow });
+      const part = seq === growing?.seq;
+      const info = { offset: segment.bytes, bytes, seq, made, count, sealedAt, overflow, part };
+      if (part) segment.records.push(joinPart(segment.records.pop() as RecordInfo, info));
+      else segment.records.push(info);
       segment.bytes += bytes;
       this.sizeBytes += bytes;
       this.end = { seq, made };
     }
+    const newest = segment.records.at(-1) as RecordInfo;
+    this.open = options.keepOpen ? { seq: newest.seq, count: newest.count } : undefined;
+  }
+
+  /** Gives the growing batch's number out. Nothing is written: whatever a start finds on disk is complete. */
+  seal(): void {
+    this.open = undefined;
   }
 
   /** @returns undefined when that number is gone (or never was) */
@@ -185,7 +212,7 @@ export class Lane {
     if (file === undefined) return undefined;
     try {
       const { bytesRead } = await file.read(buffer, 0, record.bytes, record.offset);
-      return bytesRead === record.bytes ? decodeRecord(buffer) : undefined;
+      return bytesRead === record.bytes ? decodeBatchRecords(buffer) : undefined;
     } finally {
       await file.close();
     }
@@ -231,7 +258,10 @@ export class Lane {
   async freeOldest(storedTo: number): Promise<number> {
     const segment = this.segments[0];
     if (segment === undefined) return 0;
-    if (this.segments.length === 1) await this.closeActive();
+    if (this.segments.length === 1) {
+      this.seal();
+      await this.closeActive();
+    }
     const holeNumbers = segment.first - 1 - this.goneTo;
     const counts = Buffer.alloc(4 * (holeNumbers + segment.records.length));
     let lost = 0;
@@ -258,6 +288,7 @@ export class Lane {
   }
 
   async close(): Promise<void> {
+    this.seal();
     await this.closeActive();
   }
 
@@ -304,9 +335,11 @@ export class Lane {
     const current = this.segments.at(-1);
     const begun = current?.records[0]?.sealedAt ?? next.sealedAt;
     const hasRoom = current !== undefined && current.bytes < segmentBytes && next.sealedAt - begun < segmentAgeMs;
-    if (this.active !== undefined && hasRoom) return current;
+    // The parts of one batch lie in one file, one after another.
+    if (this.active !== undefined && current !== undefined && (hasRoom || this.open !== undefined)) return current;
     await this.closeActive();
-    const reopen = hasRoom && current.first + current.records.length === next.seq;
+    const follows = current !== undefined && current.first + current.records.length === next.seq;
+    const reopen = current !== undefined && (this.open !== undefined || (hasRoom && follows));
     const path = reopen ? current.path : join(this.folder, `${String(next.seq).padStart(15, '0')}${SEGMENT_SUFFIX}`);
     this.active = await open(path, reopen ? 'r+' : 'w', 0o640);
     if (reopen) return current;
@@ -355,8 +388,9 @@ async function findLane(folder: string, end?: { seq: number; made: number }): Pr
     const path = join(folder, name);
     const content = await readFile(path);
     const scan = scanRecords(content);
+    const joined = joinParts(scan.records);
     // What lies behind the end of an ended lane was taken back when writing it failed.
-    const records = end === undefined ? scan.records : scan.records.filter(({ seq }) => seq <= end.seq);
+    const records = end === undefined ? joined : joined.filter(({ seq }) => seq <= end.seq);
     const newestRecord = records.at(-1);
     const soundEnd = newestRecord === undefined ? 0 : newestRecord.offset + newestRecord.bytes;
     const first = records[0];
@@ -369,7 +403,7 @@ async function findLane(folder: string, end?: { seq: number; made: number }): Pr
     segments.push({
       path,
       first: first.seq,
-      records: [...records],
+      records,
       madeBefore: first.made - first.count,
       bytes: soundEnd,
     });
@@ -427,7 +461,7 @@ async function readGone(
 async function isListedWhole(folder: string, first: number, listedTo: number): Promise<boolean> {
   const path = join(folder, `${String(first).padStart(15, '0')}${SEGMENT_SUFFIX}`);
   if ((await stat(path).catch(() => undefined)) === undefined) return false;
-  const { records } = scanRecords(await readFile(path));
+  const records = joinParts(scanRecords(await readFile(path)).records);
   return first + records.length - 1 <= listedTo;
 }
 

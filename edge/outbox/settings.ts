@@ -12,7 +12,10 @@ export const outboxSchema = z
       .describe('Older batches are freed, stored or not'),
     flushEvery: durationSchema({ minMs: 10, maxMs: 600_000 })
       .prefault('1s')
-      .describe('Readings become a batch on disk this often: what a power cut can cost, against flash wear'),
+      .describe('Readings are written to disk this often: what a power cut can cost, against flash wear'),
+    batchEvery: durationSchema({ minMs: 10, maxMs: 600_000 })
+      .prefault('1s')
+      .describe('A batch is sent this often; longer on links that are paid by the byte'),
     batchReadings: z.number().int().min(1).max(10_000).default(1000).describe('Most values in one batch'),
     heartbeat: durationSchema({ minMs: 1000, maxMs: 600_000 })
       .prefault('10s')

@@ -298,6 +298,71 @@ describe('outbox', () => {
   });
 });
 
+describe('a batch written in parts', () => {
+  const settings = { flushEvery: 1000, batchEvery: 5000, heartbeat: 10_000, batchReadings: 4 };
+  async function appendEachSecond(outbox: Awaited<ReturnType<typeof openOutbox>>, values: readonly number[]) {
+    for (const value of values) {
+      outbox.append([numbered(value)], { line: value });
+      clock.advance(1000);
+      outbox.tick();
+      await outbox.idle();
+    }
+  }
+
+  it('is on disk after each flush, and gets its number out after batchEvery', async () => {
+    const outbox = await openOutbox(folder.path, clock, { settings: { ...settings, batchReadings: 100 } });
+    await appendEachSecond(outbox, [1, 2, 3, 4]);
+    expect(outbox.status()).toMatchObject({ waiting: 0, unstored: 4, made: 0 });
+    expect(outbox.laneViews()[0]?.last).toBe(0);
+    await appendEachSecond(outbox, [5]);
+    expect(outbox.laneViews()[0]?.last).toBe(1);
+    const batch = await outbox.read(outbox.liveLane, 1);
+    expect(batch).toMatchObject({ seq: 1, made: 5, count: 5, upTo: { line: 5 } });
+    expect(batch?.readings.map(({ values }) => values.count)).toEqual([1, 2, 3, 4, 5]);
+    await outbox.close();
+  });
+
+  it('is full at batchReadings, and larger while nobody listens', async () => {
+    const outbox = await openOutbox(folder.path, clock, { settings: { ...settings, batchEvery: 1000 } });
+    await appendEachSecond(outbox, [1, 2]);
+    outbox.setLinked(false);
+    await appendEachSecond(outbox, [3, 4, 5, 6, 7, 8]);
+    expect([...(await contents(outbox)).values()]).toEqual([[1], [2], [3, 4, 5, 6]]);
+    outbox.setLinked(true);
+    await appendEachSecond(outbox, [9]);
+    expect([...(await contents(outbox)).values()].at(-1)).toEqual([7, 8, 9]);
+    await outbox.close();
+  });
+
+  it('is kept by a kill in the middle of it, and complete from then on', async () => {
+    const first = await openOutbox(folder.path, clock, { settings });
+    await appendEachSecond(first, [1, 2, 3]);
+    await first.release();
+    const second = await openOutbox(folder.path, clock, { settings });
+    expect([...(await contents(second)).values()]).toEqual([[1, 2, 3]]);
+    await appendEachSecond(second, [4, 5]);
+    await second.settled();
+    expect([...(await contents(second)).values()]).toEqual([
+      [1, 2, 3],
+      [4, 5],
+    ]);
+    await second.close();
+  });
+
+  it('does not mix times of a clock that was set in between', async () => {
+    const outbox = await openOutbox(folder.path, clock, { settings });
+    clock.isFree = true;
+    await appendEachSecond(outbox, [1, 2]);
+    clock.isFree = false;
+    await appendEachSecond(outbox, [3]);
+    await outbox.settled();
+    expect(await outbox.read(outbox.liveLane, 1)).toMatchObject({ count: 2, freeBoot: 'boot-1' });
+    expect(await outbox.read(outbox.liveLane, 2)).toMatchObject({ count: 1 });
+    expect(await outbox.read(outbox.liveLane, 2)).not.toHaveProperty('freeBoot');
+    await outbox.close();
+  });
+});
+
 describe('outbox while the disk takes nothing', () => {
   /** A file where the lane's folder should be: every write fails, as on a full disk. */
   async function brokenOutbox(memory: number) {
