@@ -1,0 +1,156 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { type Mistake, mistakesOf } from '../contract/mistakes.ts';
+import { parseDuration } from '../contract/time.ts';
+
+const DAY_MS = 86_400_000;
+const lengthSchema = z.string().transform((text, context) => {
+  const lengthMs = text === '0s' ? 0 : parseDuration(text);
+  if (lengthMs !== undefined && lengthMs <= 7 * DAY_MS) return lengthMs;
+  context.addIssue({ code: 'custom', message: 'a time such as 30s or 2m' });
+  return z.NEVER;
+});
+
+const stepSchema = z
+  .strictObject({
+    at: lengthSchema.describe('From the start of the scenario'),
+    on: z.string().optional().describe('Fault to switch on; `stop` ends an edge'),
+    off: z.string().optional().describe('Fault to switch off; `stop` starts the edge again'),
+    device: z.string().describe('Device, line, place or edge'),
+    value: z.number().optional(),
+  })
+  .refine(({ on, off }) => (on === undefined) !== (off === undefined), 'either on or off');
+
+const alarmSchema = z.strictObject({
+  kind: z.string(),
+  point: z.string().optional(),
+  asset: z.string().optional(),
+  priority: z.number().int().min(1).max(4).optional(),
+});
+
+const scenarioSchema = z.strictObject({
+  title: z.string().min(3).describe('What happens, for people'),
+  titleZh: z.string().optional(),
+  see: z.string().optional().describe('What to look at while it runs'),
+  start: z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$/, 'local date and time: 2026-11-24T02:00')
+    .describe('Local moment an accelerated run begins at; by hand it begins now'),
+  lasts: lengthSchema,
+  speed: z.number().min(1).max(60).default(12).describe('Accelerated runs: seconds that pass in one'),
+  seed: z.number().int().min(0).default(1),
+  edges: z.array(z.string()).min(1).describe('Edges of the demo it needs'),
+  lines: z.array(z.string()).optional().describe('Only these lines of the simulation; all of those edges when absent'),
+  timeline: z.array(stepSchema).max(500).default([]),
+  must: z.array(alarmSchema).describe('Every alarm it raises; whatever else is raised is a failure'),
+  may: z.array(alarmSchema).default([]).describe('Alarms that depend on the moment: neither asked for nor a failure'),
+  mustNot: z.array(alarmSchema).min(1).describe('Alarms that would be wrong, named so that people can learn from them'),
+});
+
+export type Scenario = z.output<typeof scenarioSchema> & { readonly name: string };
+export type ScenarioStep = Scenario['timeline'][number];
+export type ExpectedAlarm = z.output<typeof alarmSchema>;
+
+export function parseScenario(
+  text: string,
+  file: string,
+): { readonly scenario?: Scenario; readonly mistakes: readonly Mistake[] } {
+  const document = parseDocument(text);
+  const [problem] = document.errors;
+  if (problem !== undefined)
+    return { mistakes: [{ file, path: '', found: problem.message.split('\n')[0] as string, allowed: 'YAML' }] };
+  const input: unknown = document.toJS() ?? {};
+  const parsed = scenarioSchema.safeParse(input);
+  if (!parsed.success) return { mistakes: mistakesOf(file, parsed.error, input) };
+  const timeline = [...parsed.data.timeline].sort((a, b) => a.at - b.at);
+  return { scenario: { ...parsed.data, timeline, name: basename(file, '.yaml') }, mistakes: [] };
+}
+
+/** All scenarios that come with the project, by name. */
+export function readScenarios(root: string): ReadonlyMap<string, Scenario> {
+  const folder = join(root, 'simulators', 'scenarios');
+  const scenarios = readdirSync(folder)
+    .filter((name) => name.endsWith('.yaml') && name !== 'asserted.yaml')
+    .sort()
+    .flatMap((name) => parseScenario(readFileSync(join(folder, name), 'utf8'), join(folder, name)).scenario ?? []);
+  return new Map(scenarios.map((scenario) => [scenario.name, scenario]));
+}
+
+/** An alarm that was raised, as far as scenarios compare it. */
+export interface RaisedAlarm {
+  readonly kind: string;
+  readonly asset: string;
+  readonly point?: string;
+  readonly priority: number;
+  readonly message: string;
+}
+
+/** What a run got wrong; all lists empty = passed. */
+export interface Verdict {
+  /** Asked for and not raised. */
+  readonly missing: readonly ExpectedAlarm[];
+  /** Raised though neither asked for nor allowed. */
+  readonly unexpected: readonly RaisedAlarm[];
+  /** Raised though named as wrong. */
+  readonly wrong: readonly RaisedAlarm[];
+}
+
+/**
+ * Compares what was raised with what a scenario says. Kinds that are not asserted are left out on both sides.
+ */
+export function judgeScenario(
+  { must, may, mustNot }: Pick<Scenario, 'must' | 'may' | 'mustNot'>,
+  raised: readonly RaisedAlarm[],
+  asserted: ReadonlySet<string>,
+): Verdict {
+  const counted = raised.filter(({ kind }) => asserted.has(kind));
+  return {
+    missing: must.filter((expected) => asserted.has(expected.kind) && !counted.some((alarm) => fits(expected, alarm))),
+    unexpected: counted.filter((alarm) => ![...must, ...may].some((expected) => fits(expected, alarm))),
+    wrong: counted.filter((alarm) => mustNot.some((expected) => fits(expected, alarm))),
+  };
+}
+
+function fits({ kind, point, asset, priority }: ExpectedAlarm, alarm: RaisedAlarm): boolean {
+  return (
+    kind === alarm.kind &&
+    (point === undefined || point === alarm.point) &&
+    (asset === undefined || asset === alarm.asset) &&
+    (priority === undefined || priority === alarm.priority)
+  );
+}
+
+/** Plays a timeline: waits for each step and hands it over; `speed` squeezes the waiting. */
+export async function playTimeline(
+  timeline: readonly ScenarioStep[],
+  {
+    sleep,
+    act,
+    speed = 1,
+  }: {
+    readonly sleep: (ms: number) => Promise<void>;
+    readonly act: (step: ScenarioStep) => void | Promise<void>;
+    readonly speed?: number;
+  },
+): Promise<void> {
+  let now = 0;
+  for (const step of timeline) {
+    if (step.at > now) await sleep((step.at - now) / speed);
+    now = step.at;
+    await act(step);
+  }
+}
+
+const assertedSchema = z.strictObject({
+  asserted: z.array(z.string()).min(1),
+  groups: z.record(z.string(), z.array(z.string()).min(1)),
+});
+
+/** Kinds of alarms that runs are judged by; `asserted.yaml` names them, in groups where a word stands for several kinds. */
+export function readAsserted(root: string): { readonly words: readonly string[]; readonly kinds: ReadonlySet<string> } {
+  const file = join(root, 'simulators', 'scenarios', 'asserted.yaml');
+  const { asserted, groups } = assertedSchema.parse(parseDocument(readFileSync(file, 'utf8')).toJS());
+  return { words: asserted, kinds: new Set(asserted.flatMap((word) => groups[word] ?? [word])) };
+}

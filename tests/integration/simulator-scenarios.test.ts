@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  judgeScenario,
+  type RaisedAlarm,
+  readAsserted,
+  readScenarios,
+  type Scenario,
+} from '../../simulators/scenario.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const DIST = join(ROOT, 'dist');
+/** Local times of the scenarios are those of the demo's zone, which has no summer time. */
+const ZONE = '+08:00';
+const RUN_MS = 240_000;
+
+const { kinds } = readAsserted(ROOT);
+const built = existsSync(join(DIST, 'simulators', 'fast-clock.js')) && existsSync(join(DIST, 'gateway', 'main.js'));
+
+/** Runs one scenario in a process of its own that lives faster than we do; returns what was raised. */
+function run({ name, start, speed }: Scenario): Promise<readonly RaisedAlarm[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'hanfeng-scenario-'));
+  const clock = join(DIST, 'simulators', 'fast-clock.js');
+  const host = join(ROOT, 'tests', 'support', 'scenario-host.mjs');
+  const child = spawn(process.execPath, ['--import', clock, host, ROOT, DIST, name, folder], {
+    env: {
+      ...process.env,
+      HANFENG_CLOCK_SPEED: String(speed),
+      HANFENG_CLOCK_START: String(Date.parse(`${start}:00${ZONE}`)),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let errors = '';
+  child.stdout.on('data', (text) => {
+    output += String(text);
+  });
+  child.stderr.on('data', (text) => {
+    errors = (errors + String(text)).slice(-4000);
+  });
+  const timer = setTimeout(() => child.kill('SIGKILL'), RUN_MS - 5000);
+  return new Promise((done, fail) => {
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      rmSync(folder, { recursive: true, force: true });
+      if (code !== 0) return fail(new Error(`${name} ended with ${code}:\n${errors}`));
+      done((JSON.parse(output) as { alarms: readonly RaisedAlarm[] }).alarms);
+    });
+  });
+}
+
+describe.skipIf(!built)('scenarios raise exactly the alarms they list, on the real edge and gateway', () => {
+  const scenarios = [...readScenarios(ROOT).values()];
+  // A few at a time: each needs a good third of a core.
+  const lanes = Math.max(1, Math.min(2, availableParallelism()));
+  const waiting: (() => void)[] = [];
+  let busy = 0;
+  const inLane = async <T>(job: () => Promise<T>): Promise<T> => {
+    if (busy >= lanes) await new Promise<void>((go) => waiting.push(go));
+    busy++;
+    try {
+      return await job();
+    } finally {
+      busy--;
+      waiting.shift()?.();
+    }
+  };
+  const runs = new Map<string, Promise<readonly RaisedAlarm[]>>();
+  const runOnce = (scenario: Scenario) => {
+    const known = runs.get(scenario.name) ?? inLane(() => run(scenario));
+    runs.set(scenario.name, known);
+    return known;
+  };
+
+  it.for(scenarios.map((scenario) => [scenario.name, scenario] as const))(
+    '%s',
+    { timeout: RUN_MS + 600_000 },
+    async ([, scenario]) => {
+      // All are queued when the first one is asked for; each test waits for its own.
+      for (const each of scenarios) runOnce(each).catch(() => undefined);
+      const raised = await runOnce(scenario);
+      expect(judgeScenario(scenario, raised, kinds)).toEqual({ missing: [], unexpected: [], wrong: [] });
+    },
+  );
+});
