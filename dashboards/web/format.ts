@@ -19,7 +19,7 @@ const PRESSURE_UNITS: Readonly<Record<string, UnitSymbol>> = { MPa: 'MPa', m: 'm
 /**
  * Decides once per point how its values are written, so that the number of digits does not change while it lives.
  *
- * @param reference - largest value expected, in the point's own unit: the end of its band, a limit, or its first value
+ * @param reference - size of the values expected, in the point's own unit: the end of its band, or its first value
  * @param pressureUnit - the site's choice: `MPa`, `m` or `bar`
  */
 export function writingOf(unit: string | undefined, reference: number, pressureUnit: string | undefined): Writing {
@@ -48,6 +48,12 @@ export function writeNumber(value: number, decimals: number): string {
     maximumFractionDigits: decimals,
   });
   return value < 0 && Number(text.replaceAll(',', '')) !== 0 ? MINUS + text : text;
+}
+
+/** The same without trailing zeros: for limits and ends of bands, which are chosen by people. */
+export function writeShort(value: number, decimals: number): string {
+  const text = writeNumber(value, decimals);
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
 }
 
 export function writeValue(value: number | undefined, writing: Writing): string {

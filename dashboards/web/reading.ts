@@ -1,6 +1,6 @@
 import type { Alarm, Priority } from '../../contract/alarm.ts';
 import type { Millis } from '../../contract/time.ts';
-import { NO_VALUE, type Writing, writeNumber, writeValue } from './format.ts';
+import { NO_VALUE, type Writing, writeNumber, writeShort, writeValue } from './format.ts';
 import type { Point } from './model.ts';
 import { type Standing, standingOf } from './quality.ts';
 import { isOutside } from './scale.ts';
@@ -53,8 +53,8 @@ export function showReading(
       ? {}
       : {
           band: [
-            writeNumber(writing.show(normal[0]), writing.decimals),
-            writeNumber(writing.show(normal[1]), writing.decimals),
+            writeShort(writing.show(normal[0]), writing.decimals),
+            writeShort(writing.show(normal[1]), writing.decimals),
           ] as const,
         }),
   };
@@ -81,7 +81,7 @@ export function isMeasured({ unit, normal }: Point): boolean {
   return normal !== undefined || (unit !== undefined && unit !== '1');
 }
 
-/** The points with a card at the top when nobody chose: the first compared one of each class, then second devices. */
+/** The points with a card at the top when nobody chose: one quantity of each class, no quantity twice, then second devices. */
 export function chooseWatched(
   classes: readonly { readonly devices: readonly { readonly points: readonly Point[] }[] }[],
   most: number,
@@ -89,8 +89,13 @@ export function chooseWatched(
   const chosen: Point[] = [];
   for (let turn = 0; turn < most && chosen.length < most; turn += 1) {
     for (const { devices } of classes) {
-      const point = keyPoints(devices[turn]?.points ?? [], 1)[0];
-      if (point !== undefined && isMeasured(point) && isCompared(point) && chosen.length < most) chosen.push(point);
+      const point = (devices[turn]?.points ?? []).find(
+        (one) =>
+          isMeasured(one) &&
+          isCompared(one) &&
+          (turn > 0 || chosen.every(({ measurement }) => measurement !== one.measurement)),
+      );
+      if (point !== undefined && chosen.length < most) chosen.push(point);
     }
   }
   return chosen;

@@ -5,6 +5,8 @@ export interface Indicator {
   readonly band?: readonly [from: number, to: number];
   readonly ticks: readonly number[];
   readonly pointer?: number;
+  /** Where any value of the same quantity stands. */
+  place(value: number): number;
   /** The value is outside the normal band (or beyond a limit where there is no band). */
   readonly outside: boolean;
 }
@@ -27,6 +29,7 @@ export function indicatorOf(
   const [low, high] = span;
   const at = (place: number) => Math.min(1, Math.max(0, (place - low) / (high - low)));
   return {
+    place: at,
     ticks: [...new Set(limits.map(({ setpoint }) => setpoint))].map(at),
     outside: value !== undefined && isOutside(value, normal, limits),
     ...(normal === undefined ? {} : { band: [at(normal[0]), at(normal[1])] as const }),
@@ -66,5 +69,6 @@ export function referenceOf(
   first: number | undefined,
 ): number {
   if (normal !== undefined) return Math.max(...normal.map(Math.abs));
-  return Math.max(Math.abs(first ?? 0), ...limits.map(({ setpoint }) => Math.abs(setpoint)));
+  if (first !== undefined && first !== 0) return Math.abs(first);
+  return Math.max(0, ...limits.map(({ setpoint }) => Math.abs(setpoint)));
 }

@@ -1,6 +1,6 @@
 import type { Alarm } from '../../../contract/alarm.ts';
 import { lampOf, whatOf } from '../alarms.ts';
-import { writeAge, writeNumber, writingOf } from '../format.ts';
+import { writeAge, writeShort, writingOf } from '../format.ts';
 import { hrefOf } from '../route.ts';
 import { language, model, now, pressureUnit, site, text } from '../state.ts';
 import { Glyph } from './glyph.tsx';
@@ -34,7 +34,7 @@ export function figuresOf(alarm: Alarm): { readonly value: string; readonly limi
   const { value, setpoint, unit } = alarm;
   const writing = writingOf(unit, setpoint ?? value ?? 0, pressureUnit.value);
   const write = (figure: number | undefined) =>
-    figure === undefined ? '' : `${writeNumber(writing.show(figure), writing.decimals)} ${writing.label}`.trim();
+    figure === undefined ? '' : `${writeShort(writing.show(figure), writing.decimals)} ${writing.label}`.trim();
   return { value: write(value), limit: setpoint === undefined ? '' : `${text.value.limit} ${write(setpoint)}` };
 }
 

@@ -2,7 +2,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Alarm } from '../../../contract/alarm.ts';
 import type { Millis } from '../../../contract/time.ts';
-import { writeNumber } from '../format.ts';
+import { writeNumber, writeShort } from '../format.ts';
 import { type Stretch, type TrendShape, verticalSpan } from '../trend-shape.ts';
 
 /** Everything one drawing of a trend depends on; values in the unit people see. */
@@ -230,18 +230,11 @@ export class Chart {
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
       ctx.setLineDash([]);
-      this.#label(
-        ctx,
-        writeNumber(limit, content.decimals),
-        bbox.left + bbox.width + 6 * ratio,
-        y,
-        '--t3',
-        400,
-        'left',
-      );
+      this.#label(ctx, writeShort(limit, content.decimals), bbox.left + bbox.width + 6 * ratio, y, '--t3', 400, 'left');
     }
     this.#drawBad(plot);
-    for (const alarm of content.alarms) this.#drawRaised(plot, alarm);
+    const words: number[] = [];
+    for (const alarm of content.alarms) this.#drawRaised(plot, alarm, words);
     this.#drawLast(plot);
     ctx.restore();
   }
@@ -290,7 +283,8 @@ export class Chart {
     });
   }
 
-  #drawRaised(plot: uPlot, alarm: Alarm): void {
+  /** @param said - where words stand already: the most important alarm speaks, its neighbours only draw their line */
+  #drawRaised(plot: uPlot, alarm: Alarm, said: number[]): void {
     const { from, to } = this.#content;
     if (alarm.raisedAt < from || alarm.raisedAt > to) return;
     const { ctx, bbox } = plot;
@@ -302,6 +296,8 @@ export class Chart {
     ctx.moveTo(x, bbox.top - 4 * ratio);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
+    if (said.some((other) => Math.abs(other - x) < 84 * ratio)) return;
+    said.push(x);
     const words = `${this.#content.words.raised} ${this.#content.time(alarm.raisedAt, 60_000)}`;
     const near = x > bbox.left + bbox.width - 90 * ratio;
     const color = `--x${alarm.priority}`;

@@ -1,6 +1,6 @@
 import type { Priority } from '../../../contract/alarm.ts';
 import type { Writing } from '../format.ts';
-import { writeNumber } from '../format.ts';
+import { writeShort } from '../format.ts';
 import type { Point } from '../model.ts';
 import { isMeasured } from '../reading.ts';
 import { indicatorOf } from '../scale.ts';
@@ -34,7 +34,7 @@ export function IndicatorBand(props: IndicatorProps) {
   const at = (part: number) => 1 + part * (width - 2);
   const { band, ticks, pointer } = layout;
   const color = priority === undefined ? undefined : `var(--p${priority})`;
-  const [low, high] = point.normal ?? [undefined, undefined];
+  const ends = endsOf(point);
   return (
     <svg
       class="indicator"
@@ -61,23 +61,30 @@ export function IndicatorBand(props: IndicatorProps) {
           stroke-linejoin="round"
         />
       )}
-      {figures && band !== undefined && low !== undefined && high !== undefined && (
-        <BandFigures
-          from={at(band[0])}
-          to={at(band[1])}
+      {figures && ends !== undefined && (
+        <Figures
+          from={at(layout.place(ends[0]))}
+          to={at(layout.place(ends[1]))}
           width={width}
-          low={writeNumber(writing.show(low), writing.decimals)}
-          high={writeNumber(writing.show(high), writing.decimals)}
+          low={writeShort(writing.show(ends[0]), writing.decimals)}
+          high={ends[0] === ends[1] ? '' : writeShort(writing.show(ends[1]), writing.decimals)}
         />
       )}
     </svg>
   );
 }
 
+/** What the two figures under the track say: the ends of the band, else the outermost limits. */
+function endsOf({ normal, limits }: Point): readonly [number, number] | undefined {
+  if (normal !== undefined) return normal;
+  const places = limits.map(({ setpoint }) => setpoint);
+  return places.length === 0 ? undefined : [Math.min(...places), Math.max(...places)];
+}
+
 /** Widths of digits at 10 px, for keeping the two figures apart and on the drawing. */
 const DIGIT_PX = 5.8;
 
-function BandFigures(props: { from: number; to: number; width: number; low: string; high: string }) {
+function Figures(props: { from: number; to: number; width: number; low: string; high: string }) {
   const { width, low, high } = props;
   const half = (figure: string) => (figure.length * DIGIT_PX) / 2;
   let left = Math.max(half(low), props.from);

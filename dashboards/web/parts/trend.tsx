@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { compareAlarms } from '../alarms.ts';
 import { ApiError, api } from '../api.ts';
 import { writeNumber } from '../format.ts';
 import type { Point } from '../model.ts';
@@ -100,7 +101,7 @@ export function Trend({ point, height }: { point: Point; height: string }) {
     normal: point.normal === undefined ? undefined : [writing.show(point.normal[0]), writing.show(point.normal[1])],
     limits: [...new Set(point.limits.map(({ setpoint }) => writing.show(setpoint)))],
     decimals: writing.decimals,
-    alarms: [...model.value.alarms.values()].filter((alarm) => alarm.point === point.id),
+    alarms: [...model.value.alarms.values()].filter((alarm) => alarm.point === point.id).sort(compareAlarms),
     words: { noData: words.noData, raised: words.raised },
     time: (timeMs, stepMs) =>
       stepMs >= 86_400_000

@@ -93,7 +93,7 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
                   <span title={`${time.dayMinute(entry.at)} ${time.zone}`}>{time.clock(entry.at)}</span>
                   <b>
                     {words.events[entry.event] ?? entry.event}
-                    {entry.why !== undefined && <em>{entry.why}</em>}
+                    {entry.why !== undefined && entry.why !== alarm.message && <em>{entry.why}</em>}
                   </b>
                   <i>{entry.who === 'system' ? words.system : entry.who}</i>
                 </li>

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Alarm, AlarmState } from '../../../contract/alarm.ts';
 import { compareAlarms, lampOf, wantsPress, whatOf } from '../alarms.ts';
 import { writeAge } from '../format.ts';
@@ -50,7 +50,8 @@ export function Alarms({ id }: { id: string | undefined }) {
     setSelected(next);
   };
 
-  useEffect(() => {
+  // Before the next key can come, not after the next paint.
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       if (

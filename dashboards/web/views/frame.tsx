@@ -159,7 +159,6 @@ function SoundButton() {
         type="button"
         class={`sound-button sound-${state}`}
         data-sound={state}
-        aria-label={`${words.soundMenu}: ${label}`}
         aria-expanded={open}
         aria-haspopup="true"
         onClick={() => (state === 'ringing' ? silence() : setOpen(!open))}

@@ -114,7 +114,9 @@ function watchedPoints(classes: readonly ClassGroup[]): readonly Point[] {
 }
 
 function cardTitle(point: Point): string {
-  return `${measurementName(point)}, ${deviceNames(model.value.devices.get(point.device), point.device).name}`;
+  const { name } = deviceNames(model.value.devices.get(point.device), point.device);
+  const quantity = measurementName(point);
+  return name.toLowerCase().includes(quantity.toLowerCase()) ? name : `${quantity}, ${name}`;
 }
 
 /** Lines of a panel, for spreading panels over columns: the same arithmetic as what is drawn. */

@@ -1,0 +1,266 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type OpenBrowser, openBrowser } from '../support/browser.ts';
+import { FakeApi } from '../support/fake-api.ts';
+import { describeWithPeers } from '../support/peers.ts';
+import { until } from '../support/ports.ts';
+import {
+  accessibilityFindings,
+  buildPage,
+  CHOSEN_PASSWORD,
+  complaintsOf,
+  countTones,
+  setUp,
+  signIn,
+} from '../support/web-page.ts';
+
+/** First content must be on the screen after this. */
+const FIRST_CONTENT_MS = 1_000;
+
+const BURST = {
+  id: 'burst-1',
+  asset: 'fm-07',
+  point: 'fm-07/flow',
+  priority: 1,
+  message: 'Suspected burst: inflow 66 m³/h above expected. DMA 07 Binhu East, since 02:57. Close V-0716.',
+  response: '1. Call the crew on duty.\n2. Close valve V-0716.',
+  value: 164,
+  setpoint: 157,
+  unit: 'm3/h',
+} as const;
+
+/** The page alone, against a stand-in for the gateway that fails at a word. */
+describeWithPeers(['chromium'], 'the page', () => {
+  const api = new FakeApi({ password: 'printed-once-0815' });
+  let browser: OpenBrowser;
+  let page: Page;
+  let complaints: string[];
+  let tones: () => Promise<number>;
+
+  beforeAll(async () => {
+    buildPage();
+    await api.start();
+    browser = await openBrowser();
+    page = await browser.context.newPage();
+    complaints = complaintsOf(page);
+    tones = await countTones(page);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await api.stop();
+  });
+
+  const digitsOf = (point: string) => page.locator(`a.reading-row[href$="${point}"] .digits`).first().textContent();
+
+  it('shows first content within a second, and nothing of the site before sign-in', async () => {
+    await page.goto(api.url);
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    const paint = await page.evaluate(
+      () => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 1e9,
+    );
+    expect(paint).toBeLessThan(FIRST_CONTENT_MS);
+    await page.getByText('Gateway reachable').waitFor();
+    expect(await page.textContent('body')).not.toMatch(/Kaizhou|开州|alarm/i);
+  });
+
+  it('refuses a wrong password in words', async () => {
+    await signIn(page, api.url, 'wrong');
+    await page.getByText('User name or password is wrong.').waitFor();
+  });
+
+  it('sets the administrator on the first run and opens the overview', async () => {
+    await setUp(page, api.url, 'printed-once-0815');
+    expect(api.password).toBe(CHOSEN_PASSWORD);
+    await page.locator('.reading-row').first().waitFor();
+    expect(await page.locator('[data-link]').getAttribute('data-link')).toBe('live');
+  });
+
+  it('shows a value change without asking again', async () => {
+    const before = await digitsOf('fm-01/flow');
+    const asked = api.requests.length;
+    await until('another value', async () => (await digitsOf('fm-01/flow')) !== before, 30_000);
+    expect(api.requests.slice(asked)).toEqual([]);
+  });
+
+  it('hears and shows an alarm that arrives', async () => {
+    await page.locator('h1').click();
+    api.fail('fm-07/flow', 66);
+    api.raise(BURST);
+    await page.getByRole('link', { name: /Suspected burst/ }).waitFor();
+    await until('a tone', async () => (await tones()) > 0, 5_000);
+    expect(await page.locator('.sound-button').getAttribute('data-sound')).toBe('ringing');
+    expect(await page.locator('[role=alert]').first().textContent()).toContain('Suspected burst');
+    expect(await page.getByRole('status', { name: 'Open alarms by priority' }).textContent()).toContain('1 new');
+  });
+
+  it('goes silent for five minutes on one press and says so', async () => {
+    await page.locator('.sound-button').click();
+    await page.getByText(/Silenced \d:\d\d/).waitFor();
+    const before = await tones();
+    await page.goto(`${api.url}/#/alarms`);
+    expect(await tones()).toBe(before);
+  });
+
+  it('acknowledges by keyboard, and a second tab on the same stream shows it', async () => {
+    const second = await browser.context.newPage();
+    const others = complaintsOf(second);
+    await second.goto(`${api.url}/#/alarms`);
+    await second.locator(`tr[data-alarm="${BURST.id}"]`).waitFor();
+    const streams = api.requests.filter((request) => request === 'GET /live').length;
+    await page.bringToFront();
+    await page.locator('main').click({ position: { x: 300, y: 600 } });
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('a');
+    await second.locator(`tr[data-alarm="${BURST.id}"][data-state="acknowledged"]`).waitFor();
+    await page.locator(`tr[data-alarm="${BURST.id}"][data-state="acknowledged"]`).waitFor();
+    expect(streams).toBe(1);
+    expect(others).toEqual([]);
+    await second.close();
+  });
+
+  it('shows what to do and the journal beside the alarm', async () => {
+    await page.goto(`${api.url}/#/alarms/${BURST.id}`);
+    const details = page.getByRole('region', { name: 'Details' });
+    await details.getByText('Close valve V-0716').waitFor();
+    await details.getByText('Acknowledged').first().waitFor();
+    expect(await details.locator('.journal').textContent()).toContain('admin');
+    await details.locator('canvas').waitFor();
+  });
+
+  it('zooms a trend by dragging, asks the gateway for finer slots, and goes back by a double click', async () => {
+    await page.goto(`${api.url}/#/explore/fm-07/pressure`);
+    const plot = page.locator('.u-over');
+    await plot.waitFor();
+    const box = await plot.boundingBox();
+    if (box === null) throw new Error('no plot');
+    const asked = api.requests.length;
+    await page.mouse.move(box.x + box.width * 0.3, box.y + 80);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 90, { steps: 6 });
+    await page.mouse.up();
+    await page.getByRole('button', { name: 'Back to live' }).waitFor();
+    await until(
+      'finer slots',
+      async () => api.requests.slice(asked).includes('GET /points/fm-07/pressure/readings'),
+      5_000,
+    );
+    await page.mouse.dblclick(box.x + box.width * 0.5, box.y + 90);
+    await page.getByRole('button', { name: 'Back to live' }).waitFor({ state: 'detached' });
+  });
+
+  it('says that the connection is lost, greys every value, and tells what came meanwhile', async () => {
+    await page.goto(`${api.url}/#/overview`);
+    await page.locator('.reading-row').first().waitFor();
+    await api.stop();
+    await page.getByText(/Connection lost \d\d:\d\d ago\./).waitFor();
+    await page.getByText(/Values are from \d\d:\d\d:\d\d\./).waitFor();
+    await page.getByText(/Next try in \d+ s\.|Trying now\./).waitFor();
+    expect(await page.locator('.reading-row .value:not(.is-stale):not(.is-bad)').count()).toBe(0);
+    api.raise({
+      id: 'missed-1',
+      asset: 'lc-0187',
+      priority: 2,
+      message: 'Phase B lost on circuit 5, 41 lamps. LC-0187.',
+    });
+    await api.start();
+    await page
+      .getByRole('button', { name: 'Try now' })
+      .click()
+      .catch(() => undefined);
+    await page.getByText('1 alarm came meanwhile.').waitFor({ timeout: 40_000 });
+    await until('live values', async () => (await page.locator('.reading-row .value.is-stale').count()) === 0, 10_000);
+    await page.getByRole('button', { name: 'Show' }).click();
+    await page.locator('tr[data-alarm="missed-1"]').waitFor();
+  });
+
+  it('writes what a device calls itself as text', async () => {
+    api.raise({
+      id: 'evil-1',
+      asset: '<img src=x onerror=alert(1)>',
+      location: '<b>x</b>',
+      priority: 4,
+      message: '<script>document.title="gone"</script>.',
+    });
+    await page.getByRole('link', { name: '<script>document' }).waitFor();
+    expect(await page.title()).toBe('Hanfeng');
+    expect(await page.locator('main img, main script').count()).toBe(0);
+  });
+
+  it('keeps every alarm state and quality apart for assistive technology, in both themes and on a phone', async () => {
+    api.uncertain.add('fm-03/flow');
+    api.bad.set('pl-0305/pressure', 'timeout');
+    api.mute('pl-0901/pressure');
+    api.raise({
+      id: 'rtn-1',
+      asset: 'tn-03',
+      priority: 2,
+      state: 'rtn-unacknowledged',
+      active: false,
+      message: 'Sump level was high. Tunnel.',
+    });
+    api.raise({ id: 'held-1', asset: 'bs-042', priority: 3, holds: ['shelved'], message: 'Winding B warm. BS-042.' });
+    api.raise({ id: 'p3-1', asset: 'bs-042', priority: 3, message: 'Box door open. BS-042.' });
+    const findings: string[] = [];
+    for (const colorScheme of ['light', 'dark'] as const)
+      for (const phone of [false, true]) {
+        const one = await openBrowser({ colorScheme, ...(phone ? { width: 390, height: 844, touch: true } : {}) });
+        const view = await one.context.newPage();
+        await view.goto(api.url);
+        await view.getByRole('heading', { name: 'Sign in' }).waitFor();
+        const check = async (where: string) =>
+          findings.push(
+            ...(await accessibilityFindings(view)).map(
+              (found) => `${colorScheme} ${phone ? 'phone ' : ''}${where}: ${found}`,
+            ),
+          );
+        await check('sign-in');
+        await signIn(view, api.url, CHOSEN_PASSWORD);
+        await view.locator('.reading-row').first().waitFor();
+        for (const where of [
+          'overview',
+          'alarms',
+          `alarms/${BURST.id}`,
+          'explore/fm-07/pressure',
+          'devices/fm-07',
+          'settings',
+        ]) {
+          await view.goto(`${api.url}/#/${where}`);
+          await view.locator('.panel').first().waitFor();
+          await check(where);
+          expect(
+            await view.evaluate(() => document.documentElement.scrollWidth - innerWidth),
+            `${where} scrolls sideways`,
+          ).toBeLessThanOrEqual(0);
+        }
+        await one.close();
+      }
+    expect(findings).toEqual([]);
+  });
+
+  it('stands still for people who asked for less motion', async () => {
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    await page.goto(`${api.url}/#/alarms`);
+    await page.locator('.lamp-unacknowledged .moves').first().waitFor({ state: 'attached' });
+    const moving = await page.evaluate(
+      () => document.getAnimations().filter(({ playState }) => playState === 'running').length,
+    );
+    expect(moving).toBe(0);
+  });
+
+  it('speaks Chinese on request, in every tab, and remembers it', async () => {
+    await page.goto(`${api.url}/#/settings`);
+    await page.getByRole('radio', { name: '简体中文' }).check({ force: true });
+    await page.getByRole('heading', { name: '外观' }).waitFor();
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
+    await page.reload();
+    await page.getByRole('heading', { name: '外观' }).waitFor();
+  });
+
+  it('goes back to the sign-in page when the session ends, and keeps nothing on the screen', async () => {
+    await page.getByRole('button', { name: '退出登录' }).click();
+    await page.getByRole('heading', { name: '登录' }).waitFor();
+    expect(await page.textContent('body')).not.toMatch(/Kaizhou|开州/);
+    expect(complaints).toEqual([]);
+  });
+});
