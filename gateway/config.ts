@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
 import { idSchema } from '../contract/reading.ts';
+import { parseTime } from '../contract/time.ts';
 import { type NotifyConfig, notifySchema } from './notify/index.ts';
 import { alarmOverrideSchema } from './plant-schema.ts';
 
@@ -20,6 +21,13 @@ const webAddressSchema = z
 const timezoneSchema = z
   .string()
   .refine(isTimezone, 'a name of the IANA time zone database, for example Asia/Shanghai');
+
+const momentSchema = z.unknown().transform((value, context) => {
+  const timeMs = parseTime(value instanceof Date ? value.getTime() : value);
+  if (timeMs !== undefined) return timeMs;
+  context.addIssue({ code: 'custom', message: 'a moment such as 2026-11-23T08:00+08:00' });
+  return z.NEVER;
+});
 
 const siteSchema = z
   .union(
@@ -149,6 +157,21 @@ export const gatewaySchema = z.strictObject({
     .describe('Device files, YAML or CSV, `*` in the file name allowed; relative to this file'),
   classes: z.array(pathSchema).default([]).describe('Folders with further asset classes, relative to this file'),
   alarms: alarmsSchema.prefault({}),
+  maintenance: z
+    .array(
+      z
+        .strictObject({
+          asset: idSchema.describe('Device or edge at which work is planned'),
+          from: momentSchema,
+          to: momentSchema,
+          subtree: z.boolean().default(true).describe('Also all that hangs on it'),
+          reason: textSchema.optional(),
+        })
+        .refine(({ from, to }) => to > from, { error: 'to later than from', path: ['to'] }),
+    )
+    .max(1000)
+    .default([])
+    .describe('Planned work: alarms raised meanwhile are suppressed'),
   leakage: z.strictObject({}).prefault({}).describe('Nothing to set yet'),
   notify: notifySchema.prefault({}),
   users: z

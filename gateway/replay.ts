@@ -4,7 +4,7 @@ import { rename } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Alarm } from '../contract/alarm.ts';
 import { formatTime } from '../contract/time.ts';
-import { loadGatewayConfig } from './config.ts';
+import { type GatewayConfig, loadGatewayConfig } from './config.ts';
 import { createJudge, type Judge, type Verdict } from './domain/judge.ts';
 import type { DeviceInfo } from './domain/plant.ts';
 import { ReadingBuffer } from './domain/readings.ts';
@@ -46,7 +46,7 @@ const WHO = 'replay';
 export async function runReplay(options: ReplayOptions): Promise<ReplaySummary> {
   const { configFile, inputs, alarmsFile, root, env, log } = options;
   const config = loadGatewayConfig(configFile, root, env);
-  const plant = new ReplayPlant(loadPlant(config, root), config.columns, config.timezone);
+  const plant = new ReplayPlant(loadPlant(config, root), config);
   const counts: InputCounts = { badTimes: 0, badCells: 0, unmapped: new Set() };
   const partial = `${alarmsFile}.partial`;
   const out = createWriteStream(partial);
@@ -84,10 +84,10 @@ class ReplayPlant {
   private readonly devices = new Map<string, DeviceInfo>();
   private readonly points = new Map<string, number>();
 
-  constructor(catalog: PlantCatalog, columns: ReplayPlant['columns'], timezone: string) {
+  constructor(catalog: PlantCatalog, { columns, timezone, maintenance }: GatewayConfig) {
     this.catalog = catalog;
     this.columns = columns;
-    this.judge = createJudge({ timezone, device: (id) => this.devices.get(id) });
+    this.judge = createJudge({ timezone, maintenance, device: (id) => this.devices.get(id) });
     this.judge.addSource({ id: SOURCE, key: 'device/replay', hasUpTo: true });
   }
 

@@ -17,7 +17,7 @@ export interface MaintenanceWindow {
   readonly to: Millis;
   /** Also all that hangs on it. */
   readonly subtree: boolean;
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 export interface Topology {
