@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { defineEdgeFace } from './edge-face.ts';
 import { PACKAGE_ROOT } from './root.ts';
 
 interface Parents {
@@ -27,25 +28,7 @@ export function defineMoreCommands({ hanfeng, edge, simulate }: Parents): void {
       process.exitCode = await runProbe({ url, model, unit, root: PACKAGE_ROOT, stdout: process.stdout });
     });
 
-  for (const [name, watch, description] of [
-    ['status', false, 'live values, line health and outbox fill of an edge on this machine, once'],
-    ['watch', true, 'the same, renewed every second'],
-  ] as const) {
-    edge
-      .command(name)
-      .description(description)
-      .requiredOption('--config <file>', 'edge.yaml of the running edge')
-      .action(async ({ config }: { config: string }) => {
-        const { runEdgeStatus } = await import('../edge/status.ts');
-        process.exitCode = await runEdgeStatus({
-          configFile: config,
-          root: PACKAGE_ROOT,
-          env: process.env,
-          watch,
-          stdout: process.stdout,
-        });
-      });
-  }
+  defineEdgeFace(edge);
 
   simulate
     .command('fault <name>')
