@@ -298,13 +298,18 @@ export class Outbox {
       lanes: this.lanes.length,
       bytes: this.bytes(),
       bytesMax: this.options.settings.bytes,
-      made: this.ledger.forgotten.made + this.lanes.reduce((sum, lane) => sum + lane.made, 0),
+      made: this.made(),
       unstored: values,
       ...(oldestAt === undefined ? {} : { oldestUnstoredAt: oldestAt }),
       dropped: this.dropped(),
       waiting: this.waitingValues + this.writingValues,
       disk: this.disk,
     };
+  }
+
+  private made(): number {
+    const inLanes = this.lanes.reduce((sum, lane) => sum + lane.made + (lane.growing?.count ?? 0), 0);
+    return this.ledger.forgotten.made + inLanes + this.waitingValues + this.writingValues + this.overflow;
   }
 
   /** Values lost for lack of space or through damage; never goes down. */

@@ -66,7 +66,7 @@ export async function startCountedEdge(options: CountedEdgeOptions = {}) {
   return {
     folder,
     configFile,
-    outboxFolder: join(folder, 'data', 'outbox'),
+    dataDir: join(folder, 'data'),
     url: `mqtt://127.0.0.1:${mqttPort}`,
     log,
     answered: source.answered,

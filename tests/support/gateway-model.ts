@@ -19,6 +19,12 @@ export interface StoredValue {
   readonly receivedAt: number;
 }
 
+interface ModelReading {
+  readonly device: string;
+  readonly ts: number;
+  readonly values: Readonly<Record<string, number | { readonly value?: number; readonly reason?: string }>>;
+}
+
 interface ModelDisk {
   readonly lanes: Map<string, ModelLane>;
   readonly values: StoredValue[];
@@ -41,6 +47,11 @@ export class GatewayModel {
   private unsent = 0;
   store = 'store-1';
   online: boolean | undefined;
+  /** The edge's retained state as it came, and the results of commands. */
+  state = '';
+  readonly results: string[] = [];
+  /** Values marked as maintenance. */
+  maintenance = 0;
   batches = 0;
   duplicates = 0;
 
@@ -54,11 +65,15 @@ export class GatewayModel {
     this.client = client;
     client.on('error', () => undefined);
     client.on('connect', () => {
-      client.subscribe([`hf/v1/edge/${this.edge}/batch`, `hf/v1/edge/${this.edge}/state`], { qos: 1 });
+      const own = `hf/v1/edge/${this.edge}`;
+      client.subscribe([`${own}/batch`, `${own}/state`, `${own}/command/+/result`], { qos: 1 });
       this.tell();
     });
     client.on('message', (topic, payload) => {
-      if (topic.endsWith('/state')) this.online = (JSON.parse(payload.toString()) as { online: boolean }).online;
+      if (topic.endsWith('/state')) {
+        this.state = payload.toString();
+        this.online = (JSON.parse(this.state) as { online: boolean }).online;
+      } else if (topic.endsWith('/result')) this.results.push(payload.toString());
       else this.take(payload);
     });
     // At most once a second, as the contract says.
@@ -144,13 +159,14 @@ export class GatewayModel {
 
   private storeValues(batch: BatchEnvelope): number {
     let count = 0;
-    for (const entry of batch.readings as { device: string; ts: number; values: Record<string, number> }[]) {
+    for (const entry of batch.readings as ModelReading[]) {
       for (const [measurement, value] of Object.entries(entry.values)) {
         count++;
+        if (typeof value !== 'number' && value.reason === 'maintenance') this.maintenance++;
         this.disk.values.push({
           point: `${entry.device}/${measurement}`,
           ts: entry.ts,
-          value: typeof value === 'number' ? value : Number.NaN,
+          value: (typeof value === 'number' ? value : value.value) ?? Number.NaN,
           receivedAt: Date.now(),
         });
       }
