@@ -1,34 +1,32 @@
+import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { formatTime } from '../../contract/time.ts';
 import type { PointInfo } from '../domain/plant.ts';
 import type { Range, Store } from '../store/store.ts';
 import { rangeFields, rangeOf } from './inputs.ts';
+import type { Outgoing } from './outgoing.ts';
 import { selectPoints } from './points.ts';
 import type { Door } from './ports.ts';
-import { Problem } from './problem.ts';
 import { type Route, route } from './route.ts';
 
 /** Rows read at once: some 600 KB of text, so an export costs little memory whatever its length. */
 const PAGE_ROWS = 10_000;
-/** Exports at once: each reads the disk as fast as its client takes it. */
-const EXPORTS_MAX = 2;
 
 const listSchema = z
   .union([z.string(), z.array(z.string())])
   .transform((value) => (Array.isArray(value) ? value : [value]).flatMap((text) => text.split(',')));
 
 /** History as a file, streamed. */
-export function exportRoutes(door: Door): readonly Route[] {
+export function exportRoutes(door: Door, outgoing: Outgoing): readonly Route[] {
   const { store, registry, now } = door;
-  let running = 0;
   return [
     route({
       method: 'GET',
       path: '/api/v1/export',
       access: 'viewer',
       tag: 'readings',
-      summary: 'History as CSV (timestamp, point, value, quality, reason), point by point, oldest first',
+      summary: 'History as CSV or Parquet (timestamp, point, value, quality, reason), point by point, oldest first',
       query: z.strictObject({
         points: listSchema.optional().meta({ description: 'ids with commas between' }),
         device: z.string().optional(),
@@ -36,29 +34,26 @@ export function exportRoutes(door: Door): readonly Route[] {
         site: z.string().optional(),
         measurement: z.string().optional(),
         ...rangeFields,
-        format: z.enum(['csv']).default('csv'),
+        format: z.enum(['csv', 'parquet']).default('csv'),
       }),
       answerType: 'text/csv',
-      handle({ query, reply }) {
+      async handle({ query, reply }) {
         const range = rangeOf(query, now());
         const { points: ids, device, class: assetClass, site, measurement } = query;
         const selector = { device, class: assetClass, site, measurement };
         const named = ids ?? (Object.values(selector).some((word) => word !== undefined) ? selector : undefined);
         const points = selectPoints(door, named).flatMap((id) => registry.point(id) ?? []);
-        if (running >= EXPORTS_MAX)
-          throw new Problem('exports-busy', `${EXPORTS_MAX} exports are running.`, {
-            headers: { 'retry-after': '10' },
-          });
-        running++;
-        const text = Readable.from(csvOf(store, points, range), { objectMode: false });
-        text.once('close', () => {
-          running--;
-        });
-        reply.header(
-          'content-disposition',
-          `attachment; filename="hanfeng-${formatTime(range.from).slice(0, 10)}.csv"`,
-        );
-        return reply.type('text/csv; charset=utf-8').send(text);
+        const transfer = outgoing.begin();
+        const done = () => transfer.end();
+        const name = `hanfeng-${formatTime(range.from).slice(0, 10)}.${query.format}`;
+        reply.header('content-disposition', `attachment; filename="${name}"`);
+        if (query.format === 'csv') {
+          const text = Readable.from(csvOf(store, points, range), { objectMode: false }).once('close', done);
+          return reply.type('text/csv; charset=utf-8').send(text);
+        }
+        const dense = points.map(({ id }) => id);
+        const file = await transfer.make((path) => store.exportParquet(dense, range, path));
+        return reply.type('application/vnd.apache.parquet').send(createReadStream(file).once('close', done));
       },
     }),
   ];

@@ -5,6 +5,7 @@ import type { Committed } from '../ingest.ts';
 import type { Counter, Family, Metrics } from '../metrics.ts';
 import type { Registry } from '../registry.ts';
 import { present } from './inputs.ts';
+import { PointQueue } from './point-queue.ts';
 import { isStale, viewAlarm, viewDevice, viewJournal, viewReading } from './views.ts';
 
 /** Alarm and device events kept for streams that come back; at some 1 KB each about 4 MB. */
@@ -12,7 +13,7 @@ const EVENTS_KEPT = 4096;
 /** Bytes waiting in one stream's socket above which we write no more until it has read some. */
 const STREAM_BYTES_MAX = 256 * 1024;
 /** Readings written to one stream per flush; what is over stays marked and goes with the next. */
-const READINGS_PER_FLUSH = 4000;
+const READINGS_PER_FLUSH = 2000;
 /** A stream that reads nothing for so long is dropped. */
 const STALL_MAX_MS = 30_000;
 /** A subscription without a stream lives so long: a reload, a tunnel, a laptop lid. */
@@ -49,7 +50,7 @@ interface Held extends Subscription {
   /** Per dense point id: 0 not asked yet, 1 wanted, 2 not. */
   known: Uint8Array;
   /** Points with a newer value than the stream was told. */
-  readonly changed: Set<number>;
+  readonly changed: PointQueue;
   /** Last alarm or device event written. */
   sentEvent: number;
   /** All readings up to this step are written. */
@@ -84,7 +85,7 @@ export class Feed {
   private wanted = new Uint8Array(1024);
   /** Per dense point id: the step of its last change, for streams that come back. */
   private changedAt = new Float64Array(1024);
-  private readonly pending = new Set<number>();
+  private readonly pending = new PointQueue();
   private readonly edges = new Map<string, string>();
   private readonly dropped: Family<Counter>;
 
@@ -125,7 +126,7 @@ export class Feed {
       owner,
       wishes,
       known: new Uint8Array(this.wanted.length),
-      changed: new Set(),
+      changed: new PointQueue(),
       sentEvent: this.event,
       sentStep: this.step,
       stream: undefined,
@@ -183,8 +184,8 @@ export class Feed {
   /** Every FLUSH_EVERY_MS: hands the changed points to the streams. */
   flush(): void {
     this.handedOut = this.step;
-    const changed = [...this.pending];
-    this.pending.clear();
+    const changed = [];
+    for (let point = this.pending.take(); point !== undefined; point = this.pending.take()) changed.push(point);
     for (const held of this.subscriptions.values()) {
       if (held.stream === undefined) continue;
       for (const point of changed) if (this.wants(held, point)) held.changed.add(point);
@@ -332,8 +333,7 @@ export class Feed {
   }
 
   private nextReading(held: Held): string | undefined {
-    for (const id of held.changed) {
-      held.changed.delete(id);
+    for (let id = held.changed.take(); id !== undefined; id = held.changed.take()) {
       if (held.changed.size === 0) held.sentStep = this.handedOut;
       const point = this.registry.point(id);
       const last = this.registry.last(id);
@@ -375,7 +375,7 @@ export class Feed {
 
   private wants(held: Held, point: number): boolean {
     if (point >= held.known.length) {
-      const wider = new Uint8Array(Math.max(this.wanted.length, point + 1));
+      const wider = new Uint8Array(Math.max(point + 1, held.known.length * 2));
       wider.set(held.known);
       held.known = wider;
     }

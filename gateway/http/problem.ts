@@ -28,7 +28,7 @@ export const PROBLEMS = {
   'media-type': { status: 415, title: 'The content type is not one we read' },
   'query-too-large': { status: 422, title: 'The query would read too much' },
   'login-limited': { status: 429, title: 'Too many failed attempts to sign in' },
-  'exports-busy': { status: 429, title: 'Too many exports are running' },
+  'exports-busy': { status: 429, title: 'Other exports or backups are running' },
   'too-many-subscriptions': { status: 429, title: 'Too many live subscriptions' },
   internal: { status: 500, title: 'Something broke on our side' },
   'accounts-busy': { status: 503, title: 'Too many people sign in at once' },

@@ -5,6 +5,7 @@ import { type FastifyError, type FastifyInstance, type FastifyReply, type Fastif
 import { alarmRoutes } from './alarms.ts';
 import { auditRoutes } from './audit.ts';
 import { guard, identityOf } from './auth.ts';
+import { backupRoutes } from './backup.ts';
 import { readBodies } from './body.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { deliveryRoutes } from './delivery.ts';
@@ -18,6 +19,7 @@ import { LoginLimit } from './login-limit.ts';
 import { observe } from './observe.ts';
 import { OpenAlarms } from './open-alarms.ts';
 import { openapi } from './openapi.ts';
+import { Outgoing } from './outgoing.ts';
 import { servePage } from './page.ts';
 import { performanceRoutes } from './performance.ts';
 import { pointRoutes } from './points.ts';
@@ -54,6 +56,8 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   const openAlarms = new OpenAlarms();
   const door: Door = { ...options, sessions, settings, feed, openAlarms };
 
+  const outgoing = new Outgoing(config.dataDir, newId);
+  await outgoing.clear();
   const unsubscribe = ingest.onCommitted((committed) => {
     openAlarms.committed(committed);
     feed.committed(committed);
@@ -109,7 +113,8 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...readingRoutes(door),
     ...writeRoutes(door),
     ...queryRoutes(door),
-    ...exportRoutes(door),
+    ...exportRoutes(door, outgoing),
+    ...backupRoutes(door, outgoing),
     ...edgeRoutes(door),
     ...alarmRoutes(door),
     ...performanceRoutes(door),

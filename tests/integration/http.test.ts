@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -11,6 +11,7 @@ import { createMetrics } from '../../gateway/metrics.ts';
 import type { PlantCatalog } from '../../gateway/plant-growth.ts';
 import { PlantRegistry } from '../../gateway/registry.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
+import { untar } from '../../gateway/tar.ts';
 import { envelope, openCatalog } from '../support/ingest-rig.ts';
 import { until } from '../support/ports.ts';
 
@@ -105,9 +106,9 @@ async function call(method: string, path: string, cookie: string, body?: unknown
   return { status: response.status, headers: response.headers, body: answer };
 }
 
-async function signIn(): Promise<string> {
+async function signIn(username = 'olga'): Promise<string> {
   const { status, headers } = await call('POST', '/api/v1/session', '', {
-    username: 'olga',
+    username,
     password: 'a long enough password',
   });
   expect(status).toBe(200);
@@ -225,6 +226,38 @@ describe('the API over the real store, judge and accounts', () => {
     expect(letters.body.deadLetters).toMatchObject([{ reason: 'bad-id' }]);
     await running.accounts.setPassword('olga', 'another long password');
     expect((await call('GET', '/api/v1/session', cookie)).status).toBe(401);
+  });
+
+  it('history leaves as Parquet, and everything as an archive from which a gateway starts again', async () => {
+    const cookie = await signIn();
+    const at = Date.now() - 60_000;
+    const entries = Array.from({ length: 100 }, (_, n) => ({ device: 'fm-12', ts: at + n, values: { flow: n } }));
+    expect((await call('POST', '/api/v1/readings', cookie, entries)).status).toBe(204);
+    const parquet = await fetch(`${running.base}/api/v1/export?points=fm-12/flow&format=parquet`, {
+      headers: { cookie },
+    });
+    const bytes = Buffer.from(await parquet.arrayBuffer());
+    expect(bytes.subarray(0, 4).toString()).toBe('PAR1');
+    expect(bytes.subarray(-4).toString()).toBe('PAR1');
+    const csv = await fetch(`${running.base}/api/v1/export?points=fm-12/flow`, { headers: { cookie } });
+    expect((await csv.text()).trim().split('\n')).toHaveLength(101);
+
+    expect((await call('POST', '/api/v1/backup', cookie)).status).toBe(403);
+    await running.accounts.addUser({ name: 'ada', role: 'admin', password: 'a long enough password' });
+    const admin = await signIn('ada');
+    const backup = await fetch(`${running.base}/api/v1/backup`, { method: 'POST', headers: { cookie: admin } });
+    expect(backup.headers.get('content-type')).toBe('application/x-tar');
+    const restored = join(dataDir, '..', 'restored');
+    const names = await untar(backup.body as unknown as AsyncIterable<Uint8Array>, restored);
+    expect(names).toContain('users.json');
+    await until('the temporary files to be gone', () => readdirSync(join(dataDir, 'outgoing')).length === 0);
+
+    await running.stop();
+    dataDir = restored;
+    running = await start();
+    const again = await signIn();
+    const { body } = await call('GET', `/api/v1/points/fm-12/flow/readings?from=${at}&to=${at + 1000}`, again);
+    expect(body.readings).toHaveLength(100);
   });
 
   it('the first sign-in, the readiness and the metrics answer over the real thing', async () => {

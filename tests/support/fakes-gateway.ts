@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Alarm, JournalEntry } from '../../contract/alarm.ts';
 import { QUALITIES, type Quality, REASONS, walkReadings } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
@@ -171,6 +172,9 @@ export function fakeGateway(now: () => Millis): FakeGateway {
     ),
     deadLetter: guarded((id) => letters.find((letter) => letter.id === id)),
     audit: guarded(({ limit, cursor }) => page([...audited].reverse(), limit, cursor)),
+    exportParquet: guarded((_points, _range, file) => writeFileSync(file, 'PAR1')),
+    backup: guarded((folder) => void mkdirSync(folder)),
+    problems: [],
     close: async () => undefined,
   };
 

@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NOON, type TestDoor, testDoor } from '../../support/http-door.ts';
@@ -17,7 +20,7 @@ afterAll(async () => {
 
 describe('whatever is sent to the HTTP door', () => {
   it('is answered without a 5xx, and every error is a problem with a known code', async () => {
-    door = await testDoor();
+    door = await testDoor({ config: { dataDir: mkdtempSync(join(tmpdir(), 'hf-fuzz-')) } });
     const { gateway } = door;
     gateway.tokens.set('token-of-ada', 'ada');
     gateway.addDevice({ id: 'fm-12', class: 'flow-meter' }, { measurement: 'flow' });
@@ -29,7 +32,7 @@ describe('whatever is sent to the HTTP door', () => {
 
   it('the same with the real store and ingest behind it', async () => {
     const { store, ingest, registry } = rig;
-    door = await testDoor({ store, ingest, registry });
+    door = await testDoor({ store, ingest, registry, config: { dataDir: rig.dataDir } });
     door.gateway.tokens.set('token-of-ada', 'ada');
     await ingest.readings('http', [{ device: 'fm-12', ts: NOON, values: { flow: 92.4 } }], NOON);
     await sendNonsense(door, TOKEN, 1000);
