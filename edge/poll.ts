@@ -11,7 +11,7 @@ import type { Exchange, Line } from './line.ts';
 import type { Reply } from './modbus/client.ts';
 import { type PointModel, TABLES, type Table } from './model.ts';
 import { type Block, waysToSplit } from './plan.ts';
-import { firstDueMs, nextDueMs, probeDelayMs } from './schedule.ts';
+import { firstDueMs, nextDueMs, probeDelayMs, shortTimeoutMs } from './schedule.ts';
 
 /** Equal refusals (or silences, while the device answers other requests) after which a request is cut in two. */
 const SPLIT_AFTER = 3;
@@ -193,14 +193,16 @@ export class Poller {
     const { wakeUpAfter } = device.model.quirks;
     const asleep = wakeUpAfter !== undefined && clock.monotonicMs() - device.lastAnswerMs > wakeUpAfter;
     const parts: Part[] = [];
-    let repeats = retries + (asleep ? 1 : 0);
+    // A device that has never answered, or was silent just now, is not asked twice: its neighbours wait.
+    const isHopeful = device.counters.answered > 0 && device.failures === 0;
+    let repeats = (isHopeful ? retries : 0) + (asleep ? 1 : 0);
     let todo: readonly Block[] = [block];
     while (todo.length > 0) {
       const [first, ...rest] = todo as readonly [Block, ...Block[]];
       const [next, ...later] = doubtful ? safeWay(device, first, clock.monotonicMs()) : [first];
       todo = [...later, ...rest];
       if (next === undefined) continue;
-      const exchange = await this.#ask(device, next);
+      const exchange = await this.#ask(device, next, this.#timeoutMs(device));
       const { reply } = exchange;
       const isBusy = reply.kind === 'exception' && (reply.code === 5 || reply.code === 6);
       const isRepeatable = (isBusy || reply.kind === 'timeout') && repeats > 0 && !this.#stop.signal.aborted;
@@ -217,10 +219,16 @@ export class Poller {
     return parts;
   }
 
+  #timeoutMs(device: PolledDevice): number {
+    if (device.failures === 0 || device.probeMs > 0) return device.timeoutMs;
+    const { counters, roundTrips } = device.counters.answered > 0 ? device : this.#options.line;
+    return shortTimeoutMs(device.timeoutMs, roundTrips.percentile(0.99), counters.answered);
+  }
+
   /** One request on the wire, counted; keeps the book of what may still come late. */
-  async #ask(device: PolledDevice, block: Block): Promise<Exchange> {
+  async #ask(device: PolledDevice, block: Block, timeoutMs: number): Promise<Exchange> {
     const { line, doubtful } = this.#options;
-    const { counters, doubt, timeoutMs, pauseMs } = device;
+    const { counters, doubt, pauseMs } = device;
     counters.requests++;
     const exchange = await line.request(
       {
@@ -285,7 +293,10 @@ export class Poller {
     if (device.failures < failuresMax) return;
     if (device.failures === failuresMax)
       this.#options.log.warn({ line: this.#options.line.id, device: device.config.id }, 'device does not answer');
-    device.probeMs = nowMs + probeDelayMs(device.failures - failuresMax);
+    const isUsed = this.devices.some((other) => other !== device && other.probeMs === 0 && other.counters.answered > 0);
+    const dead = 1 + this.devices.filter((other) => other !== device && other.probeMs > 0).length;
+    const cost = isUsed ? { timeoutMs: device.timeoutMs, dead } : undefined;
+    device.probeMs = nowMs + probeDelayMs(device.failures - failuresMax, cost);
   }
 
   #refused(device: PolledDevice, polled: PolledBlock, nowMs: number): void {

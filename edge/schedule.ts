@@ -38,14 +38,35 @@ export function nextDueMs(beat: Beat, nowMs: number): { readonly dueMs: number; 
 }
 
 /** Probing a dead device: its neighbours must not feel it. */
-export const PROBE_FIRST_MS = 2000;
-export const PROBE_MAX_MS = 300_000;
+const PROBE_FIRST_MS = 2000;
+const PROBE_MAX_MS = 300_000;
+/** Probes of all dead devices together may take this share of a line that others use. */
+const PROBE_SHARE = 0.02;
 
 /**
  * When a device that doesn't answer is asked again.
  *
  * @param probes - probes it has left unanswered already
+ * @param cost - what a probe costs the line, and how many devices are probed; undefined where nobody else uses the line
  */
-export function probeDelayMs(probes: number): number {
-  return Math.min(PROBE_MAX_MS, PROBE_FIRST_MS * 2 ** probes);
+export function probeDelayMs(
+  probes: number,
+  cost: { readonly timeoutMs: number; readonly dead: number } | undefined,
+): number {
+  const leastMs = cost === undefined ? 0 : (cost.timeoutMs * cost.dead) / PROBE_SHARE;
+  return Math.min(PROBE_MAX_MS, Math.max(PROBE_FIRST_MS, leastMs) * 2 ** Math.min(probes, 16));
+}
+
+/** Round trips known before a time-out is guessed from them. */
+const KNOWN_ROUND_TRIPS = 20;
+
+/**
+ * How long to wait for a device that has just been silent: a few times the slowest round trip known, so that a device
+ * that died costs its neighbours little. Its probes later wait the full time again.
+ *
+ * @param slowestMs - 99th percentile of its own round trips, or of the line's while it has none
+ */
+export function shortTimeoutMs(timeoutMs: number, slowestMs: number | undefined, samples: number): number {
+  if (slowestMs === undefined || samples < KNOWN_ROUND_TRIPS) return timeoutMs;
+  return Math.min(timeoutMs, Math.max(100, slowestMs * 5));
 }
