@@ -7,6 +7,8 @@ import { loadSimulation, type SimulationConfig } from './config.ts';
 import { serveControl } from './control-server.ts';
 import { buildDistrict } from './district.ts';
 import { startPublishers } from './published/publisher.ts';
+import { readScenarios } from './scenario.ts';
+import { ScenarioPlayer } from './scenario-player.ts';
 import { type Closing, serveLine } from './serve-line.ts';
 import { Simulation } from './simulation.ts';
 
@@ -52,6 +54,7 @@ export async function startSimulation(
   const { root, signal, log } = options;
   const start = config.start ?? Date.now();
   const simulation = new Simulation(await buildDistrict({ ...config, root, start }), config);
+  const player = new ScenarioPlayer({ simulation, scenarios: readScenarios(root), signal, now: Date.now });
   const servers: Closing[] = [];
   const ports = new Map<string, number>();
   try {
@@ -60,7 +63,7 @@ export async function startSimulation(
       servers.push(served);
       if (served.port !== undefined) ports.set(line.id, served.port);
     }
-    const control = config.control === undefined ? undefined : await serveControl(simulation, config.control);
+    const control = config.control === undefined ? undefined : await serveControl(simulation, player, config.control);
     if (control !== undefined) servers.push(control);
     servers.push(startPublishers(simulation, config, options));
     log.info(

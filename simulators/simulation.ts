@@ -29,7 +29,7 @@ export interface ActiveFault {
 
 /** Why an order makes no sense, with what would. */
 export class FaultError extends Error {
-  readonly code: 'device-unknown' | 'fault-unknown' | 'fault-not-here';
+  readonly code: 'device-unknown' | 'fault-unknown' | 'fault-not-here' | 'scenario-unknown';
   constructor(code: FaultError['code'], message: string) {
     super(message);
     this.code = code;

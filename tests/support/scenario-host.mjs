@@ -1,6 +1,7 @@
 // One scenario against the real gateway, edges and simulator, together in this process, which lives faster than the wall
 // clock (dist/simulators/fast-clock.js is preloaded). Prints one line of JSON with the alarms that were raised.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -91,12 +92,15 @@ await until('every device has been heard', async () => {
   return config.lines.flatMap((line) => line.devices).filter(({ id }) => heard.has(id)).length >= expected;
 });
 await sleep(SETTLE_MS);
+const stalls = watchStalls();
 const began = Date.now();
 await scenarios.playTimeline(scenario.timeline, { sleep, act });
 await sleep(Math.max(0, scenario.lasts - (Date.now() - began)));
 
 const alarms = await raised();
-process.stdout.write(`${JSON.stringify({ alarms, tookMs: Date.now() - began, devices: expected })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ alarms, tookMs: Date.now() - began, devices: expected, stalledMs: stalls() })}\n`,
+);
 for (const { controller } of edges.values()) controller.abort();
 await Promise.all([...edges.values()].map(({ ended }) => ended));
 stop.abort();
@@ -120,7 +124,7 @@ function act({ on, off, device, value }) {
 function startEdge(id, edge) {
   const lines = edge.lines
     .filter(({ port }) => demoPorts.has(port))
-    .map((line) => ({ ...line, port: running.ports.get(demoPorts.get(line.port)), timeout: '10s' }));
+    .map((line) => ({ ...line, port: running.ports.get(demoPorts.get(line.port)), timeout: '3s' }));
   const file = join(folder, `${id}.yaml`);
   writeFileSync(file, stringify({ ...edge, lines }));
   const controller = new AbortController();
@@ -137,6 +141,32 @@ function startEdge(id, edge) {
   });
   ended.catch(fail);
   edges.set(id, { controller, ended });
+}
+
+/**
+ * Longest time (of this process's clock) in which nothing could run, or the disk did not answer: beyond a few seconds
+ * silences are the machine's own, and the run says nothing.
+ */
+function watchStalls() {
+  const everyMs = 500;
+  let last = Date.now();
+  let worst = 0;
+  setInterval(() => {
+    worst = Math.max(worst, Date.now() - last - everyMs);
+    last = Date.now();
+  }, everyMs);
+  const probe = async () => {
+    const file = await open(join(folder, 'probe'), 'w');
+    for (;;) {
+      const asked = Date.now();
+      await file.write('x', 0);
+      await file.sync();
+      worst = Math.max(worst, Date.now() - asked);
+      await sleep(2 * everyMs);
+    }
+  };
+  void probe();
+  return () => worst;
 }
 
 function usesDevice(id) {

@@ -5,6 +5,8 @@ import { parseSimulation } from '../../../simulators/config.ts';
 import { orderOf, refuse } from '../../../simulators/control-server.ts';
 import { buildDistrict } from '../../../simulators/district.ts';
 import { replyTo } from '../../../simulators/modbus/line.ts';
+import { parseScenario } from '../../../simulators/scenario.ts';
+import { ScenarioPlayer } from '../../../simulators/scenario-player.ts';
 import { FaultError, Simulation } from '../../../simulators/simulation.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
@@ -161,4 +163,42 @@ describe('the control face', () => {
       expect(orderOf(text)).toBeTypeOf('string');
     },
   );
+});
+
+describe('a scenario started by hand', () => {
+  const scenario = (timeline: string) =>
+    parseScenario(
+      `{title: Test, start: 2026-11-24T02:00, lasts: 1m, edges: [e], must: [], mustNot: [{kind: stale}], timeline: ${timeline}}`,
+      'test.yaml',
+    ).scenario;
+  async function player(timeline: string) {
+    const simulation = await build();
+    const stop = new AbortController();
+    const known = scenario(timeline);
+    if (known === undefined) throw new Error('the test scenario is wrong');
+    const scenarios = new Map([['test', known]]);
+    return { simulation, player: new ScenarioPlayer({ simulation, scenarios, signal: stop.signal, now: () => START }) };
+  }
+  const names = (simulation: Simulation) => simulation.activeFaults().map(({ name }) => name);
+
+  it('plays its steps and leaves no fault behind when it is over', async () => {
+    const { simulation, player: one } = await player('[{at: 0s, on: burst, device: fm-01}]');
+    one.start('test', 600);
+    await expect.poll(() => names(simulation)).toEqual(['burst']);
+    await expect.poll(() => one.playing()).toBeUndefined();
+    expect(names(simulation)).toEqual([]);
+  });
+
+  it('gives way to the next one, and ends when it is stopped', async () => {
+    const { simulation, player: one } = await player(
+      '[{at: 0s, on: burst, device: fm-01}, {at: 1h, off: burst, device: fm-01}]',
+    );
+    one.start('test');
+    await expect.poll(() => names(simulation)).toEqual(['burst']);
+    one.start('test');
+    expect(one.playing()?.name).toBe('test');
+    one.stop();
+    await expect.poll(() => names(simulation)).toEqual([]);
+    expect(() => one.start('unknown')).toThrow(/there are test/);
+  });
 });
