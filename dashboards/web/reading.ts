@@ -65,13 +65,47 @@ function beyondOf(value: number, normal: readonly [number, number] | undefined):
   return value > normal[1] ? value - normal[1] : value < normal[0] ? value - normal[0] : 0;
 }
 
-/** The measurements of a device that are worth a place on the overview: those with a band or a limit, else the first ones. */
+/** What a device is about, by the field's measurement names: the first that fits is its headline. */
+const HEADLINES: readonly RegExp[] = [
+  /^(?:flow|inflow)$/i,
+  /^pressure/i,
+  /level/i,
+  /^apparentPower$/,
+  /^(?:power|load)$/,
+  /^lit/i,
+  /^co$/i,
+  /visibility|extinction/i,
+  /(?:wind|air)Speed/i,
+  /temperature|winding/i,
+  /^current/i,
+  /^powerFactor$/,
+  /^no2$/i,
+  /^voltage/i,
+];
+/** A value without band or limit stands behind those that can be compared, unless it matters this much more. */
+const NOT_COMPARED_RANKS = 3;
+
+const familyOf = ({ measurement }: Point): number => {
+  const place = HEADLINES.findIndex((pattern) => pattern.test(measurement));
+  return place < 0 ? HEADLINES.length : place;
+};
+const rankOf = (point: Point) => familyOf(point) + (isCompared(point) ? 0 : NOT_COMPARED_RANKS);
+
+/**
+ * The measurements of a device that are worth a place on the overview, most telling first: one of each kind before
+ * three phases of the same. Order depends on names and limits only, so nothing jumps.
+ */
 export function keyPoints(points: readonly Point[], most: number): readonly Point[] {
-  const measured = points.filter(isMeasured);
-  const compared = measured.filter(isCompared);
+  const measured = points.filter(isMeasured).sort((one, other) => rankOf(one) - rankOf(other));
+  const worth = measured.filter((point) => isCompared(point) || familyOf(point) < HEADLINES.length);
   const switched = points.filter((point) => !isMeasured(point) && isCompared(point));
-  const chosen = compared.length > 0 ? compared : switched.length > 0 ? switched : measured;
-  return (chosen.length > 0 ? chosen : points).slice(0, most);
+  const ranked = [worth, switched, measured, points].find((list) => list.length > 0) ?? [];
+  const first = ranked.filter(
+    (point, index) => ranked.findIndex((other) => familyOf(other) === familyOf(point)) === index,
+  );
+  const rest = ranked.filter((point) => !first.includes(point));
+  // Unnamed kinds share one family: as many of them as there is room.
+  return [...first, ...rest].slice(0, most).sort((one, other) => rankOf(one) - rankOf(other));
 }
 
 const isCompared = ({ normal, limits }: Point) => normal !== undefined || limits.length > 0;
@@ -89,11 +123,8 @@ export function chooseWatched(
   const chosen: Point[] = [];
   for (let turn = 0; turn < most && chosen.length < most; turn += 1) {
     for (const { devices } of classes) {
-      const point = (devices[turn]?.points ?? []).find(
-        (one) =>
-          isMeasured(one) &&
-          isCompared(one) &&
-          (turn > 0 || chosen.every(({ measurement }) => measurement !== one.measurement)),
+      const point = keyPoints(devices[turn]?.points ?? [], most).find(
+        (one) => isMeasured(one) && (turn > 0 || chosen.every(({ measurement }) => measurement !== one.measurement)),
       );
       if (point !== undefined && chosen.length < most) chosen.push(point);
     }

@@ -256,7 +256,8 @@ export class Chart {
         ctx.fillRect(dot, y + 2 * ratio, 1.6 * ratio, 1.6 * ratio);
       return;
     }
-    this.#hatch(ctx, left, y, width, STRIP_PX * ratio, 1, 4, kind === 'bad');
+    // A moment must be seen too, and half a hatch is a riddle.
+    this.#hatch(ctx, left, y, Math.max(width, 4 * ratio), STRIP_PX * ratio, 1, 3, kind === 'bad');
   }
 
   #drawBad(plot: uPlot): void {

@@ -166,7 +166,7 @@ describe('the order of the plant', () => {
   });
 
   it('shows the compared measurements first', () => {
-    const counter = point({ id: 'a/total' });
+    const counter = point({ id: 'a/total', measurement: 'total' });
     const flow = point({ id: 'a/flow', normal: [1, 2] });
     expect(keyPoints([counter, flow], 4)).toEqual([flow]);
     expect(keyPoints([counter], 4)).toEqual([counter]);
@@ -204,5 +204,36 @@ describe('ranges, addresses and choices', () => {
     expect(strengthOf('Passw0rd!')).toBe(0);
     expect(strengthOf('aaaaaaaaaaaaaaaa')).toBe(1);
     expect(strengthOf('the lake is calm')).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe('the headline of a device', () => {
+  const named = (measurement: string, more: Partial<Point> = {}) =>
+    point({ id: `x/${measurement}`, measurement, unit: 'V', ...more });
+
+  it('is what it is about, one of each kind before three phases of the same', () => {
+    const limits = [{ kind: 'low', setpoint: 198 }];
+    const cabinet = [
+      named('voltageA', { limits }),
+      named('voltageB', { limits }),
+      named('currentA', { limits }),
+      named('currentB', { limits }),
+      named('energy'),
+      named('power'),
+    ];
+    expect(keyPoints(cabinet, 3).map(({ measurement }) => measurement)).toEqual(['power', 'currentA', 'voltageA']);
+    expect(keyPoints(cabinet, 4).map(({ measurement }) => measurement)).toEqual([
+      'power',
+      'currentA',
+      'currentB',
+      'voltageA',
+    ]);
+  });
+
+  it('shows a contact only where nothing is measured', () => {
+    const door = named('door', { unit: '1', limits: [{ kind: 'high', setpoint: 0.5 }] });
+    expect(keyPoints([door, named('flow')], 3).map(({ measurement }) => measurement)).toEqual(['flow']);
+    expect(keyPoints([door], 3)).toEqual([door]);
+    expect(keyPoints([], 3)).toEqual([]);
   });
 });
