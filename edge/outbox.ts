@@ -18,6 +18,8 @@ const LANES_MAX = 64;
 const LANE_NUMBERS_MAX = 1_000_000;
 /** Batches written in one go. */
 const APPEND_MAX = 64;
+/** A source that fills batches faster than the window of 16 moves gets larger ones: up to this many values (some 200 kB). */
+const FAST_BATCH_MAX = 10_000;
 /** Newest batches kept in memory as well: what the uplink sends next. */
 const RECENT_MAX = 32;
 /** Marks are told again by the gateway at every connect; losing a few seconds of them costs a few duplicates. */
@@ -178,7 +180,8 @@ export class Outbox {
     Object.assign(this.upTo, upTo);
     this.boundMemory();
     const { settings, clock } = this.options;
-    if (this.waitingValues >= settings.batchReadings && clock.monotonicMs() >= this.retryAtMs) this.queueFlush('write');
+    const isMany = this.waitingValues >= Math.max(settings.batchReadings, FAST_BATCH_MAX);
+    if (isMany && clock.monotonicMs() >= this.retryAtMs) this.queueFlush('write');
   }
 
   /** Seals what waits. Resolves when all work so far is done; true when all is on disk, or was dropped and counted. */
@@ -408,7 +411,8 @@ export class Outbox {
     const { settings, clock } = this.options;
     const lane = this.live();
     const freeBoot = clock.state() === 'free' ? clock.boot : undefined;
-    const room = settings.batchReadings - (lane.growing?.count ?? 0);
+    const batchMax = Math.max(settings.batchReadings, Math.min(FAST_BATCH_MAX, Math.ceil(this.waitingValues / 2)));
+    const room = batchMax - (lane.growing?.count ?? 0);
     const mustSeal = this.overflow > 0 || freeBoot !== this.growingFreeBoot || (this.waiting[0]?.values ?? 0) > room;
     if (mustSeal) this.sealGrowing();
     this.growingFreeBoot = freeBoot;
@@ -423,7 +427,7 @@ export class Outbox {
       batches.push({ seq, made, count, sealedAt, upTo: this.sealedUpTo, readings, ...state, ...more });
     };
     if (this.overflow > 0) put([], this.overflow, { overflow: true });
-    let limit = settings.batchReadings - (lane.growing?.count ?? 0);
+    let limit = batchMax - (lane.growing?.count ?? 0);
     let taken = 0;
     while (taken < this.waiting.length && batches.length < APPEND_MAX) {
       const readings: DeviceReadings[] = [];
@@ -437,7 +441,7 @@ export class Outbox {
       }
       put(readings, count, {});
       this.writingValues += count;
-      limit = settings.batchReadings;
+      limit = batchMax;
     }
     this.writing = this.waiting.splice(0, taken);
     this.waitingValues -= this.writingValues;

@@ -16,7 +16,13 @@ export const outboxSchema = z
     batchEvery: durationSchema({ minMs: 10, maxMs: 600_000 })
       .prefault('1s')
       .describe('A batch is sent this often; longer on links that are paid by the byte'),
-    batchReadings: z.number().int().min(1).max(10_000).default(1000).describe('Most values in one batch'),
+    batchReadings: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(1000)
+      .describe('Values in a batch; a source that makes thousands a second gets larger ones'),
     heartbeat: durationSchema({ minMs: 1000, maxMs: 600_000 })
       .prefault('10s')
       .describe('An empty batch at least this often; above 10s the gateway must be told to wait longer'),
