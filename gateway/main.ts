@@ -33,8 +33,32 @@ export interface GatewayOptions {
 
 const TICK_EVERY_MS = 1000;
 
-/** Runs a gateway until `signal`: joins the parts, nothing else. @throws ConfigError, StoreError */
-export async function runGateway({ configFile, root, env, signal, log }: GatewayOptions): Promise<void> {
+/**
+ * Runs a gateway until `signal`: joins the parts, nothing else. Whatever was opened is closed again, last first, also
+ * when a later part could not start.
+ *
+ * @throws ConfigError, StoreError
+ */
+export async function runGateway(options: GatewayOptions): Promise<void> {
+  const closers: (() => unknown)[] = [];
+  try {
+    await joinParts(options, (close) => closers.push(close));
+  } finally {
+    for (const close of closers.reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        options.log.error({ err: error }, 'a part did not close');
+      }
+    }
+  }
+  options.log.info('gateway stopped');
+}
+
+async function joinParts(
+  { configFile, root, env, signal, log }: GatewayOptions,
+  atEnd: (close: () => unknown) => void,
+): Promise<void> {
   const config = loadGatewayConfig(configFile, root, env);
   const plant = loadPlant(config, root);
   const { site, dataDir } = config;
@@ -49,6 +73,7 @@ export async function runGateway({ configFile, root, env, signal, log }: Gateway
 
   const metrics = createMetrics();
   const store = await DuckDbStore.open({ dataDir, newId, ...config.store.embedded });
+  atEnd(() => store.close());
   const accounts = await openAccounts(dataDir, now, (error) =>
     log.error({ err: error }, 'accounts file not readable; the last good one stays valid'),
   );
@@ -73,6 +98,7 @@ export async function runGateway({ configFile, root, env, signal, log }: Gateway
     log,
     onBroken,
   });
+  atEnd(() => ingest.close());
   showIngest(metrics, ingest, registry);
   const subscriber = createSubscriber({
     ingest,
@@ -84,8 +110,11 @@ export async function runGateway({ configFile, root, env, signal, log }: Gateway
     metrics,
     log,
   });
+  atEnd(() => subscriber.close());
   const broker = await connectBroker({ config, accounts, subscriber, now, metrics, log });
+  atEnd(() => broker.close());
   const outgoing = makeChannels(config.notify, { now, secret: (file) => readFileSync(file, 'utf8').trimEnd() });
+  atEnd(() => outgoing.close());
   const dispatch = startDispatch({
     channels: outgoing.channels,
     store,
@@ -95,6 +124,7 @@ export async function runGateway({ configFile, root, env, signal, log }: Gateway
     metrics,
     log,
   });
+  atEnd(() => dispatch.stop());
   const webRoot = join(root, 'dist', 'web');
   const http = await createHttpServer({
     config: { dataDir, publicUrl: config.http.publicUrl, metricsToken: config.metricsToken },
@@ -110,8 +140,10 @@ export async function runGateway({ configFile, root, env, signal, log }: Gateway
     rulesOf: (id) => rulesOf(registry, plant, id),
     ...(existsSync(join(webRoot, 'index.html')) ? { webRoot } : {}),
   });
+  atEnd(() => http.close());
   await http.listen({ host: config.http.host, port: config.http.port });
   const clock = startClock(ingest, log);
+  atEnd(() => clearInterval(clock));
   log.info({ address: `http://${config.http.host}:${config.http.port}`, site: site.id, dataDir }, 'gateway ready');
 
   await ended(signal, broken.signal);
@@ -119,15 +151,6 @@ export async function runGateway({ configFile, root, env, signal, log }: Gateway
     fault === undefined ? {} : { err: fault },
     fault === undefined ? 'gateway stopping' : 'gateway stopping: the store is broken',
   );
-  clearInterval(clock);
-  await http.close();
-  await broker.close();
-  subscriber.close();
-  await dispatch.stop();
-  await outgoing.close();
-  await ingest.close();
-  await store.close();
-  log.info('gateway stopped');
   if (fault !== undefined) throw fault;
 }
 
