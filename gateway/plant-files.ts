@@ -35,7 +35,10 @@ export function loadPlant(config: GatewayConfig, root: string): PlantCatalog {
 
 /** As {@link loadPlant}, with the mistakes as a value. */
 export function readPlant(config: GatewayConfig, root: string): ReadPlant {
-  const { classes, mistakes } = readClasses([shippedClasses(root), ...config.classes], config.file);
+  const ours = shippedPlant(root);
+  const own = readClasses(config.classes, config.file);
+  const classes = new Map([...ours.classes, ...own.classes]);
+  const mistakes = [...ours.mistakes, ...own.mistakes];
   const devices = new Map<string, DeviceFileEntry>();
   const names: { name: string; path: string }[] = [];
   for (const pattern of config.devices) {
@@ -167,8 +170,14 @@ function parseYaml(text: string, file: string): { readonly input?: unknown; read
 
 /** The classes that come with the product. */
 export function shippedPlant(root: string): ReturnType<typeof readClasses> {
-  return readClasses([shippedClasses(root)], shippedClasses(root));
+  const folder = shippedClasses(root);
+  const known = shipped.get(folder) ?? readClasses([folder], folder);
+  shipped.set(folder, known);
+  return known;
 }
+
+/** They don't change while a process runs. */
+const shipped = new Map<string, ReturnType<typeof readClasses>>();
 
 function readClasses(folders: readonly string[], configFile: string) {
   const mistakes: Mistake[] = [];

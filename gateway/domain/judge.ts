@@ -25,6 +25,11 @@ export interface Judge {
   apply(input: JudgeInput, readings: Readings, verdict: Verdict): Refusal | undefined;
   /** The whole state as JSON text. */
   snapshot(): string;
+  /**
+   * The same text in pieces: the state is held fast by the call, and each piece is some milliseconds of work
+   * that can be done between other things.
+   */
+  freeze(): Iterable<string>;
   restore(state: string): void;
 }
 

@@ -31,6 +31,8 @@ import { siteClock } from './site-clock.ts';
 export const AHEAD_MAX_MS = 5 * 60_000;
 /** What began and ended within one message, and ended longer ago than this, is journalled as raised late. */
 export const LATE_AFTER_MS = 2 * 60_000;
+/** How long such a trip waits for the rest of its backlog before it rings. */
+export const LATE_WAIT_MS = 10_000;
 /** Ticks further apart than this: the gateway was deaf in between, so the gap counts as one second of silence. */
 export const TICK_GAP_MAX_MS = 10_000;
 
@@ -73,8 +75,8 @@ export class LiveJudge implements Judge, HealthSink {
   private lastTick: Millis | undefined;
   /** Newest wall clock we were told: when a transition was learned of. */
   private wall: Millis = 0;
-  /** Tripped during this input, not written yet: it may end in the same input. */
-  private readonly openings = new Map<number, Raise>();
+  /** Tripped, not written yet: it may end in the same input, or in the next ones of a backlog. */
+  private readonly openings = new Map<number, Opening>();
   /** Last live episode of rules that tripped: [since, returned], so that a repeat of old data is not taken for news. */
   private readonly episodes = new Map<number, readonly [Millis, Millis]>();
   /** Rules may have gone since the snapshot; settled with the next input. */
@@ -144,10 +146,11 @@ export class LiveJudge implements Judge, HealthSink {
     this.conditions.resize(this.table.rules.length);
     this.points.restLow[id] = low;
     this.points.restHigh[id] = high;
-    for (const { key, phase, since, due, known } of running) {
+    for (const { key, phase, since, due, known, opening } of running) {
       const row = this.points.firstRule[id]! + rules.findIndex((rule) => rule.key === key);
       if (row < this.points.firstRule[id]!) continue;
       this.evaluations.load(row, known);
+      if (opening !== undefined) this.openings.set(row, opening);
       this.conditions.phase[row] = phase;
       this.conditions.since[row] = since;
       this.conditions.due[row] = due;
@@ -226,6 +229,7 @@ export class LiveJudge implements Judge, HealthSink {
         );
       }
     }
+    for (const due of this.evaluations.takeAll()) this.evaluate(due.row, due.ts);
   }
 
   private judgeCarefully(
@@ -423,8 +427,7 @@ export class LiveJudge implements Judge, HealthSink {
   // -- what trips and clears --------------------------------------------------------------------------------------------
 
   tripped(row: number, since: Millis, at: Millis, evidence?: Evidence): void {
-    const raise = { since, at, evidence: evidence ?? this.evidenceOf(row, since, at) };
-    this.openings.set(row, raise);
+    this.openings.set(row, { since, at, evidence: evidence ?? this.evidenceOf(row, since, at), learnedAt: this.wall });
   }
 
   cleared(row: number, at: Millis): void {
@@ -463,8 +466,13 @@ export class LiveJudge implements Judge, HealthSink {
 
   private flushOpenings(): void {
     if (this.openings.size === 0) return;
-    const openings = [...this.openings].map(([row, raise]) => ({ rule: this.table.rules[row]!, raise }));
-    this.openings.clear();
+    const openings: { rule: Rule; raise: Raise }[] = [];
+    for (const [row, { learnedAt, ...raise }] of this.openings) {
+      // Old news from a backlog: the rest of it may say that it ended.
+      if (learnedAt - raise.at > LATE_AFTER_MS && this.wall - learnedAt < LATE_WAIT_MS) continue;
+      this.openings.delete(row);
+      openings.push({ rule: this.table.rules[row]!, raise });
+    }
     // Roots first: what they explain in the same message is born suppressed.
     for (const { rule, raise } of openings) if (rule.explains !== undefined) this.raise(rule, raise);
     for (const { rule, raise } of openings) if (rule.explains === undefined) this.raise(rule, raise);
@@ -554,13 +562,15 @@ export class LiveJudge implements Judge, HealthSink {
   // -- rules come and go ------------------------------------------------------------------------------------------------
 
   /** Takes a point's rules out of the running; what runs is handed to those that follow under the same key. */
-  private takeRules(point: number): { key: string; phase: number; since: Millis; due: Millis; known: unknown }[] {
+  private takeRules(point: number): RunningRule[] {
     const { phase, since, due } = this.conditions;
     const source = this.sources.get(this.points.source[point]!);
     const first = this.points.firstRule[point]!;
-    const running = [];
+    const running: RunningRule[] = [];
     for (let row = first; row < first + this.points.ruleCount[point]!; row++) {
       const known = this.evaluations.remove(row);
+      const opening = this.openings.get(row);
+      this.openings.delete(row);
       if (phase[row] !== QUIET || known !== undefined)
         running.push({
           key: this.table.rules[row]!.key,
@@ -568,6 +578,7 @@ export class LiveJudge implements Judge, HealthSink {
           since: since[row]!,
           due: due[row]!,
           known,
+          opening,
         });
       this.conditions.drop(row);
       source?.timed.delete(row);
@@ -603,6 +614,22 @@ export class LiveJudge implements Judge, HealthSink {
   // -- snapshot ---------------------------------------------------------------------------------------------------------
 
   snapshot(): string {
+    return [...this.freeze()].join('');
+  }
+
+  freeze(): Iterable<string> {
+    const points = this.points.freeze();
+    const rest = this.freezeRest();
+    return (function* () {
+      yield rest.slice(0, -1);
+      yield ',"points":';
+      yield* points();
+      yield '}';
+    })();
+  }
+
+  /** All but the columns of the points: little, because only what is going on is in it. */
+  private freezeRest(): string {
     const conditions: unknown[] = [];
     const { phase, since, due } = this.conditions;
     for (let row = 0; row < this.table.rules.length; row++) {
@@ -615,7 +642,6 @@ export class LiveJudge implements Judge, HealthSink {
       lastTick: this.lastTick,
       wall: this.wall,
       sources: [...this.sources].map(([id, { now }]) => [id, Number.isFinite(now) ? now : null]),
-      points: this.points.snapshot(),
       builtIn: this.table.snapshotBuiltIn(),
       conditions,
       devices: this.health.snapshot(),
@@ -623,6 +649,7 @@ export class LiveJudge implements Judge, HealthSink {
       late: this.late.snapshot(keyOf),
       evaluations: this.evaluations.snapshot(keyOf),
       episodes: [...this.episodes].map(([row, span]) => [keyOf(row), ...span]),
+      openings: [...this.openings].map(([row, opening]) => [keyOf(row), opening]),
       suppression: this.suppression.snapshot(),
       ledger: this.ledger.snapshot(),
     });
@@ -642,6 +669,7 @@ export class LiveJudge implements Judge, HealthSink {
       late: unknown;
       evaluations: unknown;
       episodes: [string, number, number][];
+      openings: [string, Opening][];
       suppression: unknown;
       ledger: unknown;
     };
@@ -659,7 +687,7 @@ export class LiveJudge implements Judge, HealthSink {
       active.map(({ rule }) => rule),
     );
     this.conditions.resize(this.table.rules.length);
-    const keyed = [state.conditions, state.episodes, state.evaluations as [string][]].flatMap((list) =>
+    const keyed = [state.conditions, state.episodes, state.openings, state.evaluations as [string][]].flatMap((list) =>
       list.map(([key]) => key),
     );
     const rows = this.rowsByKey(new Set([...keyed, ...(state.late as { key: string }[]).map(({ key }) => key)]));
@@ -672,6 +700,11 @@ export class LiveJudge implements Judge, HealthSink {
     }
     this.late.restore(state.late, (key) => rows.get(key));
     this.evaluations.restore(state.evaluations, (key) => rows.get(key));
+    this.openings.clear();
+    for (const [key, opening] of state.openings) {
+      const row = rows.get(key);
+      if (row !== undefined) this.openings.set(row, opening);
+    }
     this.episodes.clear();
     for (const [key, since, returned] of state.episodes) {
       const row = rows.get(key);
@@ -700,6 +733,21 @@ export class LiveJudge implements Judge, HealthSink {
     }
     return rows;
   }
+}
+
+/** What runs of a rule that is taken out, for the one that follows under its key. */
+interface RunningRule {
+  readonly key: string;
+  readonly phase: number;
+  readonly since: Millis;
+  readonly due: Millis;
+  readonly known: unknown;
+  readonly opening: Opening | undefined;
+}
+
+/** A trip that waits to be written. */
+interface Opening extends Raise {
+  readonly learnedAt: Millis;
 }
 
 /** Rules whose last episode is remembered. */

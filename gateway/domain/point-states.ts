@@ -77,24 +77,25 @@ export class PointStates {
     this.hot[point * STRIDE + CALM_HIGH] = calm ? this.restHigh[point]! : Number.NEGATIVE_INFINITY;
   }
 
-  snapshot(): unknown {
-    const newest: (number | null)[] = [];
-    const value: (number | null)[] = [];
-    for (let point = 0; point < this.count; point++) {
-      newest.push(finite(this.newest(point)));
-      value.push(finite(this.value(point)));
-    }
-    const list = (column: ArrayLike<number>) =>
-      Array.from({ length: this.count }, (_, point) => finite(column[point]!));
-    return {
-      newest,
-      value,
-      heard: list(this.heard),
-      floor: list(this.floor),
-      quality: list(this.quality),
-      reason: list(this.reason),
-      busy: list(this.busy),
+  /** The columns as of now, copied at once and written as JSON piece by piece. */
+  freeze(): () => Iterable<string> {
+    const { count } = this;
+    const hot = this.hot.slice(0, count * STRIDE);
+    const at = (offset: number) => (point: number) => hot[point * STRIDE + offset]!;
+    const copyOf = (column: Float64Array | Uint8Array) => {
+      const copy = column.slice(0, count);
+      return (point: number) => copy[point]!;
     };
+    const columns: Readonly<Record<string, (point: number) => number>> = {
+      newest: at(NEWEST),
+      value: at(VALUE),
+      heard: copyOf(this.heard),
+      floor: copyOf(this.floor),
+      quality: copyOf(this.quality),
+      reason: copyOf(this.reason),
+      busy: copyOf(this.busy),
+    };
+    return () => columnsAsJson(columns, count);
   }
 
   restore(state: unknown): void {
@@ -114,6 +115,26 @@ export class PointStates {
       this.busy[point] = ((saved.busy[point] ?? 0) & ~BUSY_EVALUATOR) | (this.busy[point]! & BUSY_EVALUATOR);
     }
   }
+}
+
+/** Numbers of one piece of text: a millisecond or two of work. */
+const PIECE_POINTS = 8192;
+
+function* columnsAsJson(
+  columns: Readonly<Record<string, (point: number) => number>>,
+  count: number,
+): Generator<string, void> {
+  let separator = '{';
+  for (const [name, column] of Object.entries(columns)) {
+    yield `${separator}"${name}":[`;
+    separator = '],';
+    for (let from = 0; from < count; from += PIECE_POINTS) {
+      const piece: (number | null)[] = [];
+      for (let point = from; point < Math.min(count, from + PIECE_POINTS); point++) piece.push(finite(column(point)));
+      yield `${from === 0 ? '' : ','}${JSON.stringify(piece).slice(1, -1)}`;
+    }
+  }
+  yield ']}';
 }
 
 /** The point is stale, its newest reading is bad, its device is silent, or an evaluator wants every reading. */

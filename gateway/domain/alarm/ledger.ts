@@ -32,7 +32,7 @@ interface Occurrence {
   readonly value?: number;
   readonly message: string;
   readonly evidence: Readonly<Record<string, unknown>>;
-  readonly raisedLate: boolean;
+  raisedLate: boolean;
 }
 
 /** Where transitions are written. */
@@ -98,7 +98,8 @@ export class AlarmLedger {
     const occurrence = this.create(rule, raise, life, false);
     const known = this.byId.get(occurrence.id);
     if (known !== undefined) {
-      // The same condition at the same event time, told again: the same occurrence.
+      // The same condition at the same event time, told again: the same occurrence, and now it holds.
+      known.raisedLate = false;
       this.change(known, { kind: 'raise' }, 're-raise', raise.at, recordedAt, { who: 'system' }, out);
       return;
     }

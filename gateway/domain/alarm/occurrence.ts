@@ -45,7 +45,8 @@ export interface Sentence {
 /** `Flow high: 92.4 m³/h, limit 80. fm-12, Binhu East, since 03:12. Close V-0716.` At most 160 characters. */
 export function sentence(parts: Sentence, clock: Pick<SiteClock, 'short'>): string {
   const { title, value, unit, against, asset, location, response } = parts;
-  const figure = value === undefined ? undefined : `${formatFigure(value)}${unit ? ` ${unitLabel(unit)}` : ''}`;
+  const label = unit === undefined ? '' : unitLabel(unit);
+  const figure = value === undefined ? undefined : `${formatFigure(value)}${label === '' ? '' : ` ${label}`}`;
   const howFar = [figure, against].filter((part) => part !== undefined && part !== '').join(', ');
   const where = [asset, location].filter((part) => part !== undefined && part !== '').join(', ');
   const head = `${title}${howFar === '' ? '' : `: ${howFar}`}. ${where}, since ${clock.short(parts.since, parts.raisedAt)}.`;

@@ -44,7 +44,7 @@ export function namesIn(cel: string): ReadonlySet<string> {
 }
 
 /** A condition over several points of one asset, in CEL. An input that is missing, bad or silent makes it unknown. */
-export function expression(_rule: Rule, test: Extract<RuleTest, { readonly type: 'expression' }>): Evaluator {
+export function expression(rule: Rule, test: Extract<RuleTest, { readonly type: 'expression' }>): Evaluator {
   const variables = Object.keys(test.inputs);
   const needsSun = namesIn(test.cel).has(SUN);
   const compiled = compileExpression(test.cel, [
@@ -77,9 +77,10 @@ export function expression(_rule: Rule, test: Extract<RuleTest, { readonly type:
     },
     evidence: () => {
       const seen = Object.fromEntries(variables.map((name) => [name, context[name]]));
-      const [first] = variables;
+      const own = variables.find((name) => test.inputs[name] === rule.pointId);
+      const value = own === undefined ? undefined : context[own];
       return {
-        ...(first === undefined || context[first] === undefined ? {} : { value: context[first] }),
+        ...(value === undefined ? {} : { value }),
         details: { ...seen, ...test.constants, ...(needsSun ? { [SUN]: context[SUN] } : {}), expression: test.cel },
       };
     },

@@ -10,6 +10,10 @@ type Where = Pick<DeviceInfo, 'class' | 'location'> | undefined;
 
 const BASE = { deadband: 0, offDelayMs: 0, onDelayMs: 0, latch: false, point: -1, pointId: '' } as const;
 
+function labelOf({ label, measurement }: PointInfo): string {
+  return label ?? `${measurement.charAt(0).toUpperCase()}${measurement.slice(1)}`;
+}
+
 function placed(where: Where): Pick<Rule, 'assetClass' | 'location'> {
   return {
     ...(where === undefined ? {} : { assetClass: where.class }),
@@ -29,7 +33,7 @@ export function stalePointRule(point: PointInfo, where: Where): Rule {
     point: point.id,
     pointId,
     priority: 4,
-    title: `${point.label ?? point.measurement} not updated`,
+    title: `${labelOf(point)} not updated`,
     titleZh: `${point.labelZh ?? point.measurement}未更新`,
     response: 'Check the device and its line.',
   };
@@ -96,7 +100,7 @@ export function badPointRule(point: PointInfo, where: Where): Rule {
     pointId,
     onDelayMs: Math.max(FAILING_MIN_MS, point.maxSilenceMs),
     priority: 4,
-    title: `${point.label ?? point.measurement} has no valid value`,
+    title: `${labelOf(point)} has no valid value`,
     titleZh: `${point.labelZh ?? point.measurement}无有效值`,
     response: 'Check the sensor and its wiring.',
   };

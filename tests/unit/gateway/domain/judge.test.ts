@@ -115,6 +115,9 @@ describe('late data', () => {
       [3600, 90],
       [7200, 91],
     ]);
+    // A few seconds for the rest of the backlog, which may say that it ended.
+    expect(line.story()).toBe('');
+    line.ticks(7201, 7210);
     expect(line.only()).toMatchObject({
       active: true,
       state: 'unacknowledged',
