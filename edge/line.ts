@@ -37,6 +37,8 @@ interface Job {
   readonly request: Request;
   readonly timeoutMs: number;
   readonly pauseMs: number;
+  /** Aborted: not sent any more if it still waits for its turn. */
+  readonly signal: AbortSignal | undefined;
   readonly resolve: (exchange: Exchange) => void;
 }
 
@@ -78,13 +80,17 @@ export class Line {
   /** Sends a request in its turn; never rejects. */
   request(
     request: Request,
-    { timeoutMs, pauseMs = 0 }: { readonly timeoutMs: number; readonly pauseMs?: number },
+    {
+      timeoutMs,
+      pauseMs = 0,
+      signal,
+    }: { readonly timeoutMs: number; readonly pauseMs?: number; readonly signal?: AbortSignal | undefined },
   ): Promise<Exchange> {
     return new Promise((resolve) => {
       const queue = request.kind === 'read' ? this.#reads : this.#writes;
       if (queue === this.#writes && queue.length >= WRITES_MAX)
         return resolve(this.#unsent('too many commands wait for this line'));
-      queue.push({ request, timeoutMs, pauseMs, resolve });
+      queue.push({ request, timeoutMs, pauseMs, signal, resolve });
       this.#pump();
     });
   }
@@ -149,11 +155,12 @@ export class Line {
     }
   }
 
-  async #run({ request, timeoutMs, pauseMs }: Job): Promise<Exchange> {
+  async #run({ request, timeoutMs, pauseMs, signal }: Job): Promise<Exchange> {
     const { monotonicMs, interFrameMs, framing } = this.#options;
     const silenceMs = Math.max(interFrameMs, pauseMs) - (monotonicMs() - this.#lastUseMs);
     if (silenceMs > 0) await sleep(silenceMs, this.#stop.signal);
     const client = this.#client;
+    if (signal?.aborted) return this.#unsent('no longer wanted');
     if (client === undefined || !client.isOpen) return this.#unsent(this.lastError || 'not connected');
     const sentMs = monotonicMs();
     this.counters.requests++;

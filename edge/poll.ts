@@ -196,18 +196,21 @@ export class Poller {
     // A device that has never answered, or was silent just now, is not asked twice: its neighbours wait.
     const isHopeful = device.counters.answered > 0 && device.failures === 0;
     let repeats = (isHopeful ? retries : 0) + (asleep ? 1 : 0);
+    let isRepeat = false;
     let todo: readonly Block[] = [block];
     while (todo.length > 0) {
       const [first, ...rest] = todo as readonly [Block, ...Block[]];
       const [next, ...later] = doubtful ? safeWay(device, first, clock.monotonicMs()) : [first];
       todo = [...later, ...rest];
       if (next === undefined) continue;
-      const exchange = await this.#ask(device, next, this.#timeoutMs(device));
+      const exchange = await this.#ask(device, next, this.#timeoutMs(device, isRepeat));
+      isRepeat = false;
       const { reply } = exchange;
       const isBusy = reply.kind === 'exception' && (reply.code === 5 || reply.code === 6);
       const isRepeatable = (isBusy || reply.kind === 'timeout') && repeats > 0 && !this.#stop.signal.aborted;
       if (isRepeatable && (!doubtful || safeWay(device, next, clock.monotonicMs()).length > 0)) {
         repeats--;
+        isRepeat = reply.kind === 'timeout';
         if (isBusy) await sleep(BUSY_PAUSE_MS, this.#stop.signal);
         todo = [next, ...todo];
         continue;
@@ -219,8 +222,8 @@ export class Poller {
     return parts;
   }
 
-  #timeoutMs(device: PolledDevice): number {
-    if (device.failures === 0 || device.probeMs > 0) return device.timeoutMs;
+  #timeoutMs(device: PolledDevice, isRepeat: boolean): number {
+    if ((device.failures === 0 && !isRepeat) || device.probeMs > 0) return device.timeoutMs;
     const { counters, roundTrips } = device.counters.answered > 0 ? device : this.#options.line;
     return shortTimeoutMs(device.timeoutMs, roundTrips.percentile(0.99), counters.answered);
   }

@@ -126,7 +126,8 @@ function createModbusLine(config: ModbusLineConfig, options: ReaderOptions): Lin
       if (request === undefined) throw new Error(`${value} does not fit into the register`);
       if (!(await line.whenOpen(device.timeoutMs))) throw new Error(`line ${config.id} is not open`);
       signal?.throwIfAborted();
-      const { reply } = await line.request(request, { timeoutMs: device.timeoutMs, pauseMs: device.pauseMs });
+      const { reply } = await line.request(request, { timeoutMs: device.timeoutMs, pauseMs: device.pauseMs, signal });
+      if (reply.kind === 'disconnected') signal?.throwIfAborted();
       if (reply.kind !== 'written') throw new Error(`device answered ${reasonOf(reply)}`);
       return poller.readBack(device, point);
     },
