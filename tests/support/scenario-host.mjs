@@ -124,7 +124,7 @@ function act({ on, off, device, value }) {
 function startEdge(id, edge) {
   const lines = edge.lines
     .filter(({ port }) => demoPorts.has(port))
-    .map((line) => ({ ...line, port: running.ports.get(demoPorts.get(line.port)), timeout: '3s' }));
+    .map((line) => ({ ...line, port: running.ports.get(demoPorts.get(line.port)), timeout: '1500ms' }));
   const file = join(folder, `${id}.yaml`);
   writeFileSync(file, stringify({ ...edge, lines }));
   const controller = new AbortController();
