@@ -182,7 +182,10 @@ export class LiveJudge implements Judge, HealthSink {
         this.edges.heard(input.edge, input.at, this.clock, this);
         break;
       case 'edge':
-        this.edges.state(input.edge, input.online, input.at, this.clock);
+        this.edges.state(input.edge, input.online, input.at, this.clock, input.heartbeatMs);
+        break;
+      case 'delivery':
+        this.edges.delivery(input.edge, input.missing, input.at, this.clock, this);
         break;
       case 'operator':
         this.wall = Math.max(this.wall, input.command.at);

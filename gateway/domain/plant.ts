@@ -155,7 +155,16 @@ export type JudgeInput =
   | { readonly kind: 'up-to'; readonly source: number; readonly upTo: Millis }
   /** The gateway's own clock, once a second; moves timers of sources without `upTo`, shelving, offline detection. */
   | { readonly kind: 'tick'; readonly at: Millis }
-  | { readonly kind: 'edge'; readonly edge: string; readonly online: boolean; readonly at: Millis }
+  | {
+      readonly kind: 'edge';
+      readonly edge: string;
+      readonly online: boolean;
+      readonly at: Millis;
+      /** How often it sends at least something, when that is not every 10 s. */
+      readonly heartbeatMs?: number;
+    }
+  /** How many readings of an edge are neither stored nor explained, now; told when the number changed. */
+  | { readonly kind: 'delivery'; readonly edge: string; readonly missing: number; readonly at: Millis }
   /** A batch of the edge arrived: it is alive, whatever its retained state says. */
   | { readonly kind: 'heard'; readonly edge: string; readonly at: Millis }
   | { readonly kind: 'operator'; readonly command: OperatorCommand };

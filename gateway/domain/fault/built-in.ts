@@ -3,6 +3,8 @@ import type { DeviceInfo, PointInfo, Rule } from '../plant.ts';
 
 /** An edge that has been silent for this long is offline: three missed heartbeats of 10 s. */
 export const EDGE_SILENCE_MS = 30_000;
+/** Readings may be under way for this long before they count as missing. */
+export const DELIVERY_GAP_MS = 60_000;
 /** Failing for less than this is no fault, however fast the polling (fault-rules, 6: 3 polls and 60 s; maxSilence is the 3 polls). */
 const FAILING_MIN_MS = 60_000;
 
@@ -118,6 +120,21 @@ export function offlineEdgeRule(edge: string): Rule {
     title: 'Edge offline',
     titleZh: '边缘节点离线',
     response: 'Check its power and its uplink.',
+  };
+}
+
+/** Readings of an edge are missing: neither stored, nor rejected, nor dropped with a tombstone. */
+export function deliveryGapRule(edge: string): Rule {
+  return {
+    ...BASE,
+    key: `${edge}#delivery-gap`,
+    kind: 'delivery-gap',
+    asset: edge,
+    location: edge,
+    priority: 3,
+    title: 'Readings missing',
+    titleZh: '数据缺失',
+    response: 'Check the disk and the outbox of the edge.',
   };
 }
 

@@ -1,7 +1,10 @@
 import { formatTime, type Millis } from '../../../contract/time.ts';
 import type { RuleTable } from '../rule-table.ts';
-import { EDGE_SILENCE_MS, offlineEdgeRule, silenceText } from './built-in.ts';
+import { DELIVERY_GAP_MS, deliveryGapRule, EDGE_SILENCE_MS, offlineEdgeRule, silenceText } from './built-in.ts';
 import type { HealthSink } from './device-health.ts';
+
+/** Missed heartbeats after which an edge with a slow one is offline. */
+const MISSED_MAX = 3;
 
 interface EdgeState {
   /** The judge's clock, and the wall clock, when it was last heard. */
@@ -10,6 +13,9 @@ interface EdgeState {
   isOffline: boolean;
   /** What its retained state says; the alarm goes by silence, which a lost last will can't hide. */
   online: boolean;
+  /** As the edge says; undefined: every 10 s. */
+  heartbeatMs?: number;
+  missing?: { readonly readings: number; readonly sinceClock: Millis; readonly since: Millis; isRaised: boolean };
 }
 
 /** Edges by their heartbeat: one root alarm per silent edge; what hangs on it is unknown, because its event time stands still. */
@@ -34,14 +40,34 @@ export class EdgeSilence {
   }
 
   /** A retained state may be old: it makes the edge known, and proves nothing about now. */
-  state(edge: string, online: boolean, at: Millis, clock: Millis): void {
-    this.known(edge, at, clock).online = online;
+  state(edge: string, online: boolean, at: Millis, clock: Millis, heartbeatMs: number | undefined): void {
+    const state = this.known(edge, at, clock);
+    state.online = online;
+    if (heartbeatMs !== undefined) state.heartbeatMs = heartbeatMs;
+  }
+
+  /** How many of its readings are neither stored nor explained. */
+  delivery(edge: string, missing: number, at: Millis, clock: Millis, sink: HealthSink): void {
+    const state = this.known(edge, at, clock);
+    if (missing > 0) {
+      const { sinceClock = clock, since = at, isRaised = false } = state.missing ?? {};
+      state.missing = { readings: missing, sinceClock, since, isRaised };
+      return;
+    }
+    if (state.missing?.isRaised === true) sink.cleared(this.gapRow(edge), at);
+    delete state.missing;
   }
 
   tick(at: Millis, clock: Millis, sink: HealthSink): void {
     for (const [edge, state] of this.edges) {
+      const { missing } = state;
+      if (missing !== undefined && !missing.isRaised && clock - missing.sinceClock >= DELIVERY_GAP_MS) {
+        missing.isRaised = true;
+        const evidence = { value: missing.readings, details: { missing: missing.readings } };
+        sink.tripped(this.gapRow(edge), missing.since, at, evidence);
+      }
       const silenceMs = clock - state.heardClock;
-      if (state.isOffline || silenceMs < EDGE_SILENCE_MS) continue;
+      if (state.isOffline || silenceMs < Math.max(EDGE_SILENCE_MS, MISSED_MAX * (state.heartbeatMs ?? 0))) continue;
       state.isOffline = true;
       sink.tripped(this.row(edge), state.heardAt, at, {
         against: silenceText(silenceMs),
@@ -66,6 +92,10 @@ export class EdgeSilence {
       this.edges.set(edge, state);
     }
     return state;
+  }
+
+  private gapRow(edge: string): number {
+    return this.table.builtInRow(`${edge}#delivery-gap`, -1, () => deliveryGapRule(edge));
   }
 
   private row(edge: string): number {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { pageFor } from '../../../../gateway/domain/alarm/paging.ts';
+import { ReadingBuffer } from '../../../../gateway/domain/readings.ts';
 import { flowPoint, highRule, START, Timeline } from './timeline.ts';
 
+const NOTHING = new ReadingBuffer(1);
 const lowRule = highRule({ key: 'fm-12/flow#low', kind: 'low', setpoint: 10, title: 'Flow low' });
 
 describe('a limit', () => {
@@ -268,6 +270,34 @@ describe('silence', () => {
       evidence: { affectedDevices: 1, affectedPoints: 2 },
     });
     expect(line.heard(601).active).toEqual([]);
+  });
+});
+
+describe('an edge', () => {
+  const tell = (line: Timeline, missing: number, second: number) =>
+    line.take((verdict) =>
+      line.judge.apply({ kind: 'delivery', edge: 'e1', missing, at: START + second * 1000 }, NOTHING, verdict),
+    );
+
+  it('whose readings are missing for a minute is an alarm until they are there or explained', () => {
+    const line = new Timeline().tick(0).heard(0);
+    tell(line, 12, 1);
+    for (let second = 1; second <= 58; second++) line.heard(second).tick(second);
+    tell(line, 7, 59);
+    expect(line.story()).toBe('');
+    for (let second = 59; second <= 61; second++) line.heard(second).tick(second);
+    expect(line.only()).toMatchObject({ kind: 'delivery-gap', asset: 'e1', priority: 3, value: 7, active: true });
+    tell(line, 0, 62);
+    expect(line.active).toEqual([]);
+  });
+
+  it('with a slow heartbeat is offline after three missed ones', () => {
+    const line = new Timeline({ rules: [] }).tick(0);
+    line.take((verdict) =>
+      line.judge.apply({ kind: 'edge', edge: 'e1', online: true, at: START, heartbeatMs: 60_000 }, NOTHING, verdict),
+    );
+    expect(line.heard(1).ticks(1, 180).story()).toBe('');
+    expect(line.ticks(181, 182).active).toEqual(['offline']);
   });
 });
 
