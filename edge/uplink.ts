@@ -187,11 +187,12 @@ export class Uplink {
         `${buildTopic({ kind: 'edge-command', edge })}`,
         buildTopic({ kind: 'edge-stored', edge, gateway: '+' }),
       ];
-      client.subscribe(filters, { qos: 1 }, (error, granted) => {
+      client.subscribe(filters, { qos: 1 }, (error) => {
         if (connection !== this.connection) return;
-        const refused = granted?.filter(({ qos }) => qos > 2) ?? [];
-        if (error !== null && error !== undefined) return this.failed(connection, error);
-        if (refused.length > 0) return this.failed(connection, new Error(`subscription refused: ${refused[0]?.topic}`));
+        if (error) {
+          const what = `the broker refuses ${username} the topics of edge ${edge}`;
+          return this.failed(connection, new Error(`${what}: ${error.message}`));
+        }
         this.connected = true;
         this.options.outbox.setLinked(true);
         this.connectedSince = this.options.clock.now();
