@@ -296,8 +296,8 @@ describe('an edge', () => {
     line.take((verdict) =>
       line.judge.apply({ kind: 'edge', edge: 'e1', online: true, at: START, heartbeatMs: 60_000 }, NOTHING, verdict),
     );
-    expect(line.heard(1).ticks(1, 180).story()).toBe('');
-    expect(line.ticks(181, 182).active).toEqual(['offline']);
+    expect(line.heard(1).ticks(1, 179).story()).toBe('');
+    expect(line.ticks(180, 181).active).toEqual(['offline']);
   });
 });
 
