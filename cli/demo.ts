@@ -44,6 +44,7 @@ export async function runDemo({ root, env, webhook }: DemoOptions): Promise<numb
   const secrets = await provision(
     dataDir,
     edges.map(({ id }) => id),
+    publishersOf(join(examples, 'simulate.yaml')),
   );
 
   const children: Child[] = [];
@@ -66,6 +67,7 @@ export async function runDemo({ root, env, webhook }: DemoOptions): Promise<numb
   });
   start('simulate', ['simulate', '--config', join(examples, 'simulate.yaml')], {
     HANFENG_DATA_DIR: join(dataDir, 'simulate'),
+    HANFENG_MQTT_URL: `mqtt://${host}:${mqttPort}`,
   });
   if (await isReady(`${address}/readyz`, stop.signal)) {
     for (const { file, id } of edges) {
@@ -97,13 +99,26 @@ export async function runDemo({ root, env, webhook }: DemoOptions): Promise<numb
 }
 
 /** MQTT passwords of the edges and a viewer's token for this terminal, made anew at each start; nothing of it is shown. */
-async function provision(dataDir: string, edgeIds: readonly string[]) {
+async function provision(dataDir: string, edgeIds: readonly string[], publishers: readonly string[]) {
   const accounts = await openAccounts(dataDir, Date.now);
   const edges: Record<string, string> = {};
   for (const id of edgeIds) edges[id] = (await accounts.addCredential('edge', id)).secret;
+  const passwords: Record<string, string> = {};
+  for (const id of publishers) passwords[id] = (await accounts.addCredential('device', id)).secret;
+  const simulateDir = join(dataDir, 'simulate');
+  mkdirSync(simulateDir, { recursive: true, mode: 0o700 });
+  writeFileSync(join(simulateDir, 'mqtt-passwords.json'), JSON.stringify(passwords), { mode: 0o600 });
   for (const { id, name } of await accounts.listTokens()) if (name === DEMO_TOKEN) await accounts.removeToken(id);
   const { token } = await accounts.addToken({ name: DEMO_TOKEN, role: 'viewer' });
   return { edges, token };
+}
+
+/** Devices of the simulation that publish by themselves. */
+function publishersOf(simulateFile: string): string[] {
+  const { publishers = [] } = parse(readFileSync(simulateFile, 'utf8')) as {
+    publishers?: readonly { readonly id: string }[];
+  };
+  return publishers.map(({ id }) => id);
 }
 
 /** The demo's gateway.yaml; with a webhook, a copy beside the data that has it as a channel. */

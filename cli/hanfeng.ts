@@ -77,13 +77,33 @@ const edge = hanfeng
 const simulate = hanfeng
   .command('simulate')
   .description('serve a simulated district on real protocols')
-  .option('--config <file>', 'simulate.yaml')
-  .action(async ({ config }: { config?: string }) => {
-    if (config === undefined)
-      throw new CommanderError(BAD_USAGE, 'simulate', "required option '--config <file>' not specified");
-    const { runSimulator } = await import('../simulators/main.ts');
-    await runProcess('simulate', config, runSimulator);
-  });
+  .option('--config <file>', 'simulate.yaml: start a district')
+  .option('--scenario <name>', 'play a scenario in the district that runs')
+  .option('--speed <factor>', 'how much faster than time the scenario plays', Number, 1)
+  .option('--control <address>', 'control address of the running district', '127.0.0.1:15080')
+  .action(
+    async ({
+      config,
+      scenario,
+      speed,
+      control,
+    }: {
+      config?: string;
+      scenario?: string;
+      speed: number;
+      control: string;
+    }) => {
+      if (scenario !== undefined) {
+        const { runScenario } = await import('../simulators/control.ts');
+        process.stdout.write(`${await runScenario({ control, name: scenario, speed })}\n`);
+        return;
+      }
+      if (config === undefined)
+        throw new CommanderError(BAD_USAGE, 'simulate', "one of '--config <file>' and '--scenario <name>' is needed");
+      const { runSimulator } = await import('../simulators/main.ts');
+      await runProcess('simulate', config, runSimulator);
+    },
+  );
 
 hanfeng
   .command('check')
@@ -96,6 +116,8 @@ hanfeng
 
 const { defineAccountCommands } = await import('./accounts.ts');
 defineAccountCommands(hanfeng);
+const { defineDataCommands } = await import('./data.ts');
+defineDataCommands(hanfeng);
 
 hanfeng
   .command('replay')

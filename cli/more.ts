@@ -36,7 +36,7 @@ export function defineMoreCommands({ hanfeng, edge, simulate }: Parents): void {
     .requiredOption('--device <id>', 'the simulated device')
     .option('--value <number>', 'size of the fault, where it has one', parseNumber)
     .option('--off', 'end the fault', false)
-    .option('--control <url>', 'control address of the simulation', 'http://127.0.0.1:15080')
+    .option('--control <url>', 'control address of the simulation', '127.0.0.1:15080')
     .action(async (name: string, options: { device: string; value?: number; off: boolean; control: string }) => {
       const { runFault } = await import('../simulators/control.ts');
       const { off, value, ...rest } = options;

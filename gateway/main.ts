@@ -83,7 +83,11 @@ async function joinParts(
   await announceFirstAdmin(await accounts.ensureFirstAdmin(config.adminPassword), dataDir, log);
 
   const registry = new PlantRegistry();
-  const judge = createJudge({ timezone: config.timezone, device: (id) => registry.device(id) });
+  const judge = createJudge({
+    timezone: config.timezone,
+    maintenance: config.maintenance,
+    device: (id) => registry.device(id),
+  });
   const planFor = { id: site.id, name: site.name, publicUrl: config.http.publicUrl };
   const ingest = await IngestPath.open({
     store,

@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto';
+import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { parseTime } from '../contract/time.ts';
+import { type Accounts, openAccounts } from '../gateway/accounts.ts';
+import { loadGatewayConfig } from '../gateway/config.ts';
+import { DuckDbStore } from '../gateway/store/duckdb.ts';
+import { untar } from '../gateway/tar.ts';
+import { type LogLine, startChild } from './children.ts';
+import { PACKAGE_ROOT } from './root.ts';
+
+interface Where {
+  readonly config?: string;
+  readonly url?: string;
+  readonly tokenFile?: string;
+}
+
+/** A gateway that answers, and a token it takes. */
+interface Reached {
+  readonly base: string;
+  readonly token: string;
+}
+
+const START_TIMEOUT_MS = 60_000;
+const STOP_MS = 10_000;
+const CLI_TOKEN = 'hanfeng-command';
+
+const print = (line: string) => void process.stdout.write(`${line}\n`);
+const failure = (code: string, message: string) => Object.assign(new Error(message), { code });
+
+const whereOptions = (command: Command) =>
+  command
+    .addOption(new Option('--config <file>', 'gateway.yaml of the gateway on this machine, running or stopped'))
+    .addOption(new Option('--url <address>', 'a gateway elsewhere; needs --token-file'))
+    .addOption(new Option('--token-file <file>', 'file with an API token (hanfeng token add)'));
+
+const parseMoment = (text: string): number => {
+  const timeMs = parseTime(text);
+  if (timeMs === undefined) throw new InvalidArgumentError('expected ISO 8601 or epoch milliseconds');
+  return timeMs;
+};
+
+/** `hanfeng backup`, `restore` and `export`: all through the gateway's API, so that there is one way to read a store. */
+export function defineDataCommands(hanfeng: Command): void {
+  whereOptions(
+    hanfeng
+      .command('backup <folder>')
+      .description('copy everything a gateway keeps into an empty folder; the gateway may be running'),
+  ).action(async (folder: string, where: Where) => {
+    expectEmpty(folder);
+    await withGateway(where, 'admin', async ({ base, token }) => {
+      const answer = await ask(`${base}/api/v1/backup`, token, { method: 'POST' });
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const files = await untar(answer.body as unknown as AsyncIterable<Uint8Array>, folder);
+      print(`${files.length} files in ${resolve(folder)}`);
+    });
+  });
+
+  hanfeng
+    .command('restore <folder>')
+    .description("put a backup back as a stopped gateway's data folder, which must be empty or missing")
+    .requiredOption('--config <file>', 'gateway.yaml')
+    .action(async (folder: string, { config }: { config: string }) => {
+      const { dataDir } = loadGatewayConfig(config, PACKAGE_ROOT, process.env);
+      if (!existsSync(join(folder, 'hanfeng.duckdb')))
+        throw failure('backup-unknown', `${folder} holds no backup of a gateway`);
+      expectEmpty(dataDir);
+      mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+      await cp(folder, dataDir, { recursive: true });
+      // Another store from now on: edges send again what it lacks.
+      const newId = () => randomBytes(12).toString('hex');
+      const store = await DuckDbStore.open({ dataDir, newId });
+      await store.adoptNewId(newId());
+      await store.close();
+      await removeTokens(await openAccounts(dataDir, Date.now));
+      print(`restored into ${dataDir}; edges will send again what the backup lacks`);
+    });
+
+  whereOptions(
+    hanfeng
+      .command('export')
+      .description('history of points as a file')
+      .requiredOption('--from <time>', 'ISO 8601 or epoch ms', parseMoment)
+      .requiredOption('--to <time>', 'ISO 8601 or epoch ms, exclusive', parseMoment)
+      .requiredOption('--points <id...>', '<device>/<measurement>, several')
+      .addOption(new Option('--format <format>').choices(['parquet', 'csv']).default('csv'))
+      .option('--output <file>', 'where to (default: standard output)'),
+  ).action(
+    async ({
+      from,
+      to,
+      points,
+      format,
+      output,
+      ...where
+    }: Where & { from: number; to: number; points: string[]; format: string; output?: string }) => {
+      await withGateway(where, 'viewer', async ({ base, token }) => {
+        const query = new URLSearchParams({ from: String(from), to: String(to), points: points.join(','), format });
+        const answer = await ask(`${base}/api/v1/export?${query}`, token, {});
+        const body = Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]);
+        await pipeline(body, output === undefined ? process.stdout : createWriteStream(output), {
+          end: output !== undefined,
+        });
+      });
+    },
+  );
+}
+
+/** A backup holds the token it was made with. */
+async function removeTokens(accounts: Accounts): Promise<void> {
+  for (const { id, name } of await accounts.listTokens()) if (name === CLI_TOKEN) await accounts.removeToken(id);
+}
+
+function expectEmpty(folder: string): void {
+  if (existsSync(folder) && readdirSync(folder).length > 0)
+    throw failure('folder-not-empty', `${resolve(folder)} is not empty`);
+}
+
+async function ask(url: string, token: string, init: RequestInit): Promise<Response> {
+  const answer = await fetch(url, { ...init, headers: { authorization: `Bearer ${token}` } });
+  if (answer.ok && answer.body !== null) return answer;
+  const { code, detail } = (await answer.json().catch(() => ({}))) as { code?: string; detail?: string };
+  throw failure(code ?? 'gateway-answer', detail ?? `the gateway answers ${answer.status}`);
+}
+
+/**
+ * Reaches the gateway that `where` means. One on this machine is asked with a token made for the moment, as whoever may
+ * write its data folder may; one that is stopped is started for the moment on free ports.
+ */
+async function withGateway(
+  where: Where,
+  role: 'admin' | 'viewer',
+  use: (reached: Reached) => Promise<void>,
+): Promise<void> {
+  if (where.url !== undefined) {
+    if (where.tokenFile === undefined) throw failure('token-missing', '--url needs --token-file');
+    return use({ base: where.url.replace(/\/$/, ''), token: readFileSync(where.tokenFile, 'utf8').trim() });
+  }
+  if (where.config === undefined) throw failure('gateway-unknown', 'say which gateway: --config FILE or --url ADDRESS');
+  const config = loadGatewayConfig(where.config, PACKAGE_ROOT, process.env);
+  const accounts = await openAccounts(config.dataDir, Date.now);
+  const { id, token } = await accounts.addToken({ name: CLI_TOKEN, role });
+  try {
+    const base = `http://${config.http.host === '0.0.0.0' ? '127.0.0.1' : config.http.host}:${config.http.port}`;
+    if (await answers(base)) return await use({ base, token });
+    await withStopped(where.config, (temporary) => use({ base: temporary, token }));
+  } finally {
+    await accounts.removeToken(id);
+  }
+}
+
+async function withStopped(configFile: string, use: (base: string) => Promise<void>): Promise<void> {
+  const [http, mqtt] = [await freePort(), await freePort()];
+  const lines: LogLine[] = [];
+  const child = startChild({
+    name: 'gateway',
+    root: PACKAGE_ROOT,
+    args: ['gateway', '--config', configFile],
+    env: {
+      ...process.env,
+      HANFENG_HOST: '127.0.0.1',
+      HANFENG_HTTP_PORT: String(http),
+      HANFENG_MQTT_PORT: String(mqtt),
+      HANFENG_LOG_LEVEL: 'warn',
+    },
+    onLine: (line) => lines.push(line),
+  });
+  try {
+    const base = `http://127.0.0.1:${http}`;
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    while (!(await answers(base))) {
+      if (child.hasEnded() || performance.now() > deadline) {
+        throw failure(
+          'gateway-not-started',
+          lines.map(({ message }) => message).join('\n') || 'the gateway does not start',
+        );
+      }
+      await new Promise((wake) => setTimeout(wake, 100));
+    }
+    await use(base);
+  } finally {
+    await child.stop(STOP_MS);
+  }
+}
+
+async function answers(base: string): Promise<boolean> {
+  return fetch(`${base}/readyz`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
+async function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const probe = createServer().once('error', failed);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => done(port));
+    });
+  });
+}
