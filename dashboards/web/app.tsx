@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { newAlarms } from './ringing.ts';
 import { connect, route, session, text } from './state.ts';
 import { Alarms } from './views/alarms.tsx';
 import { DevicePage } from './views/device.tsx';
@@ -18,7 +19,8 @@ export function App() {
     if (signedIn && current.firstRun) setSetUp(true);
     if (signedIn && !current.firstRun) connect();
   }, [signedIn, signedIn && current.firstRun]);
-  const title = text.value.product;
+  const fresh = signedIn ? newAlarms.value : 0;
+  const title = fresh > 0 ? `(${fresh}) ${text.value.product}` : text.value.product;
   useEffect(() => {
     document.title = title;
   }, [title]);

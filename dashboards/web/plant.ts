@@ -13,9 +13,11 @@ export interface ClassGroup {
 
 /** Classes whose order people expect: water, light, tunnel, power; the rest by name. */
 const CLASS_ORDER: readonly RegExp[] = [
-  /flow|water|dma|inlet/,
+  /flow-meter|dma|inlet/,
   /pressure/,
   /pump|tank|valve/,
+  /water-/,
+  /waterlogging|sump/,
   /light|lamp/,
   /tunnel|fan/,
   /sub|transf|power/,

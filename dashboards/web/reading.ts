@@ -82,6 +82,8 @@ const HEADLINES: readonly RegExp[] = [
   /^no2$/i,
   /^voltage/i,
 ];
+/** Counters only rise: true, and of little use at a glance. */
+const COUNTER = /total|volume|energy/i;
 /** A value without band or limit stands behind those that can be compared, unless it matters this much more. */
 const NOT_COMPARED_RANKS = 3;
 
@@ -89,7 +91,10 @@ const familyOf = ({ measurement }: Point): number => {
   const place = HEADLINES.findIndex((pattern) => pattern.test(measurement));
   return place < 0 ? HEADLINES.length : place;
 };
-const rankOf = (point: Point) => familyOf(point) + (isCompared(point) ? 0 : NOT_COMPARED_RANKS);
+const rankOf = (point: Point) =>
+  familyOf(point) +
+  (isCompared(point) ? 0 : NOT_COMPARED_RANKS) +
+  (COUNTER.test(point.measurement) ? HEADLINES.length : 0);
 
 /**
  * The measurements of a device that are worth a place on the overview, most telling first: one of each kind before
@@ -124,7 +129,10 @@ export function chooseWatched(
   for (let turn = 0; turn < most && chosen.length < most; turn += 1) {
     for (const { devices } of classes) {
       const point = keyPoints(devices[turn]?.points ?? [], most).find(
-        (one) => isMeasured(one) && (turn > 0 || chosen.every(({ measurement }) => measurement !== one.measurement)),
+        (one) =>
+          isMeasured(one) &&
+          one.last?.value !== undefined &&
+          (turn > 0 || chosen.every(({ measurement }) => measurement !== one.measurement)),
       );
       if (point !== undefined && chosen.length < most) chosen.push(point);
     }

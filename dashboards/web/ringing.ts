@@ -29,6 +29,13 @@ export const ringing = computed<Priority | undefined>(() => {
   return worst;
 });
 
+/** How many alarms are new: stands in the title of the tab. */
+export const newAlarms = computed(() => {
+  let count = 0;
+  for (const alarm of model.value.alarms.values()) if (lampOf(alarm) === 'unacknowledged') count += 1;
+  return count;
+});
+
 export type SoundState = 'off' | 'silenced' | 'blocked' | 'ringing' | 'quiet';
 
 export const soundState = computed<SoundState>(() => {

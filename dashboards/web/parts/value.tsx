@@ -3,7 +3,7 @@ import { lampOf } from '../alarms.ts';
 import { type Writing, writeAge, writingOf } from '../format.ts';
 import type { Point } from '../model.ts';
 import { boundsOf } from '../range.ts';
-import { type ShownReading, showReading } from '../reading.ts';
+import { isMeasured, type ShownReading, showReading } from '../reading.ts';
 import { hrefOf } from '../route.ts';
 import { referenceOf } from '../scale.ts';
 import { alarmIndex, believed, language, now, pressureUnit, range, shapes, shapesBegin, text } from '../state.ts';
@@ -171,6 +171,9 @@ export function ReadingRow({ point, name, other }: { point: Point; name: string;
   );
 }
 
+/** Whether there is anything on the card to compare the value with. */
+const canCompare = (point: Point) => isMeasured(point) && (point.normal !== undefined || point.limits.length > 0);
+
 /** One value with everything it needs to be judged at a glance. */
 export function StatCard({
   point,
@@ -213,6 +216,7 @@ export function StatCard({
         <Recent point={point} presented={presented} width={92} height={34} />
       </span>
       <span class="stat-foot">
+        {!canCompare(point) && <span class="faint">{words.noBand}</span>}
         <IndicatorBand
           point={point}
           writing={writing}

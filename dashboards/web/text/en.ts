@@ -210,7 +210,7 @@ export const en = {
   indicator: (value: string, normal: string) => `${value}${normal === '' ? '' : `, ${normal}`}`,
   normalTo: (low: string, high: string) => `normal ${low} to ${high}`,
   inBand: 'normal',
-  noBand: 'no band',
+  noBand: 'no normal band known',
   lastRange: (name: string) => `last ${name}`,
 
   classes: {

@@ -199,7 +199,7 @@ export const zh: Text = {
   indicator: (value, normal) => (normal === '' ? value : `${value}，${normal}`),
   normalTo: (low, high) => `正常 ${low} 至 ${high}`,
   inBand: '正常',
-  noBand: '无正常范围',
+  noBand: '正常范围未知',
   lastRange: (name) => name,
 
   classes: {

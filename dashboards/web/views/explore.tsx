@@ -161,7 +161,7 @@ function PointTrend({ point, wide }: { point: Point; wide: boolean }) {
           <span class="space" />
           {wide && shown.band !== undefined && <span class="faint">{words.normalBand(...shown.band)}</span>}
         </div>
-        <Trend point={point} height={wide ? 'max(280px, calc(100dvh - 262px))' : '240px'} />
+        <Trend point={point} height={wide ? '100%' : '240px'} />
       </Panel>
       {!wide && (
         <a class="button big" href={hrefOf({ page: 'explore' })}>

@@ -31,9 +31,11 @@ import { useColumns, useWide } from './layout.ts';
 
 const CARDS_MAX = 5;
 const ALARMS_SHOWN = 8;
-/** Devices of one class shown before "show more", and values of one device. */
+/** Devices of one class shown before "show more". */
 const DEVICES_SHOWN = 12;
-const VALUES_SHOWN = 3;
+
+/** The more devices of a class, the fewer values of each: many meters are one line each. */
+const valuesShown = ({ devices }: ClassGroup) => (devices.length <= 2 ? 3 : devices.length <= 4 ? 2 : 1);
 
 /** The first screen: what is wrong, how the watched values are, and every device with its band, quality and age. */
 export function Overview() {
@@ -104,9 +106,17 @@ export function Overview() {
   );
 }
 
+/** What the page chose where nobody did; kept while it is open. */
+let chosenByPage: readonly string[] | undefined;
+
 function watchedPoints(classes: readonly ClassGroup[]): readonly Point[] {
-  const chosen = preferences.value.watched;
-  if (chosen === undefined) return chooseWatched(classes, CARDS_MAX);
+  const chosen = preferences.value.watched ?? chosenByPage ?? [];
+  if (preferences.value.watched === undefined && chosenByPage === undefined) {
+    const points = chooseWatched(classes, CARDS_MAX);
+    // Once there are enough they stay, whatever reports later: nothing jumps.
+    if (points.length === CARDS_MAX) chosenByPage = points.map(({ id }) => id);
+    return points;
+  }
   return chosen.flatMap((id) => {
     const point = model.value.points.get(id);
     return point === undefined ? [] : [point];
@@ -120,12 +130,13 @@ function cardTitle(point: Point): string {
 }
 
 /** Lines of a panel, for spreading panels over columns: the same arithmetic as what is drawn. */
-function heightOf({ devices }: ClassGroup): number {
-  return devices.slice(0, DEVICES_SHOWN).reduce((lines, device) => lines + linesOf(device), 2);
+function heightOf(group: ClassGroup): number {
+  const values = valuesShown(group);
+  return group.devices.slice(0, DEVICES_SHOWN).reduce((lines, device) => lines + linesOf(device, values), 2);
 }
 
-function linesOf({ points }: DeviceGroup): number {
-  const count = keyPoints(points, VALUES_SHOWN).length;
+function linesOf({ points }: DeviceGroup, values: number): number {
+  const count = keyPoints(points, values).length;
   return count > 1 ? count + 1 : 1;
 }
 
@@ -133,8 +144,8 @@ function linesOf({ points }: DeviceGroup): number {
 function useShapes(classes: readonly ClassGroup[], watched: readonly Point[]): void {
   const shown = [
     ...watched,
-    ...classes.flatMap(({ devices }) =>
-      devices.slice(0, DEVICES_SHOWN).flatMap(({ points }) => keyPoints(points, VALUES_SHOWN)),
+    ...classes.flatMap((group) =>
+      group.devices.slice(0, DEVICES_SHOWN).flatMap(({ points }) => keyPoints(points, valuesShown(group))),
     ),
   ].map(({ id }) => id);
   const missing = [...new Set(shown)].filter((id) => !shapes.value.has(id));
@@ -152,6 +163,7 @@ function useShapes(classes: readonly ClassGroup[], watched: readonly Point[]): v
 function ClassPanel({ group }: { group: ClassGroup }) {
   const words = text.value;
   const [whole, setWhole] = useState(false);
+  const values = valuesShown(group);
   const shown = whole ? group.devices : group.devices.slice(0, DEVICES_SHOWN);
   const index = alarmIndex.value;
   const worst = worstAlarm(
@@ -164,7 +176,7 @@ function ClassPanel({ group }: { group: ClassGroup }) {
   return (
     <Panel title={className(group.class)} scope={words.devices(group.devices.length)} worst={worst} class="class-panel">
       {shown.map((device) => (
-        <DeviceLines key={device.id} group={device} />
+        <DeviceLines key={device.id} group={device} values={values} />
       ))}
       {more > 0 && (
         <button type="button" class="button small quiet more" onClick={() => setWhole(true)}>
@@ -175,10 +187,10 @@ function ClassPanel({ group }: { group: ClassGroup }) {
   );
 }
 
-function DeviceLines({ group }: { group: DeviceGroup }) {
+function DeviceLines({ group, values }: { group: DeviceGroup; values: number }) {
   const words = text.value;
   const names = deviceNames(group.device, group.id);
-  const keys = keyPoints(group.points, VALUES_SHOWN);
+  const keys = keyPoints(group.points, values);
   const only = keys[0];
   if (only === undefined)
     return (
@@ -190,7 +202,7 @@ function DeviceLines({ group }: { group: DeviceGroup }) {
         <span class="reason">{words.standing.none}</span>
       </a>
     );
-  if (keys.length === 1 && group.points.length === 1) return <ReadingRow point={only} {...names} />;
+  if (keys.length === 1) return <ReadingRow point={only} {...names} />;
   const rest = group.points.length - keys.length;
   return (
     <div class="device-lines">
