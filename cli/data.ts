@@ -28,6 +28,7 @@ interface Reached {
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_MS = 10_000;
+const ACCEPT_TIMEOUT_MS = 5000;
 const CLI_TOKEN = 'hanfeng-command';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -147,10 +148,23 @@ async function withGateway(
   const { id, token } = await accounts.addToken({ name: CLI_TOKEN, role });
   try {
     const base = `http://${config.http.host === '0.0.0.0' ? '127.0.0.1' : config.http.host}:${config.http.port}`;
-    if (await answers(base)) return await use({ base, token });
+    if (await answers(base)) {
+      await accepted(base, token);
+      return await use({ base, token });
+    }
     await withStopped(where.config, (temporary) => use({ base: temporary, token }));
   } finally {
     await accounts.removeToken(id);
+  }
+}
+
+/** A running gateway sees a new token within a second. */
+async function accepted(base: string, token: string): Promise<void> {
+  const deadline = performance.now() + ACCEPT_TIMEOUT_MS;
+  while ((await fetch(`${base}/api/v1/session`, { headers: { authorization: `Bearer ${token}` } })).status === 401) {
+    if (performance.now() > deadline)
+      throw failure('not-signed-in', `the gateway at ${base} has another data folder than the configuration says`);
+    await new Promise((wake) => setTimeout(wake, 100));
   }
 }
 
