@@ -18,8 +18,8 @@ const RETRY_LAST_MS = 5000;
 
 export interface CommitQueueOptions {
   readonly store: Pick<Store, 'commit' | 'saveSnapshot'>;
-  /** The judge's state as text. */
-  readonly snapshot: () => string;
+  /** The judge's state as of the call, as pieces of text. */
+  readonly freeze: () => Iterable<string>;
   /** What the alarms and journal lines of one commit make due. */
   readonly planNotifications: (alarms: readonly Alarm[], journal: readonly JournalEntry[]) => readonly Notification[];
   /** After the commit, before anybody who waits for it hears of it. */
@@ -55,6 +55,8 @@ export class CommitQueue {
   private lastStart = Number.NEGATIVE_INFINITY;
   private snapshotNumber = 0;
   private snapshotAt = 0;
+  /** A snapshot on its way; commits go on meanwhile. */
+  private snapshotting: Promise<void> | undefined;
   private pumping: Promise<void> | undefined;
   private hurry: (() => void) | undefined;
   private started = false;
@@ -147,7 +149,7 @@ export class CommitQueue {
 
   private async commitOpen(): Promise<void> {
     const bundle = this.filling;
-    const { now, snapshot, planNotifications, onCommitted } = this.options;
+    const { now, freeze, planNotifications, onCommitted } = this.options;
     this.lastStart = performance.now();
     const at = now();
     const number = ++this.lastNumber;
@@ -156,7 +158,7 @@ export class CommitQueue {
       for (const due of planNotifications(alarms, bundle.verdict.journal)) bundle.notifications.set(due.id, due);
     const commit = bundle.toCommit(number, at);
     // Taken before anything of the next commit is judged: it is the state as of this one.
-    const state = at - this.snapshotAt >= SNAPSHOT_MS ? snapshot() : undefined;
+    const state = this.snapshotting === undefined && at - this.snapshotAt >= SNAPSHOT_MS ? freeze() : undefined;
     this.filling = this.spare;
     this.storing = bundle;
     this.fillFromWaiting();
@@ -171,7 +173,7 @@ export class CommitQueue {
     bundle.clear();
     this.spare = bundle;
     this.storing = undefined;
-    if (state !== undefined) await this.saveSnapshot(number, state);
+    if (state !== undefined) this.snapshotting = this.saveSnapshot(number, state);
   }
 
   private fillFromWaiting(): void {
@@ -214,13 +216,15 @@ export class CommitQueue {
   }
 
   /** A snapshot that can't be saved only makes the next replay longer. */
-  private async saveSnapshot(number: number, state: string): Promise<void> {
+  private async saveSnapshot(number: number, state: Iterable<string>): Promise<void> {
     try {
-      await this.options.store.saveSnapshot(number, state);
+      await this.options.store.saveSnapshot(number, await unhurried(state));
       this.snapshotNumber = number;
       this.snapshotAt = this.options.now();
     } catch (error) {
       this.options.log.warn({ error, commit: number }, 'the judge state could not be saved');
+    } finally {
+      this.snapshotting = undefined;
     }
   }
 
@@ -230,8 +234,19 @@ export class CommitQueue {
     this.closing = true;
     this.hurry?.();
     await this.pumping;
+    await this.snapshotting;
     this.problem = 'closed';
     if (this.broken === undefined && this.snapshotNumber < this.lastNumber)
-      await this.saveSnapshot(this.lastNumber, this.options.snapshot());
+      await this.saveSnapshot(this.lastNumber, this.options.freeze());
   }
+}
+
+/** Joins pieces that take a while to make, and lets the loop turn between them. */
+async function unhurried(pieces: Iterable<string>): Promise<string> {
+  const made: string[] = [];
+  for (const piece of pieces) {
+    made.push(piece);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return made.join('');
 }

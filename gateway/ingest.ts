@@ -72,6 +72,8 @@ export interface Ingest {
   edgeState(edge: string, state: EdgeState, at: Millis): Promise<void>;
   /** @throws OperatorError when the alarm is unknown or the action makes no sense in its state */
   operate(command: OperatorCommand): Promise<Alarm>;
+  /** What the catalog says of these devices has changed: their points are judged by it from now on. */
+  renewRules(devices: readonly string[]): Promise<void>;
   notified(outcome: Notification): Promise<void>;
   deadLetter(letter: DeadLetter): Promise<void>;
   audit(entry: AuditEntry): Promise<void>;
@@ -158,7 +160,7 @@ export class IngestPath implements Ingest {
     const { store, registry, judge, catalog, planNotifications, now, log, onBroken } = options;
     this.queue = new CommitQueue({
       store,
-      snapshot: () => judge.snapshot(),
+      freeze: () => judge.freeze(),
       planNotifications,
       onCommitted: (bundle, commit) => this.announce(bundle, commit),
       now,
@@ -231,6 +233,10 @@ export class IngestPath implements Ingest {
       this.growth.learn(edge, state, (device) => this.admission.accepts(device));
       this.judgeInput({ kind: 'edge', edge, online: state.online, at });
     });
+  }
+
+  renewRules(devices: readonly string[]): Promise<void> {
+    return this.queue.enqueue(() => this.growth.renew(devices));
   }
 
   async operate(command: OperatorCommand): Promise<Alarm> {

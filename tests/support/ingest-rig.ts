@@ -62,6 +62,10 @@ export class FakeJudge implements Judge {
     return JSON.stringify({ sum: this.sum, inputs: this.inputs, clock: this.clock });
   }
 
+  freeze(): Iterable<string> {
+    return [this.snapshot()];
+  }
+
   restore(state: string): void {
     ({ sum: this.sum, inputs: this.inputs, clock: this.clock } = JSON.parse(state));
   }

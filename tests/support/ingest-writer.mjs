@@ -21,6 +21,7 @@ const ingest = await IngestPath.open({
       return undefined;
     },
     snapshot: () => JSON.stringify(state),
+    freeze: () => [JSON.stringify(state)],
     restore(text) {
       state = JSON.parse(text);
     },
