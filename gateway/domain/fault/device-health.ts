@@ -70,6 +70,9 @@ export class DeviceHealth {
   private readonly badRow = new Map<number, number>();
   private readonly offlineRow = new Map<number, number>();
 
+  /** An edge whose lines nobody named may have 20,000 devices on one. */
+  private readonly byLine = new Map<LineState, Map<string, DeviceState>>();
+
   constructor(
     points: PointStates,
     table: RuleTable,
@@ -87,11 +90,17 @@ export class DeviceHealth {
   /** A point joins its device among those of its source. */
   join(point: number, line: LineState): void {
     const { device: id } = this.infos[point]!;
-    let device = line.devices.findLast((candidate) => candidate.id === id);
+    let known = this.byLine.get(line);
+    if (known === undefined) {
+      known = new Map();
+      this.byLine.set(line, known);
+    }
+    let device = known.get(id);
     if (device === undefined) {
       device = { id, line, points: [], unanswered: 0, silentKey: undefined, changed: false };
       line.devices.push(device);
       this.devices.push(device);
+      known.set(id, device);
     }
     device.points.push(point);
     this.points.device[point] = this.devices.lastIndexOf(device);
