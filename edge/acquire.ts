@@ -9,7 +9,7 @@ import type { Clock } from './clock.ts';
 import type { EdgeConfig, LineConfig } from './config.ts';
 import { createPolledDevice, everyMsOf, isSameDevice, learnedKey, type PolledDevice, replan } from './device.ts';
 import { LEARNED_MAX_AGE_MS, openLearned } from './learned.ts';
-import { type DeviceModel, loadModels, type PointModel } from './model.ts';
+import { type DeviceModel, loadModels, type ModelCache, type PointModel } from './model.ts';
 import { createReader, type LineReader } from './reader.ts';
 import { createReporter, type Reporter } from './report.ts';
 import { phaseOf } from './schedule.ts';
@@ -88,11 +88,12 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
   const learned = openLearned(join(options.config.dataDir, 'learned.json'), clock.now, log);
   const service = new Map<string, Millis>();
   const changeListeners: (() => void)[] = [];
+  const cache: ModelCache = new Map();
   let started = false;
   let beats = 0;
   let forgetting: NodeJS.Timeout | undefined;
   let reporters = reportersFor(options.config);
-  const models = modelsFor(options.config);
+  const models = modelsFor(options.config, cache);
   let running = options.config.lines.map((line) => build(line, models, undefined));
 
   function build(
@@ -182,7 +183,7 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
       else service.set(device ?? '', until);
     },
     async reload(config) {
-      const known = modelsFor(config);
+      const known = modelsFor(config, cache);
       const kept = new Map<string, RunningLine>();
       const gone: RunningLine[] = [];
       for (const before of running) {
@@ -201,8 +202,8 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
   };
 }
 
-function modelsFor(config: EdgeConfig): ReadonlyMap<string, DeviceModel> {
-  const models = loadModels(config.modelFolders);
+function modelsFor(config: EdgeConfig, cache: ModelCache): ReadonlyMap<string, DeviceModel> {
+  const models = loadModels(config.modelFolders, cache);
   const mistakes = checkDevices(config.lines, models, 'edge configuration');
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return models;

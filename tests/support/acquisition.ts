@@ -59,11 +59,15 @@ export function wrongValues(sampled: readonly Sampled[]): Sampled[] {
   });
 }
 
-/** Starts acquisition on lines given as YAML, with one extra model. */
-export function acquire(lines: string, model = ''): Harness {
+/** Starts acquisition on lines given as YAML, with one extra model; `learned` is what an earlier run left on disk. */
+export function acquire(lines: string, model = '', learned = ''): Harness {
   const folder = mkdtempSync(join(tmpdir(), 'hf-edge-'));
   mkdirSync(join(folder, 'models'));
   if (model !== '') writeFileSync(join(folder, 'models/addresses.yaml'), model);
+  if (learned !== '') {
+    mkdirSync(join(folder, 'data'));
+    writeFileSync(join(folder, 'data/learned.json'), learned);
+  }
   const file = join(folder, 'edge.yaml');
   const load = (text: string) => {
     writeFileSync(file, `edge: test\ndataDir: ${join(folder, 'data')}\nmodels: [models]\nlines:\n${text}`);
