@@ -29,7 +29,7 @@ const PASSWORD = 'Scenario-Passw0rd-1';
 const scenario = scenarios.readScenarios(root).get(name);
 if (scenario === undefined) throw new Error(`no scenario ${name}`);
 
-const patience = scenario.speed > TRUE_TIMEOUTS_UP_TO ? { timeout: '10s' } : {};
+const patience = scenario.speed > TRUE_TIMEOUTS_UP_TO ? { timeout: '20s', connectTimeout: '60s' } : {};
 const demo = join(root, 'examples', 'demo');
 const log = pino({ level: process.env.SCENARIO_LOG ?? 'warn' }, pino.destination(2));
 const stop = new AbortController();
