@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { Logo } from './parts/icon.tsx';
 import { newAlarms } from './ringing.ts';
 import { connect, route, session, text } from './state.ts';
 import { Alarms } from './views/alarms.tsx';
@@ -8,6 +9,15 @@ import { FirstRun } from './views/first-run.tsx';
 import { Overview } from './views/overview.tsx';
 import { Settings } from './views/settings.tsx';
 import { SignIn } from './views/sign-in.tsx';
+
+/** While the gateway is asked who is signed in: our mark, where the frame will have it. */
+function Waiting() {
+  return (
+    <div class="waiting">
+      <Logo />
+    </div>
+  );
+}
 
 /** Sign-in, first run, or the page the address names. */
 export function App() {
@@ -24,7 +34,7 @@ export function App() {
   useEffect(() => {
     document.title = title;
   }, [title]);
-  if (current === 'asking') return null;
+  if (current === 'asking') return <Waiting />;
   if (current === undefined) return <SignIn />;
   if (firstRun) return <FirstRun onDone={() => setSetUp(false)} />;
   const where = route.value;

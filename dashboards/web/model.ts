@@ -55,6 +55,8 @@ export interface Model {
   readonly alarms: ReadonlyMap<string, Alarm>;
   /** False until the first whole answer of the gateway. */
   readonly loaded: boolean;
+  /** Moves when there are other points or devices, not when their values change: what lists are made from. */
+  readonly revision: number;
 }
 
 export interface LiveReading extends LastValue {
@@ -73,7 +75,13 @@ export type Change =
   | { readonly kind: 'alarm'; readonly alarm: Alarm }
   | { readonly kind: 'device'; readonly device: Device };
 
-export const EMPTY_MODEL: Model = { points: new Map(), devices: new Map(), alarms: new Map(), loaded: false };
+export const EMPTY_MODEL: Model = {
+  points: new Map(),
+  devices: new Map(),
+  alarms: new Map(),
+  loaded: false,
+  revision: 0,
+};
 
 /** Most points the page keeps; a bigger site is looked at through Explore. */
 export const POINTS_MAX = 20_000;
@@ -85,7 +93,7 @@ export const ALARMS_MAX = 2_000;
  * and the live feed may arrive in any order.
  */
 export function applyChanges(model: Model, changes: readonly Change[]): Model {
-  let { points, devices, alarms, loaded } = model;
+  let { points, devices, alarms, loaded, revision } = model;
   let ownPoints: Map<string, Point> | undefined;
   let ownDevices: Map<string, Device> | undefined;
   let ownAlarms: Map<string, Alarm> | undefined;
@@ -98,6 +106,7 @@ export function applyChanges(model: Model, changes: readonly Change[]): Model {
       devices = ownDevices;
       alarms = ownAlarms;
       loaded = true;
+      revision += 1;
     } else if (change.kind === 'readings') {
       ownPoints ??= new Map(points);
       for (const { point: id, ...last } of change.readings) {
@@ -106,7 +115,9 @@ export function applyChanges(model: Model, changes: readonly Change[]): Model {
           if (isNewer(last, point.last)) ownPoints.set(id, { ...point, last });
         } else if (loaded && ownPoints.size < POINTS_MAX) {
           const found = discovered(id, last);
-          if (found !== undefined) ownPoints.set(id, found);
+          if (found === undefined) continue;
+          ownPoints.set(id, found);
+          revision += 1;
         }
       }
       points = ownPoints;
@@ -121,9 +132,10 @@ export function applyChanges(model: Model, changes: readonly Change[]): Model {
       ownDevices ??= new Map(devices);
       ownDevices.set(change.device.id, change.device);
       devices = ownDevices;
+      revision += 1;
     }
   }
-  return { points, devices, alarms, loaded };
+  return { points, devices, alarms, loaded, revision };
 }
 
 /** Whether an alarm belongs in the list: open, latched or held while its condition stands. */

@@ -124,6 +124,7 @@ export function isMeasured({ unit, normal }: Point): boolean {
 export function chooseWatched(
   classes: readonly { readonly devices: readonly { readonly points: readonly Point[] }[] }[],
   most: number,
+  hasValue: (point: Point) => boolean,
 ): readonly Point[] {
   const chosen: Point[] = [];
   for (let turn = 0; turn < most && chosen.length < most; turn += 1) {
@@ -131,7 +132,7 @@ export function chooseWatched(
       const point = keyPoints(devices[turn]?.points ?? [], most).find(
         (one) =>
           isMeasured(one) &&
-          one.last?.value !== undefined &&
+          hasValue(one) &&
           (turn > 0 || chosen.every(({ measurement }) => measurement !== one.measurement)),
       );
       if (point !== undefined && chosen.length < most) chosen.push(point);

@@ -2,7 +2,7 @@ import { computed, effect, signal } from '@preact/signals';
 import type { Alarm, Priority } from '../../contract/alarm.ts';
 import { lampOf, whatOf } from './alarms.ts';
 import { Bell, REPEAT_MS } from './sound.ts';
-import { model, preferences, session, text, wallNow } from './state.ts';
+import { alarms, loaded, preferences, session, text, wallNow } from './state.ts';
 
 /** When the bell rings, for what, and what of it is seen and said. Only one tab of a browser sounds. */
 
@@ -22,7 +22,7 @@ export const alarmsAnnounced = signal('');
 /** Highest priority that is new and not held; undefined when nothing wants to ring. */
 export const ringing = computed<Priority | undefined>(() => {
   let worst: Priority | undefined;
-  for (const alarm of model.value.alarms.values()) {
+  for (const alarm of alarms.value.values()) {
     if (lampOf(alarm) !== 'unacknowledged' || alarm.raisedLate) continue;
     if (worst === undefined || alarm.priority < worst) worst = alarm.priority;
   }
@@ -32,7 +32,7 @@ export const ringing = computed<Priority | undefined>(() => {
 /** How many alarms are new: stands in the title of the tab. */
 export const newAlarms = computed(() => {
   let count = 0;
-  for (const alarm of model.value.alarms.values()) if (lampOf(alarm) === 'unacknowledged') count += 1;
+  for (const alarm of alarms.value.values()) if (lampOf(alarm) === 'unacknowledged') count += 1;
   return count;
 });
 
@@ -101,15 +101,15 @@ export function startRinging(): void {
   let pending: Alarm[] = [];
   let summing = false;
   effect(() => {
-    const { alarms, loaded } = model.value;
-    if (typeof session.value !== 'object' || !loaded) {
+    const current = alarms.value;
+    if (typeof session.value !== 'object' || !loaded.value) {
       known = undefined;
       return;
     }
     const before = known;
-    known = alarms;
-    if (before === undefined || before === alarms) return;
-    const fresh = [...alarms.values()].filter(
+    known = current;
+    if (before === undefined || before === current) return;
+    const fresh = [...current.values()].filter(
       (alarm) => lampOf(alarm) === 'unacknowledged' && before.get(alarm.id)?.state !== 'unacknowledged',
     );
     if (fresh.length === 0) return;

@@ -6,6 +6,7 @@ import { ApiError, api } from './api.ts';
 import { type Feed, openFeed } from './feed.ts';
 import { type Language, type SiteTime, siteTime } from './format.ts';
 import { applyChanges, type Change, cameMeanwhile, EMPTY_MODEL, type LiveReading, newestTime } from './model.ts';
+import { groupPlant } from './plant.ts';
 import { loadPreferences, type Preferences, savePreferences } from './preferences.ts';
 import { boundsOf, lengthOf, type Range } from './range.ts';
 import { parseRoute } from './route.ts';
@@ -54,7 +55,18 @@ export const theme = computed<'light' | 'dark'>(() =>
 export const connected = computed(() => link.value.state === 'live');
 /** Values are shown as stale only after a loss, not while the first connection is being made. */
 export const believed = computed(() => link.value.state !== 'lost');
-export const alarmIndex = computed(() => indexAlarms(model.value.alarms.values()));
+/** Parts of the model by themselves: a view that reads one is drawn again only when that one changed. */
+export const alarms = computed(() => model.value.alarms);
+export const devices = computed(() => model.value.devices);
+export const loaded = computed(() => model.value.loaded);
+const revision = computed(() => model.value.revision);
+/** Points by class and device. Their values in here are old: views take each point by its id. */
+export const plant = computed(() => {
+  revision.value;
+  const { points, devices: known } = model.peek();
+  return groupPlant(points.values(), known);
+});
+export const alarmIndex = computed(() => indexAlarms(alarms.value.values()));
 export const range = computed<Range>(() => fixedRange.value ?? { kind: 'relative', name: preferences.value.range });
 export const pressureUnit = computed(() => {
   const current = session.value;
@@ -111,7 +123,7 @@ export async function loadSession(): Promise<void> {
 }
 
 /** Changes wait here at most this long before the screen is drawn again. */
-const FLUSH_MS = 120;
+const FLUSH_MS = 200;
 /** More than this waiting and they are applied at once. */
 const WAITING_MAX = 5_000;
 
@@ -131,7 +143,7 @@ export function disconnect(): void {
   batch(() => {
     waiting = [];
     model.value = EMPTY_MODEL;
-    shapes.value = new Map();
+    setShapes(new Map());
     link.value = { state: 'connecting' };
     meanwhile.value = undefined;
     seenBeforeLoss = undefined;
@@ -213,6 +225,16 @@ function withReadings(known: ReadonlyMap<string, Shape>, readings: readonly Live
   return next ?? known;
 }
 
+/** Moves when there are shapes of other points. */
+const shapeSet = signal(0);
+
+function setShapes(next: ReadonlyMap<string, Shape>): void {
+  batch(() => {
+    shapes.value = next;
+    shapeSet.value += 1;
+  });
+}
+
 let loading: Promise<void> | undefined;
 let loadAgain = false;
 
@@ -240,7 +262,7 @@ async function loadOnce(): Promise<void> {
       model.value = applyChanges(model.value, [{ kind: 'snapshot', devices, points, alarms }]);
       loadError.value = undefined;
       // Shapes have a hole where the connection was lost: they are asked for again where they are seen.
-      shapes.value = new Map();
+      setShapes(new Map());
       if (seenBeforeLoss !== undefined) {
         meanwhile.value = { alarms: cameMeanwhile(seenBeforeLoss, model.value.alarms), at: Date.now() };
         seenBeforeLoss = undefined;
@@ -255,6 +277,12 @@ async function loadOnce(): Promise<void> {
 
 /** Newest source time of what we hold: "Values are from 03:12:26". */
 export const valuesFrom = computed(() => newestTime(model.value.points.values()));
+
+/** The points whose shape is here; the same set while shapes only grow. */
+export const shaped = computed<ReadonlySet<string>>((): ReadonlySet<string> => {
+  shapeSet.value;
+  return new Set(shapes.peek().keys());
+});
 
 /** When the oldest shape begins: a gateway that started a minute ago has a minute to show, not an empty hour. */
 export const shapesBegin = computed(() => {
@@ -277,7 +305,7 @@ export async function loadShapes(points: readonly string[], signal: AbortSignal)
     if (signal.aborted) return;
     const next = new Map(shapes.value);
     for (const point of missing) next.set(point, shapeOf(means.get(point) ?? [], stepMs));
-    shapes.value = next;
+    setShapes(next);
   } catch {
     // A panel without sparklines is still a panel.
   }
@@ -285,7 +313,7 @@ export async function loadShapes(points: readonly string[], signal: AbortSignal)
 
 /** Sparklines belong to the range; another range starts them afresh. */
 export function forgetShapes(): void {
-  shapes.value = new Map();
+  setShapes(new Map());
 }
 
 /** @returns what went wrong, in words, or undefined */

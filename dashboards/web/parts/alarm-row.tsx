@@ -2,13 +2,13 @@ import type { Alarm } from '../../../contract/alarm.ts';
 import { lampOf, whatOf } from '../alarms.ts';
 import { writeAge, writeShort, writingOf } from '../format.ts';
 import { hrefOf } from '../route.ts';
-import { language, model, now, pressureUnit, site, text } from '../state.ts';
+import { devices, language, now, pressureUnit, site, text } from '../state.ts';
 import { Glyph } from './glyph.tsx';
 import { BothNames, deviceNames } from './name.tsx';
 
 /** Where an alarm is: the asset's name in both languages, or its place in words. */
 export function placeOf(alarm: Alarm): { readonly name: string; readonly other?: string } {
-  const device = model.value.devices.get(alarm.asset);
+  const device = devices.value.get(alarm.asset);
   const names = deviceNames(device, alarm.asset);
   if (device?.name !== undefined || device?.nameZh !== undefined || alarm.location === undefined) return names;
   return { name: alarm.location, other: names.name };

@@ -4,17 +4,23 @@ import { ApiError, api } from '../api.ts';
 import { writeNumber } from '../format.ts';
 import type { Point } from '../model.ts';
 import { boundsOf, lengthOf, ZOOM_MIN_MS } from '../range.ts';
-import { connected, fixedRange, forgetShapes, model, now, range, site, text, theme } from '../state.ts';
+import { alarms, connected, fixedRange, forgetShapes, now, range, site, text, theme } from '../state.ts';
 import { extendBuckets, shapeTrend, summarize } from '../trend-shape.ts';
 import type { Bucket } from '../wire.ts';
 import { Chart, type ChartContent } from './chart.ts';
 import { Empty, Failure, Skeleton } from './panel.tsx';
-import { decide } from './value.tsx';
+import { decide, usePoint } from './value.tsx';
 
 interface Loaded {
   readonly point: string;
   readonly buckets: readonly Bucket[];
   readonly stepMs: number;
+}
+
+/** The trend of a point by its id, following its newest value. */
+export function PointTrend({ id, height }: { id: string; height: string }) {
+  const point = usePoint(id);
+  return point === undefined ? null : <Trend point={point} height={height} />;
 }
 
 /** Three pixels a slot are as fine as a line shows. */
@@ -101,7 +107,7 @@ export function Trend({ point, height }: { point: Point; height: string }) {
     normal: point.normal === undefined ? undefined : [writing.show(point.normal[0]), writing.show(point.normal[1])],
     limits: [...new Set(point.limits.map(({ setpoint }) => writing.show(setpoint)))],
     decimals: writing.decimals,
-    alarms: [...model.value.alarms.values()].filter((alarm) => alarm.point === point.id).sort(compareAlarms),
+    alarms: [...alarms.value.values()].filter((alarm) => alarm.point === point.id).sort(compareAlarms),
     words: { noData: words.noData, raised: words.raised },
     time: (timeMs, stepMs) =>
       stepMs >= 86_400_000

@@ -1,3 +1,5 @@
+import { computed } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
 import type { Alarm } from '../../../contract/alarm.ts';
 import { lampOf } from '../alarms.ts';
 import { type Writing, writeAge, writingOf } from '../format.ts';
@@ -6,7 +8,18 @@ import { boundsOf } from '../range.ts';
 import { isMeasured, type ShownReading, showReading } from '../reading.ts';
 import { hrefOf } from '../route.ts';
 import { referenceOf } from '../scale.ts';
-import { alarmIndex, believed, language, now, pressureUnit, range, shapes, shapesBegin, text } from '../state.ts';
+import {
+  alarmIndex,
+  believed,
+  language,
+  model,
+  now,
+  pressureUnit,
+  range,
+  shapes,
+  shapesBegin,
+  text,
+} from '../state.ts';
 import { useWide } from '../views/layout.ts';
 import { Glyph } from './glyph.tsx';
 import { Icon } from './icon.tsx';
@@ -99,6 +112,17 @@ export function Age({ point, shown }: { point: Point; shown: ShownReading }) {
   return <span class="age">{(shown.ageMs ?? 0) < FRESH_MS ? words.now : age}</span>;
 }
 
+/** Follows one entry of what the page knows: drawn again only when that entry changed. */
+function useOf<T>(id: string, take: (id: string) => T): T {
+  // `take` is the same in every call of one component.
+  return useMemo(() => computed(() => take(id)), [id]).value;
+}
+
+/** A point by its id, with its newest value. */
+export function usePoint(id: string): Point | undefined {
+  return useOf(id, (key) => model.value.points.get(key));
+}
+
 /** A gateway that started a minute ago has a minute of shape; less than this is not stretched. */
 const SHAPE_SPAN_MIN_MS = 60_000;
 
@@ -116,9 +140,10 @@ function Recent({
   const { from, to } = boundsOf(range.value, now.value);
   const { shown } = presented;
   const begun = shapesBegin.value;
+  const shape = useOf(point.id, (id) => shapes.value.get(id));
   return (
     <Sparkline
-      shape={shapes.value.get(point.id)}
+      shape={shape}
       from={begun === undefined ? from : Math.max(from, Math.min(begun, to - SHAPE_SPAN_MIN_MS))}
       to={to}
       silenceMs={point.maxSilenceMs}
@@ -133,7 +158,12 @@ function Recent({
 }
 
 /** One line of a panel: name, indicator, recent shape, value, age. The whole line leads to the trend. */
-export function ReadingRow({ point, name, other }: { point: Point; name: string; other?: string }) {
+export function ReadingRow({ id, name, other }: { id: string; name: string; other?: string }) {
+  const point = usePoint(id);
+  return point === undefined ? null : <Row point={point} name={name} {...(other === undefined ? {} : { other })} />;
+}
+
+function Row({ point, name, other }: { point: Point; name: string; other?: string }) {
   const presented = present(point);
   const { shown, alarm, writing, usual, sentence } = presented;
   return (
@@ -175,17 +205,18 @@ export function ReadingRow({ point, name, other }: { point: Point; name: string;
 const canCompare = (point: Point) => isMeasured(point) && (point.normal !== undefined || point.limits.length > 0);
 
 /** One value with everything it needs to be judged at a glance. */
-export function StatCard({
-  point,
-  title,
-  selected = false,
-  onSelect,
-}: {
-  point: Point;
-  title: string;
-  selected?: boolean;
-  onSelect?: () => void;
-}) {
+export function StatCard({ id, ...props }: { id: string } & CardProps) {
+  const point = usePoint(id);
+  return point === undefined ? null : <Card point={point} {...props} />;
+}
+
+interface CardProps {
+  readonly title: string;
+  readonly selected?: boolean;
+  readonly onSelect?: () => void;
+}
+
+function Card({ point, title, selected = false, onSelect }: { point: Point } & CardProps) {
   const presented = present(point);
   const { shown, alarm, writing, usual, sentence } = presented;
   const words = text.value;

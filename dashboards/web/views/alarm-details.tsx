@@ -8,8 +8,9 @@ import { Glyph } from '../parts/glyph.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { BothNames } from '../parts/name.tsx';
 import { Trend } from '../parts/trend.tsx';
+import { usePoint } from '../parts/value.tsx';
 import { hrefOf } from '../route.ts';
-import { language, mayOperate, model, now, preferences, site, text } from '../state.ts';
+import { language, mayOperate, now, preferences, site, text } from '../state.ts';
 
 export interface AlarmDetailsProps {
   readonly alarm: Alarm;
@@ -23,7 +24,7 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
   const words = text.value;
   const time = site.value;
   const { value, limit } = figuresOf(alarm);
-  const point = alarm.point === undefined ? undefined : model.value.points.get(alarm.point);
+  const point = usePoint(alarm.point ?? '');
   const steps = stepsOf(alarm.response);
   const journal = useJournal(alarm);
   const pressable = wantsPress(alarm);

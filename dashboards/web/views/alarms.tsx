@@ -9,7 +9,7 @@ import { className } from '../parts/name.tsx';
 import { Empty, Skeleton } from '../parts/panel.tsx';
 import { silence } from '../ringing.ts';
 import { hrefOf } from '../route.ts';
-import { acknowledge, language, mayOperate, model, now, preferences, site, text } from '../state.ts';
+import { acknowledge, alarms, language, loaded, mayOperate, now, preferences, site, text } from '../state.ts';
 import { AlarmDetails } from './alarm-details.tsx';
 import { Frame } from './frame.tsx';
 import { useWide } from './layout.ts';
@@ -25,15 +25,15 @@ export function Alarms({ id }: { id: string | undefined }) {
   const [cursor, setCursor] = useState<string | undefined>(id);
   const [problem, setProblem] = useState<string | undefined>(undefined);
   const wide = useWide(1000);
-  const all = [...model.value.alarms.values()].filter((alarm) => lampOf(alarm) !== 'none').sort(compareAlarms);
+  const all = [...alarms.value.values()].filter((alarm) => lampOf(alarm) !== 'none').sort(compareAlarms);
   const shown = all.filter((alarm) => fits(alarm, state, wanted));
-  const chosen = [...selected].filter((alarm) => model.value.alarms.has(alarm));
-  const opened = id === undefined ? undefined : model.value.alarms.get(id);
+  const chosen = [...selected].filter((alarm) => alarms.value.has(alarm));
+  const opened = id === undefined ? undefined : alarms.value.get(id);
   const search = useRef<HTMLInputElement>(null);
 
   const press = async (ids: readonly string[]) => {
     const open = ids.filter((one) => {
-      const alarm = model.value.alarms.get(one);
+      const alarm = alarms.value.get(one);
       return alarm !== undefined && wantsPress(alarm);
     });
     if (open.length === 0 || !mayOperate.value) return;
@@ -150,7 +150,7 @@ export function Alarms({ id }: { id: string | undefined }) {
               </button>
             )}
           </div>
-          {!model.value.loaded ? (
+          {!loaded.value ? (
             <Skeleton rows={6} height={34} />
           ) : shown.length === 0 ? (
             <Empty

@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks';
 import { writeClockSpan } from '../format.ts';
 import { Icon } from '../parts/icon.tsx';
 import { hrefOf } from '../route.ts';
-import { link, meanwhile, model, site, text, tryNow, valuesFrom, wallNow } from '../state.ts';
+import { link, loaded, meanwhile, site, text, tryNow, valuesFrom, wallNow } from '../state.ts';
 
 /** After a loss without alarms the good news goes by itself; alarms stay until somebody looked. */
 const NO_NEWS_MS = 10_000;
@@ -33,7 +33,7 @@ export function ConnectionBar() {
       </div>
     );
   }
-  if (back === undefined || !model.value.loaded) return null;
+  if (back === undefined || !loaded.value) return null;
   return (
     <div class="connection" role="status" data-connection="back">
       <Icon name="signal" size={17} />

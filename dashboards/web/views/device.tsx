@@ -4,24 +4,39 @@ import { writeAge } from '../format.ts';
 import { Glyph } from '../parts/glyph.tsx';
 import { BothNames, className, deviceNames, measurementName } from '../parts/name.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
-import { Trend } from '../parts/trend.tsx';
+import { PointTrend } from '../parts/trend.tsx';
 import { StatCard } from '../parts/value.tsx';
 import { standingOf, worstOf } from '../quality.ts';
 import { keyPoints } from '../reading.ts';
 import { hrefOf } from '../route.ts';
-import { alarmIndex, believed, language, loadShapes, model, now, range, shapes, text } from '../state.ts';
+import {
+  alarmIndex,
+  alarms,
+  believed,
+  devices,
+  language,
+  loaded,
+  loadShapes,
+  model,
+  now,
+  plant,
+  range,
+  shaped,
+  text,
+} from '../state.ts';
 import { Frame } from './frame.tsx';
 
 /** Level 3: one device, every value it has, and the trend of the one chosen. */
 export function DevicePage({ id }: { id: string }) {
   const words = text.value;
-  const device = model.value.devices.get(id);
-  const points = [...model.value.points.values()].filter((point) => point.device === id);
+  const device = devices.value.get(id);
+  const group = plant.value.flatMap((one) => one.devices).find((one) => one.id === id);
+  const points = group?.points ?? [];
   const [chosen, setChosen] = useState<string | undefined>(undefined);
   const point = points.find((one) => one.id === chosen) ?? keyPoints(points, 1)[0];
   const names = deviceNames(device, id);
-  const alarm = worstAlarm([...model.value.alarms.values()].filter(({ asset }) => asset === id));
-  const key = points.filter((one) => !shapes.value.has(one.id)).map((one) => one.id);
+  const alarm = worstAlarm([...alarms.value.values()].filter(({ asset }) => asset === id));
+  const key = points.filter((one) => !shaped.value.has(one.id)).map((one) => one.id);
   const missing = key.join();
   const chosenRange = range.value;
   // The key stands for the points without a shape
@@ -31,8 +46,11 @@ export function DevicePage({ id }: { id: string }) {
     void loadShapes(key, abort.signal);
     return () => abort.abort();
   }, [missing, chosenRange]);
-  const newest = Math.max(0, ...points.map(({ last }) => last?.ts ?? 0));
-  const worst = worstOf(points.map((one) => standingOf(one, now.value, believed.value)));
+  // Counted with the second hand; the cards follow their values by themselves.
+  const at = now.value;
+  const current = points.flatMap((one) => model.peek().points.get(one.id) ?? []);
+  const newest = Math.max(0, ...current.map(({ last }) => last?.ts ?? 0));
+  const worst = worstOf(current.map((one) => standingOf(one, at, believed.value)));
   return (
     <Frame
       title={
@@ -48,7 +66,7 @@ export function DevicePage({ id }: { id: string }) {
     >
       <div class="device-page">
         {device === undefined && points.length === 0 ? (
-          <div class="panel whole">{model.value.loaded && <Empty what={words.noPoint} why={words.noPointWhy} />}</div>
+          <div class="panel whole">{loaded.value && <Empty what={words.noPoint} why={words.noPointWhy} />}</div>
         ) : (
           <>
             <header class="asset-head panel">
@@ -77,14 +95,14 @@ export function DevicePage({ id }: { id: string }) {
               )}
               <span class="tag">{words.standing[worst]}</span>
               <span class="tag">
-                {words.lastHeard} {newest > 0 ? words.ago(writeAge(now.value - newest, language.value)) : '–'}
+                {words.lastHeard} {newest > 0 ? words.ago(writeAge(at - newest, language.value)) : '–'}
               </span>
             </header>
             <div class="cards all">
               {points.map((one) => (
                 <StatCard
                   key={one.id}
-                  point={one}
+                  id={one.id}
                   title={measurementName(one)}
                   selected={one.id === point?.id}
                   onSelect={() => setChosen(one.id)}
@@ -102,7 +120,7 @@ export function DevicePage({ id }: { id: string }) {
                   </a>
                 }
               >
-                <Trend key={point.id} point={point} height="300px" />
+                <PointTrend key={point.id} id={point.id} height="300px" />
               </Panel>
             )}
           </>

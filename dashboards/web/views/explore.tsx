@@ -7,11 +7,10 @@ import { IndicatorBand } from '../parts/indicator.tsx';
 import { BothNames, className, deviceNames, measurementName } from '../parts/name.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { Trend } from '../parts/trend.tsx';
-import { Age, present, Value } from '../parts/value.tsx';
-import { groupPlant } from '../plant.ts';
+import { Age, present, usePoint, Value } from '../parts/value.tsx';
 import { WATCHED_MAX } from '../preferences.ts';
 import { hrefOf } from '../route.ts';
-import { alarmIndex, model, preferences, setPreferences, text } from '../state.ts';
+import { alarmIndex, devices, loaded, plant, preferences, setPreferences, text } from '../state.ts';
 import { Crumb, Frame } from './frame.tsx';
 import { useWide } from './layout.ts';
 
@@ -22,7 +21,7 @@ const LISTED_MAX = 400;
 export function Explore({ id }: { id: string | undefined }) {
   const words = text.value;
   const [wanted, setWanted] = useState('');
-  const point = id === undefined ? undefined : model.value.points.get(id);
+  const point = usePoint(id ?? '');
   const wide = useWide(900);
   const list = <PointList chosen={id} wanted={wanted} onWanted={setWanted} />;
   return (
@@ -34,7 +33,7 @@ export function Explore({ id }: { id: string | undefined }) {
         ) : (
           wide && (
             <div class="panel whole">
-              {id !== undefined && model.value.loaded ? (
+              {id !== undefined && loaded.value ? (
                 <Empty what={words.noPoint} why={words.noPointWhy} />
               ) : (
                 <Empty what={words.choosePoint} why={words.choosePointWhy} />
@@ -59,8 +58,8 @@ function PointList({
   const words = text.value;
   const needle = wanted.trim().toLowerCase();
   let room = LISTED_MAX;
-  const groups = groupPlant(model.value.points.values(), model.value.devices).flatMap(({ class: kind, devices }) =>
-    devices.flatMap(({ id, device, points }) => {
+  const groups = plant.value.flatMap(({ class: kind, devices: members }) =>
+    members.flatMap(({ id, device, points }) => {
       const names = deviceNames(device, id);
       const whole = `${id} ${device?.name ?? ''} ${device?.nameZh ?? ''} ${device?.location ?? ''} ${kind} ${className(kind)}`;
       const fitting =
@@ -95,17 +94,19 @@ function PointList({
               </b>
             </a>
             {points.map((point) => (
-              <PointLine key={point.id} point={point} chosen={point.id === chosen} />
+              <PointLine key={point.id} id={point.id} chosen={point.id === chosen} />
             ))}
           </div>
         ))}
-        {groups.length === 0 && model.value.loaded && <Empty what={words.noPoint} />}
+        {groups.length === 0 && loaded.value && <Empty what={words.noPoint} />}
       </div>
     </section>
   );
 }
 
-function PointLine({ point, chosen }: { point: Point; chosen: boolean }) {
+function PointLine({ id, chosen }: { id: string; chosen: boolean }) {
+  const point = usePoint(id);
+  if (point === undefined) return null;
   const { shown, alarm } = present(point);
   return (
     <a
@@ -130,7 +131,7 @@ function PointLine({ point, chosen }: { point: Point; chosen: boolean }) {
 function PointTrend({ point, wide }: { point: Point; wide: boolean }) {
   const words = text.value;
   const { shown, writing, usual, sentence } = present(point);
-  const device = model.value.devices.get(point.device);
+  const device = devices.value.get(point.device);
   const names = deviceNames(device, point.device);
   return (
     <div class="point-trend">

@@ -4,7 +4,7 @@ import { zoneName } from '../format.ts';
 import { Choice, PasswordField, PasswordMeter, TextField } from '../parts/form.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { PASSWORD_MIN } from '../password.ts';
-import { connect, language, loadSession, model, session, setPreferences, text } from '../state.ts';
+import { connect, devices, language, loadSession, session, setPreferences, text } from '../state.ts';
 import { Entrance } from './entrance.tsx';
 
 const PRESSURE_UNITS = ['MPa', 'm', 'bar'] as const;
@@ -148,7 +148,7 @@ function FirstDevices({ onDone }: { onDone: () => void }) {
   return (
     <div data-page="first-devices">
       <h1>{words.firstDevices}</h1>
-      <p class="under">{words.devicesSeen(model.value.devices.size)}</p>
+      <p class="under">{words.devicesSeen(devices.value.size)}</p>
       <p class="hint">{words.devicesHow}</p>
       <button
         type="button"

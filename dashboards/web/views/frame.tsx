@@ -10,9 +10,9 @@ import { RangePicker } from '../parts/range-picker.tsx';
 import { alarmsAnnounced, ringing, silence, silencedUntil, soundState, unsilence } from '../ringing.ts';
 import { hrefOf, type Route } from '../route.ts';
 import {
+  alarms,
   language,
   link,
-  model,
   now,
   preferences,
   route,
@@ -67,7 +67,7 @@ export function Frame({
 
 function Rail() {
   const words = text.value;
-  const counts = countAlarms(model.value.alarms.values());
+  const counts = countAlarms(alarms.value.values());
   const worst = PRIORITIES.find((priority) => counts[priority].fresh > 0);
   const fresh = PRIORITIES.reduce((sum, priority) => sum + counts[priority].fresh, 0);
   const current = route.value.page === 'device' ? 'overview' : route.value.page;
@@ -98,7 +98,7 @@ function Rail() {
 /** Open and new counts of the four priorities: the one thing present on every page and size. */
 function Annunciator() {
   const words = text.value;
-  const counts = countAlarms(model.value.alarms.values());
+  const counts = countAlarms(alarms.value.values());
   return (
     <div class="annunciator">
       <div role="status" aria-label={words.openAlarmsByPriority} class="counts-status">

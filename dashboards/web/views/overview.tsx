@@ -1,4 +1,3 @@
-import { useComputed } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { compareAlarms, lampOf, worstAlarm } from '../alarms.ts';
 import { writeAge } from '../format.ts';
@@ -8,22 +7,26 @@ import { BothNames, className, deviceNames, measurementName } from '../parts/nam
 import { Empty, Failure, Panel, Skeleton } from '../parts/panel.tsx';
 import { patternOf } from '../parts/quality-mark.tsx';
 import { ReadingRow, StatCard } from '../parts/value.tsx';
-import { type ClassGroup, type DeviceGroup, groupPlant, spread } from '../plant.ts';
+import { type ClassGroup, type DeviceGroup, spread } from '../plant.ts';
 import { countStandings, type Standing, standingOf } from '../quality.ts';
 import { chooseWatched, keyPoints } from '../reading.ts';
 import { hrefOf } from '../route.ts';
 import {
   alarmIndex,
+  alarms,
   believed,
+  devices,
   language,
   loadAll,
   loadError,
+  loaded,
   loadShapes,
   model,
   now,
+  plant,
   preferences,
   range,
-  shapes,
+  shaped,
   text,
 } from '../state.ts';
 import { Crumb, Frame } from './frame.tsx';
@@ -40,14 +43,9 @@ const valuesShown = ({ devices }: ClassGroup) => (devices.length <= 2 ? 3 : devi
 /** The first screen: what is wrong, how the watched values are, and every device with its band, quality and age. */
 export function Overview() {
   const words = text.value;
-  const { loaded, points } = model.value;
-  // Which points there are changes rarely; their values change all the time and must not regroup anything.
-  const plant = useComputed(() => groupPlant(model.value.points.values(), model.value.devices));
   const classes = plant.value;
   const columns = useColumns();
   const desk = useWide(1100);
-  const watched = watchedPoints(classes);
-  useShapes(classes, watched);
   const aside = (
     <div class="overview-aside">
       <OpenAlarms />
@@ -57,7 +55,7 @@ export function Overview() {
   return (
     <Frame title={<Crumb page={words.overview} />} ranged={desk}>
       <div class="overview">
-        {loadError.value !== undefined && !loaded && (
+        {loadError.value !== undefined && !loaded.value && (
           <div class="panel whole">
             <Failure
               what={words.loadFailed}
@@ -68,24 +66,16 @@ export function Overview() {
           </div>
         )}
         {!desk && aside}
-        <div class="cards">
-          {!loaded
-            ? Array.from({ length: CARDS_MAX }, (_, card) => (
-                <div key={card} class="panel stat">
-                  <Skeleton rows={1} height={88} />
-                </div>
-              ))
-            : watched.map((point) => <StatCard key={point.id} point={point} title={cardTitle(point)} />)}
-        </div>
+        <Cards classes={classes} />
         <div class="overview-body">
           <div class="class-columns">
-            {!loaded ? (
+            {!loaded.value ? (
               <div class="class-column">
                 <div class="panel">
                   <Skeleton rows={8} />
                 </div>
               </div>
-            ) : points.size === 0 && classes.length === 0 ? (
+            ) : classes.length === 0 ? (
               <div class="panel whole">
                 <Empty what={words.noDevices} why={words.noDevicesWhy} />
               </div>
@@ -109,22 +99,37 @@ export function Overview() {
 /** What the page chose where nobody did; kept while it is open. */
 let chosenByPage: readonly string[] | undefined;
 
-function watchedPoints(classes: readonly ClassGroup[]): readonly Point[] {
-  const chosen = preferences.value.watched ?? chosenByPage ?? [];
-  if (preferences.value.watched === undefined && chosenByPage === undefined) {
-    const points = chooseWatched(classes, CARDS_MAX);
-    // Once there are enough they stay, whatever reports later: nothing jumps.
-    if (points.length === CARDS_MAX) chosenByPage = points.map(({ id }) => id);
-    return points;
-  }
-  return chosen.flatMap((id) => {
-    const point = model.value.points.get(id);
-    return point === undefined ? [] : [point];
-  });
+function Cards({ classes }: { classes: readonly ClassGroup[] }) {
+  const watched = loaded.value ? watchedPoints(classes) : [];
+  useShapes(classes, watched);
+  return (
+    <div class="cards">
+      {loaded.value
+        ? watched.map((id) => <StatCard key={id} id={id} title={cardTitle(id)} />)
+        : Array.from({ length: CARDS_MAX }, (_, card) => (
+            <div key={card} class="panel stat">
+              <Skeleton rows={1} height={88} />
+            </div>
+          ))}
+    </div>
+  );
 }
 
-function cardTitle(point: Point): string {
-  const { name } = deviceNames(model.value.devices.get(point.device), point.device);
+function watchedPoints(classes: readonly ClassGroup[]): readonly string[] {
+  const chosen = preferences.value.watched ?? chosenByPage;
+  if (chosen !== undefined) return chosen;
+  const { points } = model.value;
+  const hasValue = ({ id }: Point) => points.get(id)?.last?.value !== undefined;
+  const ids = chooseWatched(classes, CARDS_MAX, hasValue).map(({ id }) => id);
+  // Once there are enough they stay, whatever reports later: nothing jumps.
+  if (ids.length === CARDS_MAX) chosenByPage = ids;
+  return ids;
+}
+
+function cardTitle(id: string): string {
+  const point = model.peek().points.get(id);
+  if (point === undefined) return id;
+  const { name } = deviceNames(devices.value.get(point.device), point.device);
   const quantity = measurementName(point);
   return name.toLowerCase().includes(quantity.toLowerCase()) ? name : `${quantity}, ${name}`;
 }
@@ -141,14 +146,16 @@ function linesOf({ points }: DeviceGroup, values: number): number {
 }
 
 /** Asks once for the recent shapes of what is shown, again when the range changes. */
-function useShapes(classes: readonly ClassGroup[], watched: readonly Point[]): void {
+function useShapes(classes: readonly ClassGroup[], watched: readonly string[]): void {
   const shown = [
     ...watched,
     ...classes.flatMap((group) =>
-      group.devices.slice(0, DEVICES_SHOWN).flatMap(({ points }) => keyPoints(points, valuesShown(group))),
+      group.devices
+        .slice(0, DEVICES_SHOWN)
+        .flatMap(({ points }) => keyPoints(points, valuesShown(group)).map(({ id }) => id)),
     ),
-  ].map(({ id }) => id);
-  const missing = [...new Set(shown)].filter((id) => !shapes.value.has(id));
+  ];
+  const missing = [...new Set(shown)].filter((id) => !shaped.value.has(id));
   const key = missing.join();
   const chosen = range.value;
   // The key stands for the points that have no shape yet
@@ -202,7 +209,7 @@ function DeviceLines({ group, values }: { group: DeviceGroup; values: number }) 
         <span class="reason">{words.standing.none}</span>
       </a>
     );
-  if (keys.length === 1) return <ReadingRow point={only} {...names} />;
+  if (keys.length === 1) return <ReadingRow key={only.id} id={only.id} {...names} />;
   const rest = group.points.length - keys.length;
   return (
     <div class="device-lines">
@@ -214,7 +221,7 @@ function DeviceLines({ group, values }: { group: DeviceGroup; values: number }) 
         <span class="faint">{rest > 0 ? words.moreValues(rest) : placeBeside(group, names.name)}</span>
       </a>
       {keys.map((point) => (
-        <ReadingRow key={point.id} point={point} name={measurementName(point)} />
+        <ReadingRow key={point.id} id={point.id} name={measurementName(point)} />
       ))}
     </div>
   );
@@ -228,7 +235,7 @@ function placeBeside({ device }: DeviceGroup, name: string): string {
 
 function OpenAlarms() {
   const words = text.value;
-  const open = [...model.value.alarms.values()]
+  const open = [...alarms.value.values()]
     .filter((alarm) => lampOf(alarm) !== 'held' && lampOf(alarm) !== 'none')
     .sort(compareAlarms);
   const shown = open.slice(0, ALARMS_SHOWN);
@@ -240,7 +247,7 @@ function OpenAlarms() {
       class="open-alarms"
       id="open-alarms"
     >
-      {!model.value.loaded ? (
+      {!loaded.value ? (
         <Skeleton rows={4} height={34} />
       ) : open.length === 0 ? (
         <Empty what={words.noAlarms} why={words.noAlarmsWhy} />
@@ -265,16 +272,18 @@ const NOT_GOOD: readonly Standing[] = ['uncertain', 'bad', 'stale', 'late', 'non
 
 function DataHealth() {
   const words = text.value;
-  const points = [...model.value.points.values()];
-  const counts = countStandings(points, now.value, believed.value);
+  // Counted with the second hand, not with every reading.
+  const at = now.value;
+  const points = [...model.peek().points.values()];
+  const counts = countStandings(points, at, believed.value);
   const bad = points.length - counts.good;
   const kinds = NOT_GOOD.filter((standing) => counts[standing] > 0);
   const reporting = new Set(
     points
-      .filter((point) => !['stale', 'none', 'bad'].includes(standingOf(point, now.value, believed.value)))
+      .filter((point) => !['stale', 'none', 'bad'].includes(standingOf(point, at, believed.value)))
       .map(({ device }) => device),
   ).size;
-  const devices = new Set([...model.value.devices.keys(), ...points.map(({ device }) => device)]).size;
+  const known = new Set([...devices.value.keys(), ...points.map(({ device }) => device)]).size;
   const newest = Math.max(...points.map(({ last }) => last?.ts ?? 0));
   return (
     <Panel title={words.dataHealth} class="data-health">
@@ -308,11 +317,11 @@ function DataHealth() {
                 <i>{words.pointsGood}</i>
               </span>
               <span>
-                <b>{words.devicesHeard(reporting, devices)}</b>
+                <b>{words.devicesHeard(reporting, known)}</b>
                 <i>{words.devicesReporting}</i>
               </span>
               <span>
-                <b>{newest > 0 ? writeAge(now.value - newest, language.value) : '–'}</b>
+                <b>{newest > 0 ? writeAge(at - newest, language.value) : '–'}</b>
                 <i>{words.newestValue}</i>
               </span>
             </div>

@@ -27,6 +27,11 @@ const point = (more: Partial<Point> = {}): Point => ({
   limits: [],
   ...more,
 });
+/** Puts a point where the parts look for it. */
+const known = (one: Point): string => {
+  model.value = { ...model.value, points: new Map([...model.value.points, [one.id, one]]) };
+  return one.id;
+};
 const alarm = (state: AlarmState, more: Partial<Alarm> = {}): Alarm => ({
   id: 'a',
   kind: 'high',
@@ -82,7 +87,7 @@ describe('the glyph', () => {
 
 describe('a value', () => {
   it('stands with its unit, its band and its age', () => {
-    show(<StatCard point={point({ last: { ts: now.value, value: 98, quality: 'good' } })} title="Inflow" />);
+    show(<StatCard id={known(point({ last: { ts: now.value, value: 98, quality: 'good' } }))} title="Inflow" />);
     expect(place.textContent).toContain('98m³/h');
     expect(place.querySelector('.indicator')?.getAttribute('aria-label')).toBe('98 m³/h, normal 84 to 112');
     expect(place.querySelector('.stat-aside')?.textContent).toBe('normal');
@@ -90,14 +95,16 @@ describe('a value', () => {
 
   it('is grey, hollow and says its age when the connection is lost', () => {
     link.value = { state: 'lost', since: now.value, nextTryAt: now.value };
-    show(<StatCard point={point({ last: { ts: now.value - 60_000, value: 98, quality: 'good' } })} title="Inflow" />);
+    show(
+      <StatCard id={known(point({ last: { ts: now.value - 60_000, value: 98, quality: 'good' } }))} title="Inflow" />,
+    );
     expect(place.querySelector('.value')?.className).toContain('is-stale');
     expect(place.textContent).toContain('1 min old');
     expect(place.querySelector('.pointer')?.getAttribute('fill')).toBe('var(--panel)');
   });
 
   it('is a dash with its reason when it is bad, and points nowhere', () => {
-    show(<ReadingRow point={point({ last: { ts: now.value, quality: 'bad', reason: 'timeout' } })} name="Flow" />);
+    show(<ReadingRow id={known(point({ last: { ts: now.value, quality: 'bad', reason: 'timeout' } }))} name="Flow" />);
     expect(place.querySelector('.digits')?.textContent).toBe('–');
     expect(place.textContent).toContain('no answer in time');
     expect(place.querySelector('.pointer')).toBeNull();
@@ -106,14 +113,16 @@ describe('a value', () => {
   it('takes the colour of its alarm at the pointer, never in the digits', () => {
     const high = point({ last: { ts: now.value, value: 164, quality: 'good' } });
     model.value = { ...EMPTY_MODEL, alarms: new Map([['a', alarm('unacknowledged', { point: high.id })]]) };
-    show(<ReadingRow point={high} name="Flow" />);
+    show(<ReadingRow id={known(high)} name="Flow" />);
     expect(place.querySelector('.pointer')?.getAttribute('fill')).toBe('var(--p1)');
     expect(place.querySelector('.value')?.outerHTML).not.toContain('--p1');
   });
 
   it('is text, whatever a device calls itself', () => {
     const name = '<img src=x onerror="document.title=1">';
-    show(<ReadingRow point={point({ last: { ts: now.value, value: 1, quality: 'good' } })} name={name} other={name} />);
+    show(
+      <ReadingRow id={known(point({ last: { ts: now.value, value: 1, quality: 'good' } }))} name={name} other={name} />,
+    );
     expect(place.querySelector('img')).toBeNull();
     expect(place.textContent).toContain(name);
   });
