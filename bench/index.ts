@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   broker: async () => (await import('./broker.ts')).runBrokerBench,
   kill: async () => (await import('./kill.ts')).runKillBench,
   outbox: async () => (await import('./outbox.ts')).runOutboxBench,
+  alarms: async () => (await import('./alarms.ts')).runAlarmsBench,
   edge: async () => (await import('./edge.ts')).runEdgeBench,
 };
 

@@ -10,6 +10,9 @@ export interface SiteClock {
 
 /** Zones are whole quarters of an hour off, and change their offset on one. */
 const QUARTER_MS = 15 * 60_000;
+const MINUTE_MS = 60_000;
+/** Minutes kept in words: a flood asks for the same few ten thousand times. */
+const MINUTES_MAX = 64;
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 
 /** @param timezone - IANA name, for example `Asia/Shanghai` */
@@ -23,9 +26,16 @@ export function siteClock(timezone: string): SiteClock {
     minute: '2-digit',
     hourCycle: 'h23',
   });
+  const told = new Map<number, Record<string, string>>();
   const parts = (at: Millis): Record<string, string> => {
-    const found: Record<string, string> = {};
-    for (const { type, value } of format.formatToParts(at)) found[type] = value;
+    const minute = Math.floor(at / MINUTE_MS);
+    let found = told.get(minute);
+    if (found === undefined) {
+      found = {};
+      for (const { type, value } of format.formatToParts(minute * MINUTE_MS)) found[type] = value;
+      if (told.size >= MINUTES_MAX) told.clear();
+      told.set(minute, found);
+    }
     return found;
   };
   let quarter = Number.NaN;
