@@ -114,6 +114,11 @@ export class PlantGrowth {
     for (const point of this.registry.pointsOf(id)) this.introduce(point);
   }
 
+  /** Files or assets say something else of these devices now: their rules are made anew. */
+  renew(devices: readonly string[]): void {
+    for (const id of devices) for (const point of this.registry.pointsOf(id)) this.introduce(point);
+  }
+
   /** Source of event time of a device's readings that came by an edge, or by themselves. */
   sourceOf(entry: DeviceEntry, edge: string | undefined): number {
     if (entry.sourceEdge === edge && entry.source !== undefined) return entry.source;

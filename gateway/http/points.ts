@@ -7,8 +7,6 @@ import { type Route, route } from './route.ts';
 import { pointView, viewPoint } from './views.ts';
 
 const POINTS_MAX = 10_000;
-/** Points of one question or export. */
-export const POINTS_SELECTED_MAX = 5000;
 
 const filterFields = {
   device: z.string().max(64).optional(),
@@ -74,7 +72,7 @@ export function findPoint({ registry }: Pick<Door, 'registry'>, device: string, 
   return point;
 }
 
-interface PointFilter {
+export interface PointFilter {
   readonly device?: string | undefined;
   readonly class?: string | undefined;
   readonly site?: string | undefined;
@@ -100,34 +98,4 @@ export function pointFilter(filter: PointFilter): (point: PointInfo, device: Dev
         device?.nameZh,
         device?.location,
       ].some((word) => word?.toLowerCase().includes(text)));
-}
-
-/** Points by id, or by what they have in common. */
-export type PointSelector =
-  | readonly string[]
-  | (Omit<PointFilter, 'q'> & { readonly points?: readonly string[] | undefined });
-
-/** Dense ids of what a selector means, in its order. @throws Problem for ids that nobody knows, and for too many */
-export function selectPoints(door: Pick<Door, 'registry'>, selector: PointSelector | undefined): number[] {
-  if (selector === undefined)
-    throw new Problem('input-invalid', 'Say which points.', {
-      errors: [{ path: 'points', found: 'nothing', allowed: 'a list of ids, or {class, site, device, measurement}' }],
-    });
-  const { registry } = door;
-  const ids = 'length' in selector ? selector : selector.points;
-  if (ids !== undefined) {
-    return [...new Set(ids)].map((text) => {
-      const slash = text.indexOf('/');
-      return findPoint(door, text.slice(0, slash), text.slice(slash + 1)).id;
-    });
-  }
-  const matches = pointFilter(selector as PointFilter);
-  const found: number[] = [];
-  for (const point of registry.points()) {
-    if (!matches(point, registry.device(point.device))) continue;
-    found.push(point.id);
-    if (found.length > POINTS_SELECTED_MAX)
-      throw new Problem('query-too-large', `More than ${POINTS_SELECTED_MAX} points: narrow the selector.`);
-  }
-  return found;
 }

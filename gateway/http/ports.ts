@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Millis } from '../../contract/time.ts';
+import type { AssetBook } from '../assets.ts';
 import type { Rule } from '../domain/plant.ts';
 import type { Ingest } from '../ingest.ts';
 import type { Metrics } from '../metrics.ts';
@@ -36,6 +37,8 @@ export interface HttpOptions {
   readonly store: Store;
   readonly registry: Registry;
   readonly accounts: Accounts;
+  /** Assets and what measures them; without it there are none. */
+  readonly assets?: AssetBook;
   readonly metrics: Metrics;
   readonly site: Site;
   readonly version: string;
@@ -51,6 +54,7 @@ export interface HttpOptions {
 
 /** What the routes share. */
 export interface Door extends HttpOptions {
+  readonly assets: AssetBook;
   readonly sessions: Sessions;
   readonly settings: Settings;
   readonly openAlarms: OpenAlarms;

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { QUALITIES } from '../../contract/reading.ts';
 import { formatTime } from '../../contract/time.ts';
+import type { Series } from '../store/store.ts';
+import { POINTS_SELECTED_MAX, plainPoint, selectPoints, seriesOf } from './asset-points.ts';
 import { durationSchema, isoSchema, present, rangeFields, rangeOf } from './inputs.ts';
-import { POINTS_SELECTED_MAX, selectPoints } from './points.ts';
 import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
 import { type Route, route } from './route.ts';
@@ -30,7 +31,7 @@ const querySchema = z.strictObject({
 });
 
 export function queryRoutes(door: Door): readonly Route[] {
-  const { store, registry, now } = door;
+  const { store, now } = door;
   return [
     route({
       method: 'POST',
@@ -59,24 +60,31 @@ export function queryRoutes(door: Door): readonly Route[] {
             'query-too-large',
             `${points.length} points in ${slots} steps: at most ${SLOTS_MAX} steps and ${VALUES_MAX} values. Take a longer step, a shorter range, or \`across\`.`,
           );
-        if (points.length === 0) return { series: [] };
-        const series = await store.query({
-          ...range,
-          points,
-          stepMs: body.step,
-          aggregate: body.aggregate,
-          ...present({ across: body.across }),
-        });
-        return {
-          series: series.map(({ point, values }) => {
-            const info = point === undefined ? undefined : registry.point(point);
-            return {
-              ...(info === undefined ? {} : { point: `${info.device}/${info.measurement}` }),
-              values: values.map((value) => ({ ...value, ts: formatTime(value.ts) })),
-            };
-          }),
-        };
+        const { step: stepMs, aggregate, across } = body;
+        const plain = points.map((point) => plainPoint(point, range));
+        if (across !== undefined && plain.includes(undefined))
+          throw new Problem('input-invalid', 'Points of assets whose instrument changed can not be folded into one.', {
+            errors: [{ path: 'body.across', found: across, allowed: 'points with one instrument over the range' }],
+          });
+        const dense = plain.flatMap((point) => point?.id ?? []);
+        const together =
+          dense.length === 0
+            ? []
+            : await store.query({ ...range, points: dense, stepMs, aggregate, ...present({ across }) });
+        if (across !== undefined) return { series: together.map(({ values }) => ({ values: values.map(viewValue) })) };
+        const byPoint = new Map(together.map(({ point, values }) => [point, values]));
+        const series = [];
+        for (const [index, point] of points.entries()) {
+          const own = byPoint.get(plain[index]?.id);
+          const values = own ?? (await seriesOf(door, point, { ...range, stepMs, aggregate }));
+          series.push({ point: point.id, values: values.map(viewValue) });
+        }
+        return { series };
       },
     }),
   ];
+}
+
+function viewValue(value: Series['values'][number]) {
+  return { ...value, ts: formatTime(value.ts) };
 }

@@ -3,6 +3,7 @@ import { QUALITIES, READINGS_MAX } from '../../contract/reading.ts';
 import { formatTime } from '../../contract/time.ts';
 import type { DoorReceipt } from '../ingest.ts';
 import type { Bucket } from '../store/store.ts';
+import { bucketsOf, measured, readingsOf } from './asset-points.ts';
 import type { Identity } from './auth.ts';
 import {
   countSchema,
@@ -14,7 +15,6 @@ import {
   rangeFields,
   rangeOf,
 } from './inputs.ts';
-import { findPoint } from './points.ts';
 import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
 import { type Route, route } from './route.ts';
@@ -42,14 +42,14 @@ const entrySchema = z.looseObject({ device: z.unknown(), ts: z.unknown().optiona
 });
 
 export function readingRoutes(door: Door): readonly Route[] {
-  const { store, ingest, now } = door;
+  const { ingest, now } = door;
   return [
     route({
       method: 'GET',
       path: '/api/v1/points/{device}/{measurement}/readings',
       access: 'viewer',
       tag: 'readings',
-      summary: 'The past of a point, oldest first: raw, or as equal time slots with `buckets`',
+      summary: 'The past of a point of a device or asset, oldest first: raw, or as equal time slots with `buckets`',
       params: z.object({ device: z.string(), measurement: z.string() }),
       query: z.strictObject({
         ...rangeFields,
@@ -62,20 +62,20 @@ export function readingRoutes(door: Door): readonly Route[] {
         z.object({ buckets: z.array(bucketView) }),
       ]),
       async handle({ params, query }) {
-        const point = findPoint(door, params.device, params.measurement);
+        const point = measured(door, params.device, params.measurement);
         const range = rangeOf(query, now());
         if (query.buckets !== undefined) {
           if (query.limit !== undefined || query.cursor !== undefined)
             throw new Problem('input-invalid', 'query.buckets stands alone: leave out limit and cursor.', {
               errors: [{ path: 'query.buckets', found: 'also limit or cursor', allowed: 'buckets alone' }],
             });
-          const buckets = await store.buckets(point.id, range, query.buckets, point.maxSilenceMs);
+          const buckets = await bucketsOf(door, point, range, query.buckets);
           return { buckets: buckets.map(viewBucket) };
         }
         const limit = query.limit ?? 1000;
         const from = decodeCursor(query.cursor, 'number') ?? range.from;
         if (from >= range.to) return { readings: [] };
-        const readings = await store.readings(point.id, { from, to: range.to }, limit);
+        const readings = await readingsOf(door, point, { from, to: range.to }, limit);
         const last = readings.at(-1);
         return {
           readings: readings.map(viewReading),

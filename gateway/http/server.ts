@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import fastifyCookie from '@fastify/cookie';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { AssetBook } from '../assets.ts';
 import { alarmRoutes } from './alarms.ts';
+import { assetRoutes } from './assets.ts';
 import { auditRoutes } from './audit.ts';
 import { guard, identityOf } from './auth.ts';
 import { backupRoutes } from './backup.ts';
@@ -54,7 +56,8 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   const newId = () => randomBytes(16).toString('base64url');
   const feed = new Feed({ registry, now, run: randomBytes(6).toString('hex'), newId, metrics: options.metrics });
   const openAlarms = new OpenAlarms();
-  const door: Door = { ...options, sessions, settings, feed, openAlarms };
+  const assets = options.assets ?? new AssetBook(undefined);
+  const door: Door = { ...options, assets, sessions, settings, feed, openAlarms };
 
   const outgoing = new Outgoing(config.dataDir, newId);
   await outgoing.clear();
@@ -118,6 +121,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...edgeRoutes(door),
     ...alarmRoutes(door),
     ...performanceRoutes(door),
+    ...assetRoutes(door),
     ...deliveryRoutes(door),
     ...deadLetterRoutes(door),
     ...auditRoutes(door),

@@ -47,6 +47,8 @@ export class FakeIngest implements Ingest {
   async audit(): Promise<void> {}
   async tick(): Promise<void> {}
   async close(): Promise<void> {}
+  async renewRules(): Promise<void> {}
+
   ready(): { ready: boolean } {
     return { ready: true };
   }

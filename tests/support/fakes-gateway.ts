@@ -35,6 +35,8 @@ export interface FakeGateway {
   readonly notifications: Notification[];
   readonly letters: DeadLetter[];
   readonly audited: AuditEntry[];
+  /** Devices whose rules were to be made anew. */
+  readonly renewed: string[];
   readonly users: Map<string, Account & { password: string }>;
   readonly tokens: Map<string, string>;
   /** What readyz is told. */
@@ -263,6 +265,7 @@ export function fakeGateway(now: () => Millis): FakeGateway {
     deadLetter: async (letter) => void letters.push(letter),
     audit: async (entry) => void audited.push(entry),
     tick: async () => undefined,
+    renewRules: async (devices) => void gateway.renewed.push(...devices),
     ready: () => gateway.readiness,
     onCommitted(listener) {
       listeners.add(listener);
@@ -310,6 +313,7 @@ export function fakeGateway(now: () => Millis): FakeGateway {
     notifications,
     letters,
     audited,
+    renewed: [],
     users,
     tokens,
     readiness: { ready: true },
