@@ -2,9 +2,10 @@ import type { IngestPath } from './ingest.ts';
 import { missingReadings } from './lanes.ts';
 import type { Metrics } from './metrics.ts';
 import type { Registry } from './registry.ts';
+import type { DuckDbStore } from './store/duckdb.ts';
 
 /** Shows the path's counts, asked at each scrape: the path itself only increments numbers. */
-export function showIngest(metrics: Metrics, ingest: IngestPath, registry: Registry): void {
+export function showIngest(metrics: Metrics, ingest: IngestPath, registry: Registry, store?: DuckDbStore): void {
   const { counts } = ingest;
   const show = (name: string, help: string, read: () => number) => metrics.gauge(`hanfeng_ingest_${name}`, help, read);
   show('stored_readings', 'Readings stored since the start.', () => counts.stored);
@@ -31,4 +32,18 @@ export function showIngest(metrics: Metrics, ingest: IngestPath, registry: Regis
       return missing;
     },
   );
+  show('commits', 'Commits since the start.', () => ingest.commits.done);
+  show('commit_retries', 'Commits that had to be repeated.', () => ingest.commits.retries);
+  show('last_commit_seconds', 'How long the last commit took.', () => ingest.commits.lastMs / 1000);
+  if (store !== undefined) showStore(metrics, store);
+}
+
+function showStore(metrics: Metrics, store: DuckDbStore): void {
+  const show = (name: string, help: string, read: () => number) => metrics.gauge(`hanfeng_store_${name}`, help, read);
+  show('hot_tables', 'Tables of readings that are not sealed yet.', () => store.sizes.hotTables);
+  show('hot_readings', 'Readings in the newest of them.', () => store.sizes.hotReadings);
+  show('sealed_files', 'Parquet files of sealed readings.', () => store.sizes.sealedFiles);
+  show('sealed_readings', 'Readings in them.', () => store.sizes.sealedReadings);
+  show('sealed_bytes', 'Their size, with the sums of quarters.', () => store.sizes.sealedBytes);
+  show('problems', 'Damaged files set aside, and maintenance that does not work.', () => store.problems.length);
 }

@@ -16,7 +16,7 @@ import { CommitQueue } from './commit-queue.ts';
 import type { Judge, Verdict } from './domain/judge.ts';
 import type { DeviceInfo, JudgeInput, OperatorCommand } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
-import { countDuplicates, countReadings, newLane, placeBatch } from './lanes.ts';
+import { countDuplicates, countReadings, missingReadings, newLane, placeBatch } from './lanes.ts';
 import { type PlantCatalog, PlantGrowth, UNNAMED_LINE } from './plant-growth.ts';
 import { recoverPlant } from './recovery.ts';
 import type { PlantRegistry } from './registry.ts';
@@ -151,6 +151,8 @@ export class IngestPath implements Ingest {
   private readonly queue: CommitQueue;
   private readonly lanes = new Map<string, LaneMark>();
   private readonly heardAt = new Map<string, Millis>();
+  /** Readings missing per edge, as the judge was told since the start: the first time also that there is none. */
+  private readonly missing = new Map<string, number>();
   private readonly keysUnderWay = new Map<string, Promise<DoorReceipt>>();
   private readonly listeners = new Set<(committed: Committed) => void>();
   private lastTickAt = Number.NEGATIVE_INFINITY;
@@ -231,7 +233,14 @@ export class IngestPath implements Ingest {
         state: text,
       });
       this.growth.learn(edge, state, (device) => this.admission.accepts(device));
-      this.judgeInput({ kind: 'edge', edge, online: state.online, at });
+      const { heartbeatMs } = state;
+      this.judgeInput({
+        kind: 'edge',
+        edge,
+        online: state.online,
+        at,
+        ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
+      });
     });
   }
 
@@ -274,7 +283,10 @@ export class IngestPath implements Ingest {
   async tick(at: Millis): Promise<void> {
     if (at - this.lastTickAt < TICK_MS && at >= this.lastTickAt) return;
     this.lastTickAt = at;
-    await this.queue.enqueue(() => this.judgeInput({ kind: 'tick', at }));
+    await this.queue.enqueue(() => {
+      this.judgeDelivery(at);
+      this.judgeInput({ kind: 'tick', at });
+    });
   }
 
   ready() {
@@ -462,6 +474,18 @@ export class IngestPath implements Ingest {
       }
     }
     return found;
+  }
+
+  /** What the ledger misses of each edge, whenever it has changed. */
+  private judgeDelivery(at: Millis): void {
+    const missing = new Map<string, number>();
+    for (const lane of this.lanes.values())
+      missing.set(lane.edge, (missing.get(lane.edge) ?? 0) + missingReadings(lane));
+    for (const [edge, readings] of missing) {
+      if (this.missing.get(edge) === readings) continue;
+      this.missing.set(edge, readings);
+      this.judgeInput({ kind: 'delivery', edge, missing: readings, at });
+    }
   }
 
   /** An edge is alive, whatever its retained state says. */

@@ -103,7 +103,7 @@ async function joinParts(
     onBroken,
   });
   atEnd(() => ingest.close());
-  showIngest(metrics, ingest, registry);
+  showIngest(metrics, ingest, registry, store);
   const subscriber = createSubscriber({
     ingest,
     marks: () => registry.marks(),

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Alarm } from '../contract/alarm.ts';
 import { newestPerId } from './bundle.ts';
 import type { Judge, Verdict } from './domain/judge.ts';
 import type { PlantGrowth } from './plant-growth.ts';
@@ -10,7 +11,7 @@ export interface RecoveryParts {
   readonly judge: Judge;
   readonly registry: PlantRegistry;
   readonly growth: PlantGrowth;
-  readonly log: Pick<Logger, 'error'>;
+  readonly log: Pick<Logger, 'warn' | 'error'>;
 }
 
 export interface Recovery {
@@ -31,10 +32,20 @@ export async function recoverPlant({ store, judge, registry, growth, log }: Reco
   await recoverLast(store, registry);
   growth.reconcile();
   growth.introduceAll();
-  if (recovered.snapshot !== undefined) judge.restore(recovered.snapshot.state);
   const snapshotCommit = recovered.snapshot?.commit ?? 0;
+  if (recovered.snapshot !== undefined) restoreJudge(judge, recovered.snapshot.state, recovered.openAlarms, log);
   const forgotten = await replay(store, judge, snapshotCommit, log);
   return { lastCommit: recovered.lastCommit, snapshotCommit, forgotten };
+}
+
+/** A gateway must start after an upgrade whatever the snapshot holds: then at least the open alarms are known. */
+function restoreJudge(judge: Judge, state: string, open: readonly Alarm[], log: RecoveryParts['log']): void {
+  try {
+    judge.restore(state);
+  } catch (error) {
+    log.warn({ error, alarms: open.length }, 'the judge state could not be restored; its open alarms are taken over');
+    judge.adopt?.(open);
+  }
 }
 
 async function recoverLast(store: Store, registry: PlantRegistry): Promise<void> {

@@ -30,7 +30,10 @@ export interface Judge {
    * that can be done between other things.
    */
   freeze(): Iterable<string>;
+  /** @throws Error, with nothing changed, for a text it can't use */
   restore(state: string): void;
+  /** Instead of a snapshot that can't be used: alarms that are open by their records. */
+  adopt?(open: readonly Alarm[]): void;
 }
 
 export interface JudgeOptions {

@@ -126,6 +126,18 @@ export class DuckDbStore implements Store {
     return problems;
   }
 
+  /** What lies where, for the metrics. */
+  get sizes() {
+    const raw = this.history.segments.filter(({ kind }) => kind === 'readings');
+    return {
+      hotTables: this.hotTables.length,
+      hotReadings: this.hotReadings,
+      sealedFiles: raw.length,
+      sealedReadings: raw.reduce((sum, { readings }) => sum + readings, 0),
+      sealedBytes: this.history.segments.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
+  }
+
   /** After a restore: the folder is another one now, so that edges send again what it lacks. */
   async adoptNewId(id: string): Promise<void> {
     await this.write(async (connection) => {

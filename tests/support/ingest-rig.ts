@@ -66,6 +66,12 @@ export class FakeJudge implements Judge {
     return [this.snapshot()];
   }
 
+  readonly adopted: string[] = [];
+
+  adopt(open: readonly Alarm[]): void {
+    this.adopted.push(...open.map(({ id }) => id));
+  }
+
   restore(state: string): void {
     ({ sum: this.sum, inputs: this.inputs, clock: this.clock } = JSON.parse(state));
   }
@@ -89,6 +95,8 @@ export class FakeJudge implements Judge {
         return `${input.edge} ${input.online ? 'online' : 'offline'}`;
       case 'heard':
         return `heard ${input.edge}`;
+      case 'delivery':
+        return `${input.edge} misses ${input.missing}`;
       case 'operator':
         return `${input.command.action} ${input.command.alarm}`;
     }

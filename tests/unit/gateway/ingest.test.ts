@@ -292,6 +292,27 @@ describe('ingest', () => {
     });
   });
 
+  it('tells the judge of a gap in what an edge sent, and when it is filled', async () => {
+    rig = await openRig();
+    await rig.ingest.batch('e1', envelope(2, [flow(T0, 1)], { made: 4 }), T0);
+    await rig.ingest.tick(T0);
+    await rig.ingest.tick(T0 + 1000);
+    await rig.ingest.batch('e1', envelope(1, [flow(T0, 1), flow(T0, 2), flow(T0, 3)], { made: 3 }), T0);
+    await rig.ingest.tick(T0 + 2000);
+    expect(rig.judge.told.filter((line) => line.includes('misses'))).toEqual(['e1 misses 3', 'e1 misses 0']);
+  });
+
+  it('starts with a snapshot it can not use: open alarms are taken over, inputs since are replayed', async () => {
+    rig = await openRig();
+    await rig.ingest.readings('mqtt', [flow(T0, 100)], T0);
+    await rig.store.saveSnapshot(rig.ingest.commits.done, 'of another time');
+    await rig.ingest.readings('mqtt', [flow(T0 + 1, 5)], T0);
+    await rig.crash();
+    expect(rig.judge.adopted).toEqual([`high-0-${T0}`]);
+    expect(rig.judge.told).toEqual([`device/fm-1: fm-1/flow@${T0 + 1}=5`]);
+    expect(await rig.ingest.readings('mqtt', [flow(T0 + 2, 1)], T0)).toMatchObject({ stored: 1 });
+  });
+
   it('repeats the same commit while the store is full, says so, and loses nothing', async () => {
     let failures = 3;
     rig = await openRig({
