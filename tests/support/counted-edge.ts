@@ -16,6 +16,10 @@ export interface CountedEdgeOptions {
   readonly gateways?: readonly string[];
   readonly outbox?: Readonly<Record<string, unknown>>;
   readonly uplink?: Readonly<Record<string, unknown>>;
+  readonly commands?: Readonly<Record<string, unknown>>;
+  /** Further lines, and the models of their devices by name. */
+  readonly lines?: readonly Readonly<Record<string, unknown>>[];
+  readonly models?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** A real edge process that reads a counting Modbus server, and a mosquitto that forgets everything when it is killed. */
@@ -35,13 +39,16 @@ export async function startCountedEdge(options: CountedEdgeOptions = {}) {
       Array.from({ length: POINTS }, (_, index) => [`count-${index}`, { address: index * 2, label: `Count ${index}` }]),
     ),
   });
+  for (const [name, model] of Object.entries(options.models ?? {})) write(`models/${name}.yaml`, model);
   const configFile = write('edge.yaml', {
     edge: 'edge-1',
     gateways: (options.gateways ?? ['gw']).map((id) => ({ id })),
     outbox: { flushEvery: '500ms', ...options.outbox },
     uplink: options.uplink ?? {},
+    commands: options.commands ?? {},
     models: ['models'],
     lines: [
+      ...(options.lines ?? []),
       {
         id: 'line-1',
         transport: 'tcp',
