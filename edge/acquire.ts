@@ -8,6 +8,7 @@ import { checkDevices } from './check.ts';
 import type { Clock } from './clock.ts';
 import type { EdgeConfig, LineConfig } from './config.ts';
 import { createPolledDevice, everyMsOf, isSameDevice, learnedKey, type PolledDevice, replan } from './device.ts';
+import { createDoubt, type Doubt } from './doubt.ts';
 import { LEARNED_MAX_AGE_MS, openLearned } from './learned.ts';
 import { type DeviceModel, loadModels, type ModelCache, type PointModel } from './model.ts';
 import { createReader, type LineReader } from './reader.ts';
@@ -76,6 +77,8 @@ export interface Acquisition {
 interface RunningLine {
   readonly config: LineConfig;
   readonly reader: LineReader;
+  /** What may still come late, by unit id. */
+  readonly doubts: Map<number, Doubt>;
 }
 
 /**
@@ -101,6 +104,12 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
     known: ReadonlyMap<string, DeviceModel>,
     before: RunningLine | undefined,
   ): RunningLine {
+    const doubts = before?.doubts ?? new Map<number, Doubt>();
+    const doubtOf = (unitId: number) => {
+      const doubt = doubts.get(unitId) ?? createDoubt(config.worstLateReply);
+      doubts.set(unitId, doubt);
+      return doubt;
+    };
     const old = new Map(before?.reader.devices.map((device) => [device.config.id, device]));
     const devices = config.devices.map((device) => {
       const model = known.get(device.model) as DeviceModel;
@@ -113,11 +122,12 @@ export function createAcquisition(options: AcquisitionOptions): Acquisition {
         cuts: learned.cuts(learnedKey(device)),
         nowMs: clock.monotonicMs(),
         phase: phaseOf(beats++),
+        doubt: doubtOf(device.unitId),
       });
     });
     const reader = before?.reader ?? createReader(config, { clock, random, log, learned, onReadings: hand });
     reader.setDevices(devices);
-    return { config, reader };
+    return { config, reader, doubts };
   }
 
   function hand(sampled: readonly DeviceReadings[], upTo: Readonly<Record<string, Millis>>): void {

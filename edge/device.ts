@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Reason, WireValue } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
 import type { DeviceConfig, LineConfig } from './config.ts';
-import { createDoubt, type Doubt } from './doubt.ts';
+import type { Doubt } from './doubt.ts';
 import { type Counters, createCounters, createRoundTrips, describeHealth, type RoundTrips } from './health.ts';
 import type { DeviceModel, Limits, PointModel } from './model.ts';
 import { type Block, type Cuts, planBlocks } from './plan.ts';
@@ -127,8 +127,10 @@ export function createPolledDevice(options: {
   readonly nowMs: number;
   /** Where in the period its requests go, 0..1; one for all, so that its values belong together. */
   readonly phase: number;
+  /** Of its unit: several devices may be parts of one. */
+  readonly doubt: Doubt;
 }): PolledDevice {
-  const { line, config, model, cuts, nowMs, phase } = options;
+  const { line, config, model, cuts, nowMs, phase, doubt } = options;
   const { points, names } = wantedPoints(config, model);
   const settings = new Map<string, number>();
   for (const point of points) if (point.assume !== undefined) settings.set(point.id, point.assume);
@@ -139,7 +141,7 @@ export function createPolledDevice(options: {
     names,
     settingIds: new Set(points.flatMap((point) => neededBy(point))),
     settings,
-    doubt: createDoubt(line.worstLateReply),
+    doubt,
     counters: createCounters(),
     roundTrips: createRoundTrips(),
     timeoutMs: config.timeout ?? model.quirks.timeout ?? line.timeout,

@@ -6,7 +6,7 @@ import type { Clock } from './clock.ts';
 import { sleep } from './connection.ts';
 import { decodePoint, type Settings, toWire } from './decode.ts';
 import { type PolledBlock, type PolledDevice, REFUSED_REST_MS } from './device.ts';
-import { shapeOf } from './doubt.ts';
+import { type Doubt, shapeOf } from './doubt.ts';
 import type { Exchange, Line } from './line.ts';
 import type { Reply } from './modbus/client.ts';
 import { type PointModel, TABLES, type Table } from './model.ts';
@@ -52,8 +52,8 @@ export class Poller {
   /** Wall-clock start of each request under way, by worker: nothing older than these can still come. */
   readonly #underWay = new Map<number, Millis>();
   readonly #busy = new Set<PolledBlock>();
-  /** On a doubtful line a device is asked one thing at a time: what is safe to ask is known only after the answer. */
-  readonly #turns = new WeakMap<PolledDevice, Promise<unknown>>();
+  /** On a doubtful line a unit is asked one thing at a time: what is safe to ask is known only after the answer. */
+  readonly #turns = new WeakMap<Doubt, Promise<unknown>>();
   #running: Promise<unknown> | undefined;
   #wake = new AbortController();
   #failuresTold = 0;
@@ -182,9 +182,9 @@ export class Poller {
   /** A block with its retries; what was asked and what came, empty if nothing could be asked safely. */
   async #read(device: PolledDevice, block: Block, retries: number): Promise<Part[]> {
     if (!this.#options.doubtful) return this.#tryRead(device, block, retries);
-    const before = this.#turns.get(device) ?? Promise.resolve();
+    const before = this.#turns.get(device.doubt) ?? Promise.resolve();
     const turn = before.then(() => this.#tryRead(device, block, retries));
-    this.#turns.set(device, turn);
+    this.#turns.set(device.doubt, turn);
     return turn;
   }
 
@@ -195,7 +195,10 @@ export class Poller {
     const parts: Part[] = [];
     // A device that has never answered, or was silent just now, is not asked twice: its neighbours wait.
     const isHopeful = device.counters.answered > 0 && device.failures === 0;
-    let repeats = (isHopeful ? retries : 0) + (asleep ? 1 : 0);
+    let repeats = (isHopeful ? retries : 0) + (asleep && !doubtful ? 1 : 0);
+    // The request that wakes it is lost: where its reply could still come late it asks for something else.
+    if (asleep && doubtful && block.count > 1)
+      await this.#ask(device, { ...block, count: 1, points: [] }, device.timeoutMs);
     let isRepeat = false;
     let todo: readonly Block[] = [block];
     while (todo.length > 0) {
