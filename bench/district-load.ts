@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { generate, parser } from 'mqtt-packet';
+import { mixedValue as value } from './workload.ts';
 
 /** What the load process is asked to send; it answers with one {@link DistrictReport}. */
 export interface DistrictTask {
@@ -181,25 +182,6 @@ function batch(sender: Sender, from: number, to: number, ts: number, now: number
   }
   const made = sender.seq * (to - from);
   return `{"outbox":"${LANE}","seq":${sender.seq},"made":${made},"sentAt":${now},"clock":"synced","upTo":{"l1":${ts}},"readings":[${readings.join(',')}]}`;
-}
-
-/** The mixed workload: noisy analogue values of two decimals, a counter, a status, a slow temperature. */
-function value(point: number, round: number): number {
-  switch (point % 5) {
-    case 0:
-      return (
-        Math.round((50 + 20 * Math.sin(round / 50 + point) + ((point * 7919 + round * 104_729) % 100) / 100) * 100) /
-        100
-      );
-    case 1:
-      return point * 1000 + round * (point % 7);
-    case 2:
-      return (point + (round >> 6)) & 1;
-    case 3:
-      return Math.round((0.4 + 0.05 * Math.sin(round / 200 + point)) * 1000) / 1000;
-    default:
-      return Math.round((25 + 5 * Math.sin(round / 1000 + point)) * 10) / 10;
-  }
 }
 
 /** Resolves at CONNACK 0. */
