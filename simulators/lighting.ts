@@ -85,6 +85,12 @@ export class Lighting implements Plant {
     { name: 'contactor-stuck-open', what: 'the contactor does not close', unit: '1', usual: 1 },
     { name: 'contactor-welded', what: 'the contactor does not open: the lamps burn by day', unit: '1', usual: 1 },
     { name: 'leakage', what: 'insulation damage adds this residual current', unit: 'mA', usual: 400 },
+    {
+      name: 'toroid-open',
+      what: 'the current transformer of the residual-current monitor is disconnected',
+      unit: '1',
+      usual: 1,
+    },
     { name: 'door', what: 'the cabinet door is open', unit: '1', usual: 1 },
     { name: 'phase-lost', what: 'the supply loses a phase (1 = A, 2 = B, 3 = C)', unit: '1', usual: 3 },
     { name: 'undervoltage', what: 'the supply falls to this', unit: 'V', usual: 190 },
@@ -150,7 +156,17 @@ export class Lighting implements Plant {
       (leak - cabinet.leakageMA) * (1 - Math.exp(-seconds / (fault('leakage') === undefined ? LEAKAGE_MEMORY_S : 5)));
     const door = fault('door') === undefined ? 0 : 1;
     const contactor = closed ? 1 : 0;
-    return { ...quantities, power, level, leakage: cabinet.leakageMA, contactor, door, in0: contactor, in1: door };
+    return {
+      ...quantities,
+      power,
+      level,
+      leakage: fault('toroid-open') === undefined ? cabinet.leakageMA : 0,
+      toroidOpen: fault('toroid-open') === undefined ? 0 : 1,
+      contactor,
+      door,
+      in0: contactor,
+      in1: door,
+    };
   }
 
   /** Lamps of a phase that still have power and work. */

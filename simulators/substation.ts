@@ -1,10 +1,18 @@
 import { demandShare } from './demand.ts';
 import { FaultBoard, type FaultKind, type Plant, type Quantities, type Surroundings } from './plant.ts';
 import { type Random, Wander } from './random.ts';
-import { drySettledRise, stepDryWinding } from './transformer.ts';
+import {
+  drySettledRise,
+  hotSpotCel,
+  type OilState,
+  ONAN_DISTRIBUTION,
+  oilSettled,
+  stepDryWinding,
+  stepOil,
+} from './transformer.ts';
 
 const PHASES = ['A', 'B', 'C'] as const;
-export const SUBSTATION_PLACES = ['incomer', 'transformer'] as const;
+export const SUBSTATION_PLACES = ['incomer', 'transformer', 'oil-transformer', 'box'] as const;
 const RATED_KVA = 630;
 const RATED_V = 220;
 /** What the houses and shops on this substation draw on average, kW. */
@@ -21,6 +29,20 @@ const FAN_OFF_CEL = 70;
 const ALARM_CEL = 130;
 const TRIP_CEL = 150;
 
+/** The neighbouring 400 kVA oil-immersed transformer and what hangs on it. */
+const OIL_KVA = 400;
+const OIL_MEAN_KW = 190;
+/** Damp of the box over the air's, and what the warm transformer takes from it. */
+const BOX_DRYING = 0.55;
+
+/** Where a fault lives, whichever place it was asked for. */
+const HOME: Readonly<Record<string, string>> = {
+  'fan-failed': 'transformer',
+  door: 'transformer',
+  'oil-overload': 'oil-transformer',
+  condensation: 'box',
+};
+
 /** Loads other plants hang on this substation, kW. */
 export interface FedPlants {
   readonly powerKW: () => number;
@@ -34,6 +56,13 @@ export class Substation implements Plant {
   readonly name = 'substation';
   readonly faults: readonly FaultKind[] = [
     { name: 'overload', what: 'the load rises to this share of the rating', unit: '%', usual: 125 },
+    {
+      name: 'oil-overload',
+      what: 'the load of the oil-immersed transformer rises to this share of its rating',
+      unit: '%',
+      usual: 150,
+    },
+    { name: 'condensation', what: 'the heater of the box is off; humidity climbs to this', unit: '%', usual: 92 },
     { name: 'fan-failed', what: 'the transformer’s fans do not start', unit: '1', usual: 1 },
     { name: 'door', what: 'the door of the box is open', unit: '1', usual: 1 },
     { name: 'breaker-trip', what: 'the main breaker trips: no current behind it', unit: '1', usual: 1 },
@@ -48,6 +77,9 @@ export class Substation implements Plant {
   private fanOn = false;
   private meter: Quantities = {};
   private controller: Quantities = {};
+  private oil: OilState | undefined;
+  private oilLoad = 0;
+  private box = { temperature: 20, humidity: 55 };
 
   constructor(random: Random, fed: readonly FedPlants[]) {
     this.fed = fed;
@@ -90,18 +122,50 @@ export class Substation implements Plant {
       breaker: tripped ? 0 : 1,
     };
     this.stepTransformer(seconds, surroundings.airCel, values);
+    this.stepOilTransformer(seconds, surroundings);
+    this.stepBox(seconds, surroundings, apparent / RATED_KVA);
   }
 
   sense(place: string): Quantities | undefined {
     if (place === 'incomer') return this.meter;
-    return place === 'transformer' ? this.controller : undefined;
+    if (place === 'transformer') return this.controller;
+    if (place === 'box') return this.box;
+    if (place !== 'oil-transformer' || this.oil === undefined) return undefined;
+    const temperature1 = hotSpotCel(this.oil);
+    return {
+      temperature0: this.oil.topOilCel,
+      temperature1,
+      temperature2: this.box.temperature - 4,
+      load: 100 * this.oilLoad,
+    };
   }
 
   setFault(fault: string, place: string, value: number | undefined): boolean {
-    const at = fault === 'fan-failed' || fault === 'door' ? 'transformer' : 'incomer';
     if (!this.faults.some(({ name }) => name === fault) || this.sense(place) === undefined) return false;
-    this.board.set(fault, at, value);
+    this.board.set(fault, HOME[fault] ?? 'incomer', value);
     return true;
+  }
+
+  /** Oil and winding by IEC 60076-7, annex C. */
+  private stepOilTransformer(seconds: number, surroundings: Surroundings): void {
+    const asked = this.board.get('oil-overload', 'oil-transformer');
+    const usual = (OIL_MEAN_KW * demandShare(surroundings)) / POWER_FACTOR / OIL_KVA;
+    this.oilLoad = asked === undefined ? usual : asked / 100;
+    const ambientCel = surroundings.airCel + 3;
+    const from = this.oil ?? oilSettled(ONAN_DISTRIBUTION, this.oilLoad, ambientCel);
+    this.oil = stepOil(ONAN_DISTRIBUTION, from, { loadFactor: this.oilLoad, ambientCel, minutes: seconds / 60 });
+  }
+
+  /** Warm air holds more water: the box is drier than the air outside by what its load heats it, unless the heater is off. */
+  private stepBox(seconds: number, { airCel, humidity }: Surroundings, loadFactor: number): void {
+    const warmer = 4 + BOX_RISE_K * loadFactor;
+    const damp = this.board.get('condensation', 'box');
+    const target = damp ?? Math.max(15, humidity * BOX_DRYING);
+    const share = 1 - Math.exp(-seconds / (damp === undefined ? 1800 : 60));
+    this.box = {
+      temperature: this.box.temperature + (airCel + warmer - this.box.temperature) * (1 - Math.exp(-seconds / 900)),
+      humidity: this.box.humidity + (target - this.box.humidity) * share,
+    };
   }
 
   private stepTransformer(seconds: number, airCel: number, values: Quantities): void {

@@ -1,11 +1,14 @@
 import { interpolate } from './demand.ts';
 import { FaultBoard, type FaultKind, type Plant, type Quantities, type Surroundings } from './plant.ts';
 import { type Random, Wander } from './random.ts';
+import { TECHNICS_FAULTS, TECHNICS_PLACES, TunnelTechnics } from './tunnel-technics.ts';
 
 /** The tube: one bore, two-way traffic, three measuring sections from west to east. */
 const LENGTH_M = 960;
 const SECTIONS = 3;
-export const TUNNEL_PLACES = ['section-1', 'section-2', 'section-3', 'wind', 'fans'] as const;
+const SECTION_PLACES = ['section-1', 'section-2', 'section-3'] as const;
+const FAN_PLACES = ['fan-1', 'fan-2', 'fan-3', 'fan-4'] as const;
+export const TUNNEL_PLACES: readonly string[] = [...SECTION_PLACES, 'wind', 'fans', ...FAN_PLACES, ...TECHNICS_PLACES];
 const AREA_M2 = 62;
 /** Vehicles an hour, both directions. */
 const TRAFFIC = [
@@ -18,7 +21,7 @@ const SMOKE_M2_PER_KM = 0.7;
 /** Longitudinal air speed that traffic drags along at 1000 vehicles an hour, and what one jet fan adds, m/s. */
 const PISTON_M_PER_S = 1.6;
 const FAN_M_PER_S = 0.8;
-export const FANS = 4;
+const FANS = 4;
 /** The air column and the fan rotors follow with these lags. */
 const AIR_LAG_S = 40;
 const FAN_LAG_S = 12;
@@ -54,8 +57,10 @@ export class Tunnel implements Plant {
     { name: 'congestion', what: 'traffic stands still: emissions times this, no piston effect', unit: '1', usual: 4 },
     { name: 'fans-failed', what: 'this many of the four fans do not start', unit: '1', usual: 4 },
     { name: 'fire', what: 'a fire of this heat release burns in the section', unit: 'MW', usual: 5 },
+    ...TECHNICS_FAULTS,
   ];
   private readonly board = new FaultBoard();
+  private readonly technics = new TunnelTechnics();
   private readonly sections: Air[];
   private readonly flutter: Wander;
   private wind = 1;
@@ -79,6 +84,7 @@ export class Tunnel implements Plant {
   }
 
   step(seconds: number, surroundings: Surroundings): void {
+    this.technics.step(seconds, surroundings);
     const jam = this.board.get('congestion', 'section-2');
     this.vehiclesPerH = interpolate(TRAFFIC, surroundings.hour) * (surroundings.holiday ? 1.15 : 1);
     this.control(seconds);
@@ -98,8 +104,9 @@ export class Tunnel implements Plant {
     if (place === 'wind')
       return { windSpeed: this.wind, windDirection: 90, temperature: this.sections[1]?.celsius ?? 20 };
     if (place === 'fans') return { current: this.fansRunning * FAN_RATED_A, running: this.fansRunning };
+    if (place.startsWith('fan-')) return this.fan(Number(place.slice('fan-'.length)));
     const air = this.sections[Number(place.slice('section-'.length)) - 1];
-    if (air === undefined) return undefined;
+    if (air === undefined) return this.technics.sense(place);
     return {
       co: Math.max(air.co, air.plume),
       no2: air.no2,
@@ -115,17 +122,31 @@ export class Tunnel implements Plant {
   }
 
   setFault(fault: string, place: string, value: number | undefined): boolean {
-    if (!this.faults.some(({ name }) => name === fault)) return false;
-    const target = fault === 'congestion' ? 'section-2' : fault === 'fans-failed' ? 'fans' : place;
-    if (
-      !this.places().includes(place) ||
-      (target.startsWith('section') !== place.startsWith('section') &&
-        fault !== 'fans-failed' &&
-        fault !== 'congestion')
-    )
-      return false;
-    this.board.set(fault, target, value);
+    const inSection = place.startsWith('section-');
+    if (!TUNNEL_PLACES.includes(place)) return false;
+    if (fault === 'congestion') this.board.set(fault, 'section-2', value);
+    else if (fault === 'fans-failed') this.board.set(fault, 'fans', value);
+    else if ((fault === 'co-rise' || fault === 'fire') && inSection) this.board.set(fault, place, value);
+    else return this.technics.setFault(fault, place, value);
     return true;
+  }
+
+  /** One of the four fans: they start in order, and the last ones fail first. */
+  private fan(number: number): Quantities | undefined {
+    if (!(number >= 1 && number <= FANS)) return undefined;
+    const failed = number > FANS - (this.board.get('fans-failed', 'fans') ?? 0);
+    const command = this.stage >= number ? 1 : 0;
+    const speed = failed ? 0 : Math.min(1, Math.max(0, this.fansRunning - number + 1));
+    const running = speed > 0.5 ? 1 : 0;
+    return {
+      command,
+      running,
+      speed,
+      current: speed > 0.02 ? FAN_RATED_A * (0.3 + 0.62 * speed) : 0,
+      frequency: 50 * speed,
+      power: 30 * speed ** 3,
+      fault: failed ? 1 : 0,
+    };
   }
 
   /** Fans follow the worst air in stages and start and stop slowly. */

@@ -46,7 +46,21 @@ const galleryStation: PublishedModel = {
   }),
 };
 
+/** Lighting controller of a tunnel: luminance in cd/m2, stages as numbers. */
+const tunnelLighting: PublishedModel = {
+  name: 'plc-tunnel-lighting',
+  noise: { l20: 0.01, lth: 0.005, interior: 0.01 },
+  counters: [],
+  measure: (of) => ({
+    l20: rounded(of('l20'), 0.1),
+    lth: rounded(of('lth'), 0.1),
+    interior: rounded(of('interior'), 0.01),
+    stage: of('stage'),
+    stageCommand: of('stageCommand'),
+  }),
+};
+
 /** Every device model that publishes by itself, by name. */
 export const PUBLISHED_MODELS: ReadonlyMap<string, PublishedModel> = new Map(
-  [waterMeter, pressureLogger, depthGauge, galleryStation].map((model) => [model.name, model]),
+  [waterMeter, pressureLogger, depthGauge, galleryStation, tunnelLighting].map((model) => [model.name, model]),
 );

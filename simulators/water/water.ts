@@ -161,8 +161,13 @@ export class Water implements Plant {
     this.pumps = controlPumps(this.pumps, hydraulics.tankLevelM());
     const failed = (pump: string) => this.board.has('pump-failed', pump);
     hydraulics.setOpen('pump-1', this.pumps.lead && !failed('pump-1'));
-    hydraulics.setOpen('pump-2', (this.pumps.second || (this.pumps.lead && failed('pump-1'))) && !failed('pump-2'));
+    hydraulics.setOpen('pump-2', this.standbyWanted() && !failed('pump-2'));
     hydraulics.step(seconds);
+  }
+
+  /** The second pump runs when the level asks for it, and in place of the first when that fails. */
+  private standbyWanted(): boolean {
+    return this.pumps.second || (this.pumps.lead && this.board.has('pump-failed', 'pump-1'));
   }
 
   /** A leak of a given size has the coefficient that gives this flow at the pressure of the moment. */
@@ -211,7 +216,7 @@ export class Water implements Plant {
     const lift = this.hydraulics.pressureM('T0');
     const power = flow > 0.5 ? ((flow / 3600) * 9.81 * Math.max(lift, PUMP.headM / 2)) / PUMP_EFFICIENCY : 0;
     const running = power > 0 ? 1 : 0;
-    const wanted = pump === 'pump-1' ? this.pumps.lead : this.pumps.second;
+    const wanted = pump === 'pump-1' ? this.pumps.lead : this.standbyWanted();
     return {
       flow,
       power,
