@@ -28,6 +28,8 @@ export type AlarmAction = (typeof ALARM_ACTIONS)[number];
 export interface Alarm {
   /** Occurrence id, derived from rule, point and event time: a replay derives the same. */
   readonly id: string;
+  /** Rule it comes from: `fm-12/flow#high`; several occurrences of one rule share it. */
+  readonly rule?: string;
   /** Rule kind: `high`, `low`, `high-high`, `low-low`, `stale`, `offline`, `delivery-gap`, … */
   readonly kind: string;
   readonly asset: string;
