@@ -32,8 +32,8 @@ export interface Judge {
   freeze(): Iterable<string>;
   /** @throws Error, with nothing changed, for a text it can't use */
   restore(state: string): void;
-  /** Instead of a snapshot that can't be used: alarms that are open by their records. */
-  adopt?(open: readonly Alarm[]): void;
+  /** Instead of a snapshot that can't be used: alarms that are open by their records. They are not raised again. */
+  adopt(open: readonly Alarm[]): void;
 }
 
 export interface JudgeOptions {

@@ -1,6 +1,7 @@
+import type { Alarm } from '../../contract/alarm.ts';
 import { BAD, QUALITIES, REASONS } from '../../contract/reading.ts';
 import { formatTime, type Millis } from '../../contract/time.ts';
-import { Conditions, QUIET } from './alarm/condition.ts';
+import { ACTIVE, Conditions, QUIET } from './alarm/condition.ts';
 import { LateConditions } from './alarm/late.ts';
 import { AlarmLedger, type Evidence, type Raise } from './alarm/ledger.ts';
 import { beyondLimit } from './alarm/limit.ts';
@@ -10,6 +11,7 @@ import { Evaluations } from './condition/evaluations.ts';
 import { DeviceHealth, type DeviceState, type HealthSink, type LineState } from './fault/device-health.ts';
 import { EdgeSilence } from './fault/edge-silence.ts';
 import type { Judge, JudgeOptions, Verdict } from './judge.ts';
+import { parseState, STATE_FORMAT } from './judge-state.ts';
 import type { JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
 import {
   BUSY_BAD,
@@ -171,7 +173,8 @@ export class LiveJudge implements Judge, HealthSink {
         break;
       case 'up-to': {
         const source = this.sources.get(input.source);
-        if (source !== undefined) this.advance(source, input.upTo);
+        // Without `upTo` of its own a source goes by the judge's clock.
+        if (source?.info.hasUpTo === true) this.advance(source, input.upTo);
         break;
       }
       case 'tick':
@@ -640,7 +643,7 @@ export class LiveJudge implements Judge, HealthSink {
     }
     const keyOf = (row: number) => this.table.rules[row]!.key;
     return JSON.stringify({
-      version: 1,
+      format: STATE_FORMAT,
       clock: this.clock,
       lastTick: this.lastTick,
       wall: this.wall,
@@ -659,28 +662,12 @@ export class LiveJudge implements Judge, HealthSink {
   }
 
   restore(text: string): void {
-    const state = JSON.parse(text) as {
-      clock: number;
-      lastTick?: number;
-      wall: number;
-      sources: [number, number | null][];
-      points: unknown;
-      builtIn: { rule: Rule; point: number }[];
-      conditions: [string, number, number, number][];
-      devices: unknown;
-      edges: unknown;
-      late: unknown;
-      evaluations: unknown;
-      episodes: [string, number, number][];
-      openings: [string, Opening][];
-      suppression: unknown;
-      ledger: unknown;
-    };
+    const state = parseState(text);
     this.clock = state.clock;
     this.lastTick = state.lastTick;
     this.wall = state.wall;
     this.points.restore(state.points);
-    this.table.restoreBuiltIn(state.builtIn);
+    this.table.restoreBuiltIn(state.builtIn as unknown as { rule: Rule; point: number }[]);
     this.health.restore(state.devices);
     this.edges.restore(state.edges);
     this.ledger.restore(state.ledger);
@@ -690,10 +677,10 @@ export class LiveJudge implements Judge, HealthSink {
       active.map(({ rule }) => rule),
     );
     this.conditions.resize(this.table.rules.length);
-    const keyed = [state.conditions, state.episodes, state.openings, state.evaluations as [string][]].flatMap((list) =>
+    const keyed = [state.conditions, state.episodes, state.openings, state.evaluations].flatMap((list) =>
       list.map(([key]) => key),
     );
-    const rows = this.rowsByKey(new Set([...keyed, ...(state.late as { key: string }[]).map(({ key }) => key)]));
+    const rows = this.rowsByKey(new Set([...keyed, ...state.late.map(({ key }) => key)]));
     for (const [key, phase, since, due] of state.conditions) {
       const row = rows.get(key);
       if (row === undefined) continue;
@@ -706,7 +693,7 @@ export class LiveJudge implements Judge, HealthSink {
     this.openings.clear();
     for (const [key, opening] of state.openings) {
       const row = rows.get(key);
-      if (row !== undefined) this.openings.set(row, opening);
+      if (row !== undefined) this.openings.set(row, opening as Opening);
     }
     this.episodes.clear();
     for (const [key, since, returned] of state.episodes) {
@@ -728,6 +715,28 @@ export class LiveJudge implements Judge, HealthSink {
     this.checkRules = true;
   }
 
+  adopt(open: readonly Alarm[]): void {
+    const byKey = this.rowsByKey(new Set(open.map(ruleKeyOf)));
+    const health = this.health.adopt(open);
+    for (const alarm of open) {
+      const row = byKey.get(ruleKeyOf(alarm)) ?? health.get(alarm.id) ?? this.edges.adopt(alarm, this.clock);
+      this.wall = Math.max(this.wall, alarm.changedAt);
+      if (row === undefined) {
+        // Its rule is gone: the next step closes it.
+        this.ledger.adopt(goneRule(alarm), alarm);
+        continue;
+      }
+      const rule = this.table.rules[row]!;
+      this.ledger.adopt(rule, alarm);
+      const point = this.table.point[row]!;
+      // Silence and edges keep their own state; everything else is cleared by a reading that says it is over.
+      if (alarm.active && point >= 0 && rule.kind !== 'stale') this.conditions.phase[row] = ACTIVE;
+      if (alarm.active && rule.explains !== undefined) this.suppression.rootRaised(rule);
+      if (point >= 0) for (const sibling of this.health.deviceOf(point).points) this.rearm(sibling);
+    }
+    this.checkRules = true;
+  }
+
   private rowsByKey(wanted: ReadonlySet<string>): Map<string, number> {
     const rows = new Map<string, number>();
     for (let row = 0; row < this.table.rules.length; row++) {
@@ -736,6 +745,30 @@ export class LiveJudge implements Judge, HealthSink {
     }
     return rows;
   }
+}
+
+/** Records of earlier versions don't name their rule. */
+function ruleKeyOf(alarm: Alarm): string {
+  return alarm.rule ?? `${alarm.point ?? alarm.asset}#${alarm.kind}`;
+}
+
+/** What is known of a rule that is no longer configured. */
+function goneRule(alarm: Alarm): Rule {
+  const { kind, asset, priority, point, location } = alarm;
+  return {
+    key: `${ruleKeyOf(alarm)}@${alarm.id}`,
+    kind,
+    asset,
+    priority,
+    point: -1,
+    pointId: point ?? '',
+    deadband: 0,
+    onDelayMs: 0,
+    offDelayMs: 0,
+    latch: false,
+    title: alarm.message,
+    ...(location === undefined ? {} : { location }),
+  };
 }
 
 /** What runs of a rule that is taken out, for the one that follows under its key. */

@@ -262,6 +262,38 @@ export class AlarmLedger {
     }
   }
 
+  /** An alarm that is open by its record, of which the state was lost. */
+  adopt(rule: Rule, alarm: Alarm): void {
+    const { id, state, active, latched, holds, shelvedUntil, since, raisedAt, changedAt, message, evidence } = alarm;
+    const oneShot = holds.includes('shelved') && shelvedUntil === undefined;
+    const occurrence: Occurrence = {
+      rule,
+      id,
+      life: {
+        state,
+        active,
+        latched,
+        holds,
+        oneShot,
+        confirmed: false,
+        ...(shelvedUntil === undefined ? {} : { shelvedUntil }),
+      },
+      since,
+      raisedAt,
+      changedAt,
+      message,
+      evidence,
+      raisedLate: alarm.raisedLate,
+      ...(alarm.returnedAt === undefined ? {} : { returnedAt: alarm.returnedAt }),
+      ...(alarm.acknowledgedAt === undefined ? {} : { acknowledgedAt: alarm.acknowledgedAt }),
+      ...(alarm.acknowledgedBy === undefined ? {} : { acknowledgedBy: alarm.acknowledgedBy }),
+      ...(alarm.value === undefined ? {} : { value: alarm.value }),
+    };
+    this.byRule.set(rule.key, occurrence);
+    this.byId.set(id, occurrence);
+    this.watch(occurrence);
+  }
+
   private create(rule: Rule, raise: Raise, life: Life, raisedLate: boolean): Occurrence {
     const { since, at, evidence } = raise;
     const message = sentence(
@@ -365,6 +397,7 @@ function toAlarm(occurrence: Occurrence): Alarm {
     (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
   return {
     id: occurrence.id,
+    rule: rule.key,
     kind: rule.kind,
     asset: rule.asset,
     ...optional('point', rule.pointId === '' ? undefined : rule.pointId),

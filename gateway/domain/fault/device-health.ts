@@ -1,3 +1,4 @@
+import type { Alarm } from '../../../contract/alarm.ts';
 import { REASONS } from '../../../contract/reading.ts';
 import { formatTime, type Millis } from '../../../contract/time.ts';
 import type { ConditionSink, Conditions } from '../alarm/condition.ts';
@@ -213,6 +214,52 @@ export class DeviceHealth {
     }
     if (rule.kind !== 'device-offline') return { against: reason, details: { reason, window } };
     return { against: reason, details: { reason, window, ...this.names(this.deviceOf(point)) } };
+  }
+
+  /**
+   * Takes over alarms that are open by their records.
+   *
+   * @returns their rows by occurrence id; those with delays stand as tripped until a reading clears them
+   */
+  adopt(
+    alarms: readonly Pick<Alarm, 'id' | 'kind' | 'asset' | 'point' | 'active' | 'rule' | 'location'>[],
+  ): Map<string, number> {
+    const rows = new Map<string, number>();
+    const byId = new Map(this.devices.map((device) => [device.id, device]));
+    for (const { id, kind, asset, point: pointId, active, rule, location } of alarms) {
+      const lineKey = rule?.split('#')[0] ?? location;
+      const device = kind === 'line-down' ? this.devices.find(({ line }) => line.key === lineKey) : byId.get(asset);
+      if (device === undefined) continue;
+      const point = device.points.find((one) => `${device.id}/${this.infos[one]!.measurement}` === pointId);
+      if (kind === 'stale') rows.set(id, this.adoptStale(device, point, active));
+      else if (kind === 'bad-quality' && point !== undefined) rows.set(id, this.badRule(point));
+      else if (kind === 'device-offline') rows.set(id, this.offlineRule(device.points[0]!, device));
+      else if (kind === 'line-down' && device.line.key !== undefined && device.line.edge !== undefined) {
+        const { key, edge } = device.line;
+        rows.set(
+          id,
+          this.table.builtInRow(`${key}#line-down`, device.points[0]!, () => downLineRule(edge, key)),
+        );
+        this.conditions.resize(this.table.rules.length);
+      }
+    }
+    return rows;
+  }
+
+  private adoptStale(device: DeviceState, point: number | undefined, active: boolean): number {
+    const where = this.where(device.id);
+    const isWhole = point === undefined || device.points.length === 1;
+    const make = () =>
+      point === undefined ? silentDeviceRule(device.id, where) : stalePointRule(this.infos[point]!, where);
+    const rule = make();
+    const row = this.table.builtInRow(rule.key, point ?? device.points[0]!, () => rule);
+    this.conditions.resize(this.table.rules.length);
+    if (!active) return row;
+    device.changed = true;
+    if (isWhole) device.silentKey = rule.key;
+    for (const one of isWhole ? device.points : [point])
+      this.points.busy[one]! |= isWhole ? BUSY_DEVICE_SILENT : BUSY_STALE;
+    return row;
   }
 
   snapshot(): unknown {

@@ -1,3 +1,4 @@
+import type { Alarm } from '../../../contract/alarm.ts';
 import { formatTime, type Millis } from '../../../contract/time.ts';
 import type { RuleTable } from '../rule-table.ts';
 import { DELIVERY_GAP_MS, deliveryGapRule, EDGE_SILENCE_MS, offlineEdgeRule, silenceText } from './built-in.ts';
@@ -74,6 +75,18 @@ export class EdgeSilence {
         details: { lastHeard: formatTime(state.heardAt), silenceMs, lastWill: !state.online, ...this.affected(edge) },
       });
     }
+  }
+
+  /** Takes over an alarm that is open by its record. @returns its row, or undefined when it is none of these */
+  adopt(alarm: Pick<Alarm, 'kind' | 'asset' | 'since' | 'active'>, clock: Millis): number | undefined {
+    if (alarm.kind !== 'offline' && alarm.kind !== 'delivery-gap') return undefined;
+    const state = this.known(alarm.asset, alarm.since, clock);
+    if (alarm.kind === 'offline') {
+      state.isOffline = alarm.active;
+      return this.row(alarm.asset);
+    }
+    if (alarm.active) state.missing = { readings: 1, sinceClock: clock, since: alarm.since, isRaised: true };
+    return this.gapRow(alarm.asset);
   }
 
   snapshot(): unknown {

@@ -334,3 +334,46 @@ describe('rules that change', () => {
     expect(line.at(2, 92).active).toEqual([]);
   });
 });
+
+describe('a snapshot that cannot be used', () => {
+  const points = [flowPoint(), flowPoint({ id: 1, measurement: 'pressure', label: 'Pressure' })];
+
+  it('is refused with a reason, and nothing has changed', () => {
+    const line = new Timeline().at(0, 90);
+    const before = line.judge.snapshot();
+    const older = JSON.stringify({
+      version: 1,
+      clock: 0,
+      wall: 0,
+      sources: [],
+      points: { newest: [] },
+      conditions: [],
+    });
+    for (const text of ['', 'no json', 'null', '[]', '{}', older, before.replace('"ledger":{', '"ledgers":{')])
+      expect(() => line.judge.restore(text)).toThrow(Error);
+    expect(line.judge.snapshot()).toBe(before);
+  });
+
+  it('is replaced by the alarms that are open by their records: not raised again, ended when they end', () => {
+    const line = new Timeline({ points, hasUpTo: true }).tick(0).heard(0).at(0, 90).at(0, 5, 1).at(1, 90).upTo(2);
+    line.operate(3, 'acknowledge');
+    line.bad(70, 'sensor-fault', 1).bad(135, 'sensor-fault', 1).at(135, 91).ticks(1, 40);
+    expect([...line.active].sort()).toEqual(['bad-quality', 'high', 'offline']);
+    const next = new Timeline({ points });
+    for (const alarm of line.alarms.values()) next.alarms.set(alarm.id, alarm);
+    next.judge.adopt([...line.alarms.values()]);
+    next.tick(141).at(141, 92).bad(141, 'sensor-fault', 1).upTo(141);
+    expect(next.story()).toBe('');
+    next.heard(142).at(142, 20).at(142, 5, 1);
+    expect(next.active).toEqual([]);
+    expect(next.only('high')).toMatchObject({ state: 'normal', acknowledgedBy: 'li' });
+  });
+
+  it('lets alarms end whose rule is gone', () => {
+    const line = new Timeline().at(0, 90);
+    const next = new Timeline({ rules: [] });
+    next.judge.adopt([...line.alarms.values()]);
+    next.tick(1);
+    expect(next.only()).toMatchObject({ state: 'normal', active: false });
+  });
+});
