@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parse } from 'yaml';
 import { formatMistake, type Mistake } from '../contract/mistakes.ts';
 import { checkEdge } from '../edge/check.ts';
+import { parseModel } from '../edge/model.ts';
 import { checkDataFile, checkGateway } from '../gateway/check.ts';
 import { checkSimulation } from '../simulators/check.ts';
+import { parseScenario } from '../simulators/scenario.ts';
 
 interface Findings {
   readonly mistakes: readonly Mistake[];
@@ -55,6 +58,10 @@ function checkFile(file: string, root: string, env: Env): Findings {
       return checkEdge(text, file, root);
     case 'simulation':
       return checkSimulation(text, file, root);
+    case 'scenario':
+      return { mistakes: parseScenario(text, file).mistakes, notes: [] };
+    case 'model':
+      return { mistakes: parseModel(file, text).mistakes, notes: [] };
     case 'data':
       return checkDataFile(text, file, root);
     case 'gateway':
@@ -62,30 +69,27 @@ function checkFile(file: string, root: string, env: Env): Findings {
   }
 }
 
-/** What a file is, by what stands in it; a file that fits nothing is judged as a gateway's. */
-function kindOf(file: string, text: string): 'edge' | 'gateway' | 'simulation' | 'data' {
+type Kind = 'edge' | 'gateway' | 'simulation' | 'scenario' | 'model' | 'data';
+
+/** What a file is, by the keys that stand in it; a file that fits nothing is judged as a gateway's. */
+function kindOf(file: string, text: string): Kind {
   if (file.endsWith('.csv')) return 'data';
   let value: unknown;
   try {
-    value = parse(text);
+    value = parse(text, { merge: true });
   } catch {
     // The checker of the kind says where the syntax is wrong; the name tells the kind.
-    const name = file.split('/').at(-1) ?? file;
+    const name = basename(file);
     if (name.startsWith('edge')) return 'edge';
     return name.startsWith('simulat') ? 'simulation' : 'gateway';
   }
   if (Array.isArray(value)) return 'data';
-  const has = (key: string) => typeof value === 'object' && value !== null && key in value;
-  if (has('edge') || (has('lines') && !has('control'))) return 'edge';
-  if (has('control') || has('seed') || has('timeline')) return 'simulation';
-  if (
-    has('class') ||
-    has('registers') ||
-    (has('points') && !has('http')) ||
-    (has('devices') &&
-      Array.isArray((value as { devices: unknown }).devices) &&
-      typeof (value as { devices: unknown[] }).devices[0] === 'object')
-  )
-    return 'data';
+  const has = (...keys: readonly string[]) =>
+    typeof value === 'object' && value !== null && keys.some((key) => key in value);
+  if (has('timeline', 'must', 'mustNot')) return 'scenario';
+  if (has('model', 'maker')) return 'model';
+  if (has('class')) return 'data';
+  if (has('control', 'publishers', 'seed')) return 'simulation';
+  if (has('edge', 'lines')) return 'edge';
   return 'gateway';
 }

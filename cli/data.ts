@@ -5,13 +5,13 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseTime } from '../contract/time.ts';
+import { type Command, Option } from 'commander';
 import { type Accounts, openAccounts } from '../gateway/accounts.ts';
 import { loadGatewayConfig } from '../gateway/config.ts';
 import { DuckDbStore } from '../gateway/store/duckdb.ts';
 import { untar } from '../gateway/tar.ts';
 import { type LogLine, startChild } from './children.ts';
+import { parseMoment } from './options.ts';
 import { PACKAGE_ROOT } from './root.ts';
 
 interface Where {
@@ -39,12 +39,6 @@ const whereOptions = (command: Command) =>
     .addOption(new Option('--config <file>', 'gateway.yaml of the gateway on this machine, running or stopped'))
     .addOption(new Option('--url <address>', 'a gateway elsewhere; needs --token-file'))
     .addOption(new Option('--token-file <file>', 'file with an API token (hanfeng token add)'));
-
-const parseMoment = (text: string): number => {
-  const timeMs = parseTime(text);
-  if (timeMs === undefined) throw new InvalidArgumentError('expected ISO 8601 or epoch milliseconds');
-  return timeMs;
-};
 
 /** `hanfeng backup`, `restore` and `export`: all through the gateway's API, so that there is one way to read a store. */
 export function defineDataCommands(hanfeng: Command): void {

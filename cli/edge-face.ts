@@ -1,6 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
-import { formatDuration, parseDuration } from '../contract/time.ts';
+import { formatDuration } from '../contract/time.ts';
+import { parseTimeSpan } from './options.ts';
 import { PACKAGE_ROOT } from './root.ts';
 
 const SERVICE_DEFAULT_MS = 2 * 3_600_000;
@@ -9,12 +10,6 @@ interface FaceOptions {
   readonly config: string;
   readonly who: string;
 }
-
-const parseTimeSpan = (text: string): number => {
-  const durationMs = parseDuration(text);
-  if (durationMs === undefined || durationMs <= 0) throw new InvalidArgumentError('expected a time such as 2h or 30m');
-  return durationMs;
-};
 
 const parseSwitch = (text: string): boolean => {
   if (text !== 'on' && text !== 'off') throw new InvalidArgumentError('expected on or off');

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { ConfigError, formatMistake } from '../contract/mistakes.ts';
 import { createLog } from './log.ts';
+import { parseNumber } from './options.ts';
 import { PACKAGE_ROOT } from './root.ts';
 
 /** Exit codes: 0 done, 1 failed at run time, 2 bad usage or configuration. */
@@ -74,36 +75,11 @@ const edge = hanfeng
     await runProcess('edge', config, runEdge);
   });
 
-const simulate = hanfeng
-  .command('simulate')
-  .description('serve a simulated district on real protocols')
-  .option('--config <file>', 'simulate.yaml: start a district')
-  .option('--scenario <name>', 'play a scenario in the district that runs')
-  .option('--speed <factor>', 'how much faster than time the scenario plays', Number, 1)
-  .option('--control <address>', 'control address of the running district', '127.0.0.1:15080')
-  .action(
-    async ({
-      config,
-      scenario,
-      speed,
-      control,
-    }: {
-      config?: string;
-      scenario?: string;
-      speed: number;
-      control: string;
-    }) => {
-      if (scenario !== undefined) {
-        const { runScenario } = await import('../simulators/control.ts');
-        process.stdout.write(`${await runScenario({ control, name: scenario, speed })}\n`);
-        return;
-      }
-      if (config === undefined)
-        throw new CommanderError(BAD_USAGE, 'simulate', "one of '--config <file>' and '--scenario <name>' is needed");
-      const { runSimulator } = await import('../simulators/main.ts');
-      await runProcess('simulate', config, runSimulator);
-    },
-  );
+const { defineSimulateCommands } = await import('./simulate.ts');
+defineSimulateCommands(hanfeng, async (configFile) => {
+  const { runSimulator } = await import('../simulators/main.ts');
+  await runProcess('simulate', configFile, runSimulator);
+});
 
 hanfeng
   .command('check')
@@ -147,8 +123,29 @@ hanfeng
     process.exitCode = await runDemo({ ...options, root: PACKAGE_ROOT, env: process.env });
   });
 
-const { defineMoreCommands } = await import('./more.ts');
-defineMoreCommands({ hanfeng, edge, simulate });
+hanfeng
+  .command('probe <url>')
+  .description(
+    'read a real device once; every point decoded, raw registers beside. URL: tcp://host:502, rtu:///dev/ttyUSB0?baud=9600&parity=none, rtu+tcp://host:port',
+  )
+  .requiredOption('--model <model>', 'device model: a file of edge/devices, without .yaml')
+  .option('--unit <id>', 'unit id', parseNumber, 1)
+  .action(async (url: string, { model, unit }: { model: string; unit: number }) => {
+    const { runProbe } = await import('../edge/probe.ts');
+    process.exitCode = await runProbe({ url, model, unit, root: PACKAGE_ROOT, stdout: process.stdout });
+  });
+
+const { defineEdgeFace } = await import('./edge-face.ts');
+defineEdgeFace(edge);
+
+hanfeng
+  .command('bench <name> [args...]')
+  .description("one of the project's benchmarks; prints a table and JSON (bench/README.md lists them)")
+  .allowUnknownOption()
+  .action(async (name: string, args: string[]) => {
+    const { runBench } = await import('../bench/index.ts');
+    process.exitCode = await runBench({ name, args, root: PACKAGE_ROOT });
+  });
 
 try {
   await hanfeng.parseAsync(process.argv);

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -103,13 +103,32 @@ describe('the hanfeng command', () => {
     expect(status).toBe(2);
   });
 
-  it('finds no mistake in what we ship', () => {
-    const shipped = ['gateway.yaml', 'edge-water.yaml', 'edge-city.yaml', 'simulate.yaml'].map((name) =>
-      join(root, 'examples/demo', name),
-    );
+  it('finds no mistake in what we ship, and knows each kind of file', () => {
+    const yamlIn = (folder: string) =>
+      readdirSync(join(root, folder))
+        .filter((name) => name.endsWith('.yaml') && name !== 'asserted.yaml')
+        .map((name) => join(root, folder, name));
+    const folders = [
+      'examples/demo',
+      'examples/demo/devices',
+      'edge/devices',
+      'gateway/classes',
+      'simulators/scenarios',
+    ];
+    const shipped = folders.flatMap(yamlIn);
     const { status, stdout } = hanfeng('check', ...shipped);
-    expect(stdout).toContain('no mistakes');
+    expect(stdout).toContain(`${shipped.length} files, no mistakes`);
     expect(status).toBe(0);
+  });
+
+  it('reports a mistake in a device model and in a scenario by its place', () => {
+    const model = file(
+      'model.yaml',
+      'model: m1\nname: Some meter\nmaker: Us\nclass: meter\nsources: { a: our manual }\npoints: {}\n',
+    );
+    const scenario = file('scenario.yaml', 'title: t\nlasts: soon\nedges: [e]\nmust: []\nmustNot: []\n');
+    expect(hanfeng('check', model).stdout).toContain('model.yaml: class: found "meter"');
+    expect(hanfeng('check', scenario).stdout).toContain('scenario.yaml: lasts: found "soon"');
   });
 
   it('keeps accounts beside the data, readable by their owner only, and prints a generated password once', () => {
