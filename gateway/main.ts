@@ -3,6 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { openAccounts } from './accounts.ts';
+import { withAssets } from './asset-catalog.ts';
+import { AssetBook } from './assets.ts';
 import { startBroker } from './broker.ts';
 import { type GatewayConfig, loadGatewayConfig } from './config.ts';
 import { createJudge } from './domain/judge.ts';
@@ -82,6 +84,8 @@ async function joinParts(
   }
   await announceFirstAdmin(await accounts.ensureFirstAdmin(config.adminPassword), dataDir, log);
 
+  const assets = new AssetBook(join(dataDir, 'assets.json'));
+  const catalog = withAssets(plant, assets);
   const registry = new PlantRegistry();
   const judge = createJudge({
     timezone: config.timezone,
@@ -93,7 +97,7 @@ async function joinParts(
     store,
     judge,
     registry,
-    catalog: plant,
+    catalog,
     discovery: config.discovery,
     planNotifications: (alarms, journal) =>
       planNotifications({ channels: config.notify.channels }, alarms, journal, planFor),
@@ -136,12 +140,13 @@ async function joinParts(
     store,
     registry,
     accounts,
+    assets,
     metrics,
     site: { ...site, name: site.name ?? site.id, timezone: config.timezone },
     version: (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version,
     now,
     log,
-    rulesOf: (id) => rulesOf(registry, plant, id),
+    rulesOf: (id) => rulesOf(registry, catalog, id),
     ...(existsSync(join(webRoot, 'index.html')) ? { webRoot } : {}),
   });
   atEnd(() => http.close());
@@ -159,10 +164,10 @@ async function joinParts(
 }
 
 /** Limits that are drawn beside a value. */
-function rulesOf(registry: PlantRegistry, plant: PlantCatalog, id: number): readonly Rule[] {
+function rulesOf(registry: PlantRegistry, catalog: PlantCatalog, id: number): readonly Rule[] {
   const point = registry.point(id);
   const device = point === undefined ? undefined : registry.device(point.device);
-  return point === undefined || device === undefined ? [] : plant.rulesFor(point, device);
+  return point === undefined || device === undefined ? [] : catalog.rulesFor(point, device);
 }
 
 interface BrokerParts {
