@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
-import { formatDuration, parseDuration, parseTime } from '../contract/time.ts';
+import { durationSchema } from '../contract/settings.ts';
+import { parseTime } from '../contract/time.ts';
 import { ASCII_MODELS } from './ascii/models.ts';
 import { PUBLISHED_MODELS } from './published/models.ts';
 import { REGISTER_MODELS } from './registers/index.ts';
@@ -190,16 +191,6 @@ function doubles(config: SimulationConfig, file: string): Mistake[] {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function durationSchema({ minMs, maxMs }: { readonly minMs: number; readonly maxMs: number }) {
-  const words = `a time such as 30s or 2m, ${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
-  return z.string({ error: words }).transform((text, context) => {
-    const durationMs = parseDuration(text);
-    if (durationMs !== undefined && durationMs >= minMs && durationMs <= maxMs) return durationMs;
-    context.addIssue({ code: 'custom', message: words });
-    return z.NEVER;
-  });
 }
 
 function isTimezone(name: string): boolean {
