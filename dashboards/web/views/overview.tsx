@@ -34,6 +34,8 @@ import { useColumns, useWide } from './layout.ts';
 
 const CARDS_MAX = 5;
 const ALARMS_SHOWN = 8;
+/** On a phone the values must still be within reach of the thumb. */
+const ALARMS_SHOWN_PHONE = 5;
 /** Devices of one class shown before "show more". */
 const DEVICES_SHOWN = 12;
 
@@ -235,10 +237,11 @@ function placeBeside({ device }: DeviceGroup, name: string): string {
 
 function OpenAlarms() {
   const words = text.value;
+  const wide = useWide(641);
   const open = [...alarms.value.values()]
     .filter((alarm) => lampOf(alarm) !== 'held' && lampOf(alarm) !== 'none')
     .sort(compareAlarms);
-  const shown = open.slice(0, ALARMS_SHOWN);
+  const shown = open.slice(0, wide ? ALARMS_SHOWN : ALARMS_SHOWN_PHONE);
   return (
     <Panel
       title={words.openAlarms}
