@@ -41,6 +41,14 @@ export interface GatewayReport {
   readonly queries: Readonly<Record<string, readonly number[]>>;
 }
 
+/** After `'finish'`: everything sealed, the day closed into one file. */
+export interface FinishReport {
+  readonly sealedBytes: number;
+  readonly sealedReadings: number;
+  readonly cpuS: number;
+  readonly wallS: number;
+}
+
 /** The parts of a gateway as `gateway/main.ts` joins them, without the pages: two limits on every point. */
 async function start({ dataDir, edges, devices }: GatewayTask): Promise<void> {
   const started = performance.now();
@@ -113,6 +121,35 @@ async function start({ dataDir, edges, devices }: GatewayTask): Promise<void> {
       delay.reset();
       process.send?.(report);
     }
+    if (message === 'finish') {
+      const cpu = process.cpuUsage();
+      const began = performance.now();
+      clearInterval(clock);
+      await ingest.close();
+      await store.rotate();
+      await store.settle(now() + 3 * 86_400_000);
+      const { user, system } = process.cpuUsage(cpu);
+      const { sealedBytes, sealedReadings } = store.sizes;
+      const finish: FinishReport = {
+        sealedBytes,
+        sealedReadings,
+        cpuS: (user + system) / 1e6,
+        wallS: (performance.now() - began) / 1000,
+      };
+      process.send?.(finish);
+    }
+    if (typeof message === 'string' && message.startsWith('{')) {
+      const { ask: range, times } = JSON.parse(message) as { ask: { from: number; to: number }; times: number };
+      const points = Array.from({ length: 500 }, (_, index) => index);
+      process.send?.({
+        onePointMs: await median(times, (index) =>
+          store.buckets((index * 37) % registry.pointCount, range, 300, 300_000),
+        ),
+        manyPointsMs: await median(times, () =>
+          store.query({ ...range, stepMs: 60_000, points, aggregate: 'mean', across: 'sum' }),
+        ),
+      });
+    }
     if (message === 'stop') {
       clearInterval(clock);
       clearInterval(asking);
@@ -125,6 +162,16 @@ async function start({ dataDir, edges, devices }: GatewayTask): Promise<void> {
   });
   const ready: GatewayReady = { port: broker.port, startMs, secrets };
   process.send?.(ready);
+}
+
+async function median(times: number, ask: (index: number) => Promise<unknown>): Promise<number> {
+  const taken: number[] = [];
+  for (let index = 0; index < times; index++) {
+    const asked = performance.now();
+    await ask(index);
+    taken.push(performance.now() - asked);
+  }
+  return taken.sort((a, b) => a - b)[Math.floor(times / 2)] as number;
 }
 
 /** The questions of a screen: one point's day, 500 points summed, the newest of 1,000. */

@@ -10,6 +10,8 @@ export interface DistrictTask {
   /** Each point gives a reading every so many milliseconds; 0 = as fast as the window allows. */
   readonly everyMs: number;
   readonly seconds: number;
+  /** Ends after so many rounds of all points, if that is sooner. */
+  readonly rounds?: number;
   /** 100: batches of an edge; 1: a device's own messages. */
   readonly readingsPerMessage: number;
 }
@@ -100,14 +102,19 @@ async function run(task: DistrictTask): Promise<DistrictReport> {
   const until = started + task.seconds * 1000;
   let sent = 0;
   let behindMs = 0;
-  while (performance.now() < until) {
+  while (performance.now() < until && senders.some(({ round }) => round < (task.rounds ?? Number.POSITIVE_INFINITY))) {
     const elapsed = performance.now() - started;
     let isBusy = false;
     for (const sender of senders) {
       const messages = Math.ceil(sender.points / task.readingsPerMessage);
       const due = task.everyMs === 0 ? Number.POSITIVE_INFINITY : Math.floor((elapsed / task.everyMs) * messages);
       let turn = task.everyMs === 0 ? 8 : Number.POSITIVE_INFINITY;
-      while (sender.round * messages + sender.next < due && sender.inFlight.size < window && turn-- > 0) {
+      while (
+        sender.round * messages + sender.next < due &&
+        sender.inFlight.size < window &&
+        turn-- > 0 &&
+        sender.round < (task.rounds ?? Number.POSITIVE_INFINITY)
+      ) {
         sent += publish(sender, task, messages);
         isBusy = true;
       }

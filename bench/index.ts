@@ -9,9 +9,11 @@ type Bench = (options: BenchOptions) => Promise<number>;
 /** Each benchmark by name; loaded when called. One line to add one. */
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   ingest: async () => (await import('./ingest.ts')).runIngestBench,
+  store: async () => (await import('./store.ts')).runStoreBench,
   broker: async () => (await import('./broker.ts')).runBrokerBench,
   kill: async () => (await import('./kill.ts')).runKillBench,
   outbox: async () => (await import('./outbox.ts')).runOutboxBench,
+  oil: async () => (await import('./oil.ts')).runOilBench,
   alarms: async () => (await import('./alarms.ts')).runAlarmsBench,
   edge: async () => (await import('./edge.ts')).runEdgeBench,
 };

@@ -71,6 +71,8 @@ export interface RunningGateway {
   readonly pid: number;
   report(): Promise<GatewayReport>;
   send(message: string): void;
+  /** Its next message. */
+  answer<T>(): Promise<T>;
   /** In order, or by SIGKILL. */
   stop(how?: 'kill'): Promise<void>;
 }
@@ -87,6 +89,7 @@ export async function startGateway(task: GatewayTask): Promise<RunningGateway> {
       return answer<GatewayReport>(child);
     },
     send: (message) => void child.send(message),
+    answer: <T>() => answer<T>(child),
     stop: async (how) => {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       if (how === 'kill') child.kill('SIGKILL');
@@ -126,7 +129,7 @@ export async function measure(gateway: RunningGateway, task: DistrictTask) {
   };
 }
 
-function answer<T>(child: ChildProcess): Promise<T> {
+export function answer<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
     const onExit = (code: number | null) => reject(new Error(`process ended with ${code}`));
     child.once('exit', onExit);

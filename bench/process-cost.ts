@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 
 /** CPU time of a process and of its main thread since it began, seconds; Linux only. */
 export interface CpuTime {
@@ -35,13 +35,13 @@ function ticks(file: string): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-/** Bytes below a folder by first part of the name. */
+/** Bytes of all files below a folder. */
 export function folderBytes(folder: string): number {
   let bytes = 0;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     try {
-      bytes += Number(readFileSync(`${entry.parentPath}/${entry.name}`).byteLength);
+      bytes += statSync(`${entry.parentPath}/${entry.name}`).size;
     } catch {
       // Sealed away meanwhile.
     }
