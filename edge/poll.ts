@@ -17,6 +17,8 @@ import { firstDueMs, nextDueMs, probeDelayMs, shortTimeoutMs } from './schedule.
 const SPLIT_AFTER = 3;
 /** A quiet line says at least this often that nothing is missing. */
 const IDLE_MS = 5000;
+/** A device that has answered before is probed at its own pace; each so-many-th time it may take the full time-out. */
+const PATIENT_PROBE_EACH = 4;
 /** Shorter waits are not worth closing a connection, or saying that nothing is missing. */
 const RELEASE_AFTER_MS = 200;
 const MOVE_ON_MS = 1000;
@@ -226,8 +228,10 @@ export class Poller {
   }
 
   #timeoutMs(device: PolledDevice, isRepeat: boolean): number {
-    if ((device.failures === 0 && !isRepeat) || device.probeMs > 0) return device.timeoutMs;
-    const { counters, roundTrips } = device.counters.answered > 0 ? device : this.#options.line;
+    const hasAnswered = device.counters.answered > 0;
+    const isPatientProbe = device.probeMs > 0 && (!hasAnswered || device.failures % PATIENT_PROBE_EACH === 0);
+    if ((device.failures === 0 && !isRepeat) || isPatientProbe) return device.timeoutMs;
+    const { counters, roundTrips } = hasAnswered ? device : this.#options.line;
     return shortTimeoutMs(device.timeoutMs, roundTrips.percentile(0.99), counters.answered);
   }
 
@@ -301,7 +305,7 @@ export class Poller {
       this.#options.log.warn({ line: this.#options.line.id, device: device.config.id }, 'device does not answer');
     const isUsed = this.devices.some((other) => other !== device && other.probeMs === 0 && other.counters.answered > 0);
     const dead = 1 + this.devices.filter((other) => other !== device && other.probeMs > 0).length;
-    const cost = isUsed ? { timeoutMs: device.timeoutMs, dead } : undefined;
+    const cost = isUsed ? { timeoutMs: this.#timeoutMs(device, true), dead } : undefined;
     device.probeMs = nowMs + probeDelayMs(device.failures - failuresMax, cost);
   }
 

@@ -206,6 +206,26 @@ describeWithPeers(['gcc', 'libmodbus'], 'writing to a libmodbus server', () => {
   });
 });
 
+describe('upTo', () => {
+  it('never runs ahead: whatever is handed over later was sampled later, with several requests in flight too', async () => {
+    for (const inFlight of [1, 4]) {
+      slave = await startMisbehavingSlave('mbap', (seen, honest) => [
+        { afterMs: (seen.index % 4) * 15, bytes: honest },
+      ]);
+      const model = addressModel(holding(1, 3, 5, 7, 9, 11));
+      harness = acquire(
+        `- { id: l1, transport: tcp, host: 127.0.0.1, port: ${slave.port}, maxInFlight: ${inFlight}, devices: [{ id: a, model: addresses, every: 40ms }] }`,
+        model,
+      );
+      await harness.until((all) => all.length > 150);
+      expect(harness.tooLate).toEqual([]);
+      expect(wrongValues(harness.sampled)).toEqual([]);
+      await harness.close();
+      await slave.close();
+    }
+  });
+});
+
 describe('service mode', () => {
   it('marks readings of the device as uncertain/maintenance until it ends', async () => {
     slave = await startMisbehavingSlave('mbap', honestly);

@@ -22,6 +22,8 @@ export interface Harness {
   readonly sampled: Sampled[];
   /** The `upTo` of each hand-over, in order. */
   readonly upTo: Readonly<Record<string, number>>[];
+  /** Values handed over after an `upTo` that said everything until their time had been. */
+  readonly tooLate: Sampled[];
   readonly folder: string;
   /** Waits until the samples satisfy a condition. @throws after the deadline, with the last samples */
   until(condition: (sampled: readonly Sampled[]) => boolean, deadlineMs?: number): Promise<void>;
@@ -74,11 +76,16 @@ export function acquire(lines: string, model = '', learned = ''): Harness {
     return loadEdgeConfig(file, ROOT, {});
   };
   const sampled: Sampled[] = [];
+  const tooLate: Sampled[] = [];
   const upTo: Readonly<Record<string, number>>[] = [];
   const onReadings = (readings: readonly DeviceReadings[], until: Readonly<Record<string, number>>) => {
     for (const { device, ts, values } of readings) {
-      for (const [measurement, wire] of Object.entries(values))
-        sampled.push({ device, measurement, ts: ts ?? 0, wire });
+      for (const [measurement, wire] of Object.entries(values)) {
+        const one = { device, measurement, ts: ts ?? 0, wire };
+        sampled.push(one);
+        // The harness runs one line at a time; a millisecond is lost to rounding.
+        if (one.ts < Math.max(0, ...Object.values(upTo.at(-1) ?? {})) - 1) tooLate.push(one);
+      }
     }
     upTo.push(until);
   };
@@ -92,6 +99,7 @@ export function acquire(lines: string, model = '', learned = ''): Harness {
   return {
     acquisition,
     sampled,
+    tooLate,
     upTo,
     folder,
     async until(condition, deadlineMs = 10_000) {

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../contract/mistakes.ts';
 import { checkEdge } from '../../../edge/check.ts';
 import { loadEdgeConfig, parseEdgeConfig } from '../../../edge/config.ts';
+import { parseModel } from '../../../edge/model.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const LINE = 'id: l1, transport: tcp, host: 10.0.0.1';
@@ -64,6 +65,22 @@ describe('edge.yaml', () => {
 });
 
 describe('hanfeng check of an edge', () => {
+  for (const name of ['cabinet/edge.yaml', 'demo/edge-water.yaml', 'demo/edge-city.yaml']) {
+    it(`finds nothing wrong in examples/${name}`, () => {
+      const file = join(ROOT, 'examples', name);
+      const { mistakes, notes } = checkEdge(readFileSync(file, 'utf8'), file, ROOT);
+      expect(mistakes).toEqual([]);
+      expect(notes.join()).not.toContain('can not keep');
+    });
+  }
+
+  it('finds nothing wrong in the model and the lines of docs/add-your-device.md', () => {
+    const text = readFileSync(join(ROOT, 'docs/add-your-device.md'), 'utf8');
+    const [model = '', edge = ''] = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => yaml ?? '');
+    expect(parseModel('my-maker-my-model.yaml', model).mistakes).toEqual([]);
+    expect(parseEdgeConfig(edge, 'edge.yaml').mistakes).toEqual([]);
+  });
+
   it('names unknown models, measurements and groups, and what there is', () => {
     const { mistakes } = check(
       `  - ${`{ ${LINE}, devices: [{ id: a, model: nokia }, { id: b, model: eastron-sdm630, points: [power, poewr] }, { id: c, model: eastron-sdm630, groups: { fast: 1s } }] }`}`,
