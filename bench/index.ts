@@ -10,6 +10,7 @@ type Bench = (options: BenchOptions) => Promise<number>;
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   ingest: async () => (await import('./ingest.ts')).runIngestBench,
   store: async () => (await import('./store.ts')).runStoreBench,
+  query: async () => (await import('./query.ts')).runQueryBench,
   broker: async () => (await import('./broker.ts')).runBrokerBench,
   kill: async () => (await import('./kill.ts')).runKillBench,
   outbox: async () => (await import('./outbox.ts')).runOutboxBench,
