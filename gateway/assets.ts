@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { idSchema } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
+import { SmallFile } from './small-file.ts';
 
 /** Assets of one site, and bindings of one measurement of one asset over its life. */
 const ASSETS_MAX = 100_000;
@@ -77,21 +76,20 @@ export class AssetError extends Error {
 
 /** The assets of a site and which device points measure them, in `assets.json` of the data folder. */
 export class AssetBook {
-  private readonly file: string | undefined;
+  private readonly file: SmallFile;
   private assets = new Map<string, Asset>();
   /** Key `<asset>/<measurement>`; ascending by `from`, never overlapping. */
   private bindings = new Map<string, readonly Binding[]>();
   /** Key `<device>/<measurement>` of the device: where it is bound now. */
   private bound = new Map<string, { readonly asset: Asset; readonly binding: Binding }>();
-  private writing: Promise<void> = Promise.resolve();
 
   /**
    * @param file - undefined keeps everything in memory
    * @throws Error when the file is there and is not what it should be: measuring under wrong names is worse than no start
    */
   constructor(file: string | undefined) {
-    this.file = file;
-    const text = file === undefined ? undefined : readIfThere(file);
+    this.file = new SmallFile(file);
+    const text = this.file.read();
     if (text === undefined) return;
     const { assets, bindings } = fileSchema.parse(JSON.parse(text));
     this.assets = new Map(assets.map((asset) => [asset.id, asset]));
@@ -190,17 +188,10 @@ export class AssetBook {
     }
   }
 
-  /** One write after the other; each holds everything known when it begins. */
   private save(): Promise<void> {
-    const { file } = this;
-    if (file === undefined) return Promise.resolve();
-    const write = async () => {
-      const content = { assets: [...this.assets.values()], bindings: Object.fromEntries(this.bindings) };
-      await writeFile(`${file}.new`, JSON.stringify(content), { mode: 0o600 });
-      await rename(`${file}.new`, file);
-    };
-    this.writing = this.writing.then(write, write);
-    return this.writing;
+    return this.file.write(() =>
+      JSON.stringify({ assets: [...this.assets.values()], bindings: Object.fromEntries(this.bindings) }),
+    );
   }
 }
 
@@ -238,13 +229,4 @@ export function rebind(before: readonly Binding[], request: BindRequest): readon
     ...(note === undefined ? {} : { note }),
   };
   return [...ended, binding];
-}
-
-function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -9,7 +9,7 @@ import type { Door } from './ports.ts';
 import { type Route, route } from './route.ts';
 
 /** Small files beside the store that a restored gateway needs; sessions are not among them. */
-const BESIDE_THE_STORE = ['users.json', 'credentials.json', 'settings.json', 'assets.json'];
+const BESIDE_THE_STORE = ['users.json', 'credentials.json', 'settings.json', 'assets.json', 'rules.json'];
 
 export function backupRoutes({ store, ingest, config, now, site }: Door, outgoing: Outgoing): readonly Route[] {
   return [

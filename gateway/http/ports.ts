@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Millis } from '../../contract/time.ts';
 import type { AssetBook } from '../assets.ts';
+import type { Desk } from '../desk.ts';
 import type { Rule } from '../domain/plant.ts';
 import type { Ingest } from '../ingest.ts';
 import type { Metrics } from '../metrics.ts';
@@ -37,8 +38,8 @@ export interface HttpOptions {
   readonly store: Store;
   readonly registry: Registry;
   readonly accounts: Accounts;
-  /** Assets and what measures them; without it there are none. */
-  readonly assets?: AssetBook;
+  /** Assets and rules that people change at run time; without it there are none. */
+  readonly desk?: Desk;
   readonly metrics: Metrics;
   readonly site: Site;
   readonly version: string;
@@ -46,7 +47,7 @@ export interface HttpOptions {
   readonly log: Logger;
   /** Folder of the built page. */
   readonly webRoot?: string;
-  /** Rules on a point (dense id): their setpoints are drawn beside the value. */
+  /** Rules on a point (dense id): their setpoints are drawn beside the value. Without it the desk's. */
   readonly rulesOf?: (point: number) => readonly Rule[];
   /** Check every answer against its schema: for tests. */
   readonly strictAnswers?: boolean;
@@ -54,6 +55,7 @@ export interface HttpOptions {
 
 /** What the routes share. */
 export interface Door extends HttpOptions {
+  readonly desk: Desk;
   readonly assets: AssetBook;
   readonly sessions: Sessions;
   readonly settings: Settings;

@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import fastifyCookie from '@fastify/cookie';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { AssetBook } from '../assets.ts';
+import { type Desk, openDesk } from '../desk.ts';
+import type { Rule } from '../domain/plant.ts';
+import type { PlantCatalog } from '../plant-growth.ts';
+import type { Registry } from '../registry.ts';
 import { alarmRoutes } from './alarms.ts';
 import { assetRoutes } from './assets.ts';
 import { auditRoutes } from './audit.ts';
@@ -30,6 +33,7 @@ import { PROBLEMS, problemBody, problemOf } from './problem.ts';
 import { queryRoutes } from './query.ts';
 import { readingRoutes } from './readings.ts';
 import { mount, type Route, route } from './route.ts';
+import { ruleRoutes } from './rules.ts';
 import { sessionRoutes } from './session.ts';
 import { Sessions } from './sessions.ts';
 import { openSettings } from './settings.ts';
@@ -48,16 +52,35 @@ const CONTENT_SECURITY_POLICY = [
   "object-src 'none'",
 ].join('; ');
 
+/** A plant without files: everything is as it is discovered. */
+const NO_FILES: PlantCatalog = {
+  declared: [],
+  describeDevice: (id) => ({ id, class: 'generic', origin: 'discovered', attributes: {} }),
+  describePoint: ({ id }, measurement) => ({ device: id, measurement, maxSilenceMs: 300_000, reportingDelayMs: 0 }),
+  rulesFor: () => [],
+};
+
+function judgedRules(registry: Registry, desk: Desk, id: number): readonly Rule[] {
+  const point = registry.point(id);
+  const device = point === undefined ? undefined : registry.device(point.device);
+  return point === undefined || device === undefined ? [] : desk.catalog.rulesFor(point, device);
+}
+
 /** The HTTP door: API, live feed and page. It listens where main.ts says. */
 export async function createHttpServer(options: HttpOptions): Promise<FastifyInstance> {
   const { config, now, log, registry, ingest, accounts, site } = options;
-  const sessions = new Sessions(config.dataDir === undefined ? undefined : join(config.dataDir, 'sessions.json'), now);
+  const sessions = new Sessions(
+    config.dataDir === undefined ? undefined : join(config.dataDir, 'sessions.json'),
+    now,
+    (error) => log.error({ err: error }, 'sessions not written; they end with this process'),
+  );
   const settings = openSettings(config.dataDir, { language: 'en', pressureUnit: 'MPa', timezone: site.timezone });
   const newId = () => randomBytes(16).toString('base64url');
   const feed = new Feed({ registry, now, run: randomBytes(6).toString('hex'), newId, metrics: options.metrics });
   const openAlarms = new OpenAlarms();
-  const assets = options.assets ?? new AssetBook(undefined);
-  const door: Door = { ...options, assets, sessions, settings, feed, openAlarms };
+  const desk = options.desk ?? openDesk(NO_FILES, undefined);
+  const rulesOf = options.rulesOf ?? ((id: number) => judgedRules(registry, desk, id));
+  const door: Door = { ...options, desk, assets: desk.assets, rulesOf, sessions, settings, feed, openAlarms };
 
   const outgoing = new Outgoing(config.dataDir, newId);
   await outgoing.clear();
@@ -122,6 +145,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...alarmRoutes(door),
     ...performanceRoutes(door),
     ...assetRoutes(door),
+    ...ruleRoutes(door),
     ...deliveryRoutes(door),
     ...deadLetterRoutes(door),
     ...auditRoutes(door),

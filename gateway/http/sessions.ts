@@ -1,8 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Millis } from '../../contract/time.ts';
+import { SmallFile } from '../small-file.ts';
 
 /** A signed-in browser. Its id is known to the browser only; we keep its hash. */
 export interface Session {
@@ -34,19 +33,21 @@ const fileSchema = z.array(
 export class Sessions {
   private readonly byKey = new Map<string, Session>();
   private readonly listeners = new Set<(key: string) => void>();
-  private readonly file: string | undefined;
+  private readonly file: SmallFile;
   private readonly now: () => Millis;
-  private saving: Promise<void> | undefined;
-  private again = false;
+  private readonly onFault: (error: unknown) => void;
   private savedUseAt: Millis;
 
-  /** @param file - undefined keeps them in memory only */
-  constructor(file: string | undefined, now: () => Millis) {
-    this.file = file;
+  /**
+   * @param file - undefined keeps them in memory only
+   * @param onFault - told when they can't be written: they go on in memory, for a full disk must lock nobody out
+   */
+  constructor(file: string | undefined, now: () => Millis, onFault: (error: unknown) => void = () => {}) {
+    this.onFault = onFault;
+    this.file = new SmallFile(file);
     this.now = now;
     this.savedUseAt = now();
-    if (file === undefined) return;
-    for (const session of readSessions(file)) {
+    for (const session of readSessions(this.file)) {
       if (this.savedUseAt - session.usedAt < IDLE_MAX_MS) this.byKey.set(session.key, session);
     }
   }
@@ -123,34 +124,16 @@ export class Sessions {
     for (const listener of this.listeners) listener(oldest.key);
   }
 
-  /** One write at a time; what changes meanwhile goes into one more. */
   private save(): Promise<void> {
-    if (this.file === undefined) return Promise.resolve();
-    if (this.saving !== undefined) {
-      this.again = true;
-      return this.saving;
-    }
-    this.saving = this.write(this.file).finally(() => {
-      this.saving = undefined;
-    });
-    return this.saving;
-  }
-
-  private async write(file: string): Promise<void> {
-    do {
-      this.again = false;
-      const text = JSON.stringify([...this.byKey.values()]);
-      await writeFile(`${file}.new`, text, { mode: 0o600 });
-      await rename(`${file}.new`, file);
-    } while (this.again);
+    return this.file.write(() => JSON.stringify([...this.byKey.values()])).catch(this.onFault);
   }
 }
 
-function readSessions(file: string): readonly Session[] {
+function readSessions(file: SmallFile): readonly Session[] {
   try {
-    return fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return fileSchema.parse(JSON.parse(file.read() ?? '[]'));
   } catch {
-    // Absent at the first start; torn or foreign: people sign in again.
+    // Torn or foreign: people sign in again.
     return [];
   }
 }

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { SmallFile } from '../small-file.ts';
 
 export const settingsSchema = z.strictObject({
   language: z.enum(['en', 'zh']),
@@ -23,22 +22,17 @@ export interface Settings {
  * @param defaults - what holds until somebody chose
  */
 export function openSettings(dataDir: string | undefined, defaults: SiteSettings): Settings {
-  const file = dataDir === undefined ? undefined : join(dataDir, 'settings.json');
+  const file = new SmallFile(dataDir === undefined ? undefined : join(dataDir, 'settings.json'));
   let current = defaults;
-  if (file !== undefined) {
-    try {
-      current = settingsSchema.parse({ ...defaults, ...(JSON.parse(readFileSync(file, 'utf8')) as object) });
-    } catch {
-      // Absent until the first setup; a torn file falls back to the defaults.
-    }
+  try {
+    current = settingsSchema.parse({ ...defaults, ...(JSON.parse(file.read() ?? '{}') as object) });
+  } catch {
+    // A torn file falls back to the defaults.
   }
   return {
     get: () => current,
     async set(next) {
-      if (file !== undefined) {
-        await writeFile(`${file}.new`, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600 });
-        await rename(`${file}.new`, file);
-      }
+      await file.write(() => `${JSON.stringify(next, null, 2)}\n`);
       current = next;
     },
   };

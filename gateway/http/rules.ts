@@ -1,0 +1,181 @@
+import { z } from 'zod';
+import { formatTime } from '../../contract/time.ts';
+import type { PointInfo, Rule } from '../domain/plant.ts';
+import type { RuleChange } from '../rule-changes.ts';
+import type { Identity } from './auth.ts';
+import { countSchema, cursorSchema, decodeCursor, durationSchema, encodeCursor, isoSchema, present } from './inputs.ts';
+import type { Door } from './ports.ts';
+import { Problem } from './problem.ts';
+import { type Route, route } from './route.ts';
+
+const limitFields = {
+  setpoint: z.number().optional(),
+  deadband: z.number(),
+  onDelayMs: z.number(),
+  offDelayMs: z.number(),
+  priority: z.number(),
+};
+
+const ruleView = z.object({
+  key: z.string(),
+  kind: z.string(),
+  asset: z.string(),
+  point: z.string(),
+  title: z.string(),
+  titleZh: z.string().optional(),
+  unit: z.string().optional(),
+  response: z.string().optional(),
+  ...limitFields,
+  changed: z
+    .object({ who: z.string(), at: isoSchema, reason: z.string(), default: z.object(limitFields) })
+    .optional()
+    .meta({ description: 'different from the files, and since when' }),
+});
+
+const DELAY_MAX_MS = 7 * 86_400_000;
+const delaySchema = z
+  .union([z.literal(0), z.literal('0s').transform(() => 0 as const), durationSchema])
+  .refine((delayMs) => delayMs <= DELAY_MAX_MS, 'at most 7d');
+const changeSchema = z
+  .strictObject({
+    setpoint: z.number().optional(),
+    deadband: z.number().min(0).optional(),
+    onDelay: delaySchema.optional(),
+    offDelay: delaySchema.optional(),
+    priority: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]).optional(),
+    reason: z.string().trim().min(1).max(1000),
+  })
+  .refine(({ reason: _, ...changes }) => Object.keys(changes).length > 0, 'at least one change');
+
+/** Alarm rules and their management of change: who made a limit different from the files, when and why. */
+export function ruleRoutes(door: Door): readonly Route[] {
+  const { desk, registry, ingest, now } = door;
+  const audit = (who: string, what: string, target: string, detail: unknown) =>
+    ingest.audit({ at: now(), who, what, target, detail: JSON.stringify(detail) });
+  const rulesOf = (point: PointInfo) => {
+    const device = registry.device(point.device);
+    return device === undefined ? [] : desk.catalog.rulesAsWritten(point, device);
+  };
+  const defaultOf = (point: PointInfo, key: string) => {
+    const device = registry.device(point.device);
+    return device === undefined
+      ? undefined
+      : desk.defaults.rulesAsWritten(point, device).find((rule) => rule.key === key);
+  };
+  const view = (point: PointInfo, rule: Rule) => viewRule(rule, desk.changes.of(rule.key), defaultOf(point, rule.key));
+  /** The device point that a rule watches now, by the name in the rule's key. */
+  const find = (key: string): { readonly point: PointInfo; readonly rule: Rule } => {
+    const [, owner = '', measurement = ''] = /^([^/#]+)\/([^#]+)#/.exec(key) ?? [];
+    const binding = desk.assets.of(owner, measurement).at(-1);
+    const id =
+      binding !== undefined && binding.to === undefined
+        ? registry.pointId(binding.device, binding.source)
+        : registry.pointId(owner, measurement);
+    const point = id === undefined ? undefined : registry.point(id);
+    const rule = point === undefined ? undefined : rulesOf(point).find((one) => one.key === key);
+    if (point === undefined || rule === undefined)
+      throw new Problem('rule-unknown', `${key.slice(0, 200)} watches nothing here.`);
+    return { point, rule };
+  };
+
+  return [
+    route({
+      method: 'GET',
+      path: '/api/v1/rules',
+      access: 'viewer',
+      tag: 'rules',
+      summary: 'Alarm rules as they are judged, with what was changed at run time',
+      query: z.strictObject({
+        asset: z.string().max(64).optional(),
+        point: z.string().max(129).optional(),
+        changed: z.enum(['true', 'false']).optional(),
+        limit: countSchema(1, 1000).default(200),
+        cursor: cursorSchema.optional(),
+      }),
+      answer: z.object({ rules: z.array(ruleView), cursor: z.string().optional() }),
+      handle({ query }) {
+        const after = decodeCursor(query.cursor, 'number') ?? -1;
+        const rules: z.infer<typeof ruleView>[] = [];
+        let last = after;
+        for (const point of registry.points()) {
+          if (point.id <= after) continue;
+          // A point's rules stay together on one page.
+          if (rules.length >= query.limit) return { rules, cursor: encodeCursor(last) };
+          last = point.id;
+          for (const rule of rulesOf(point)) {
+            const isChanged = desk.changes.of(rule.key) !== undefined;
+            if (query.asset !== undefined && rule.asset !== query.asset) continue;
+            if (query.point !== undefined && rule.pointId !== query.point) continue;
+            if (query.changed !== undefined && String(isChanged) !== query.changed) continue;
+            rules.push(view(point, rule));
+          }
+        }
+        return { rules };
+      },
+    }),
+    route({
+      method: 'PUT',
+      path: '/api/v1/rules/{key}',
+      access: 'admin',
+      tag: 'rules',
+      summary: 'Change limits, delays or priority of a rule, with a reason; the files stay the default',
+      params: z.object({ key: z.string() }),
+      body: changeSchema,
+      answer: ruleView,
+      async handle({ params, body, identity }) {
+        const { point, rule } = find(params.key);
+        const who = (identity as Identity).name;
+        const { onDelay, offDelay, reason, ...rest } = body;
+        const change: RuleChange = {
+          ...present({ ...rest, onDelayMs: onDelay, offDelayMs: offDelay }),
+          who,
+          at: now(),
+          reason,
+        };
+        await desk.changes.set(rule, change);
+        await ingest.renewRules([point.device]);
+        await audit(who, 'change-rule', rule.key, { from: limitsOf(rule), to: body });
+        return view(point, find(rule.key).rule);
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/api/v1/rules/{key}',
+      access: 'admin',
+      tag: 'rules',
+      summary: 'Back to what the files say',
+      params: z.object({ key: z.string() }),
+      answer: ruleView,
+      async handle({ params, identity }) {
+        const { point, rule } = find(params.key);
+        if (await desk.changes.clear(rule.key)) {
+          await ingest.renewRules([point.device]);
+          await audit((identity as Identity).name, 'reset-rule', rule.key, { from: limitsOf(rule) });
+        }
+        return view(point, find(rule.key).rule);
+      },
+    }),
+  ];
+}
+
+function limitsOf({ setpoint, deadband, onDelayMs, offDelayMs, priority }: Rule) {
+  return { deadband, onDelayMs, offDelayMs, priority, ...present({ setpoint }) };
+}
+
+function viewRule(rule: Rule, change: RuleChange | undefined, fromFiles: Rule | undefined): z.infer<typeof ruleView> {
+  const { key, kind, asset, pointId, title, titleZh, unit, response } = rule;
+  return {
+    key,
+    kind,
+    asset,
+    point: pointId,
+    title,
+    ...limitsOf(rule),
+    ...present({ titleZh, unit, response }),
+    ...(change === undefined || fromFiles === undefined
+      ? {}
+      : {
+          changed: { who: change.who, at: formatTime(change.at), reason: change.reason, default: limitsOf(fromFiles) },
+        }),
+  };
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import type { Rule } from './domain/plant.ts';
+import type { PlantCatalog } from './plant-growth.ts';
+import { SmallFile } from './small-file.ts';
+
+/** More than a site changes by hand; beyond, the files are the place. */
+const CHANGES_MAX = 10_000;
+
+const changeSchema = z.object({
+  setpoint: z.number().optional(),
+  deadband: z.number().optional(),
+  onDelayMs: z.number().optional(),
+  offDelayMs: z.number().optional(),
+  priority: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]).optional(),
+  who: z.string(),
+  at: z.number(),
+  reason: z.string(),
+});
+/** What a person made different from the files for one rule, and why. */
+export type RuleChange = z.output<typeof changeSchema>;
+
+const fileSchema = z.record(z.string(), changeSchema);
+
+/** A change that makes no sense; nothing changed. */
+export class RuleChangeError extends Error {
+  readonly code: 'rule-invalid';
+  constructor(message: string) {
+    super(message);
+    this.code = 'rule-invalid';
+  }
+}
+
+/** Thresholds changed at run time, by rule key, in `rules.json` of the data folder; the files stay the default. */
+export class RuleChanges {
+  private readonly file: SmallFile;
+  private changes = new Map<string, RuleChange>();
+
+  /**
+   * @param file - undefined keeps everything in memory
+   * @throws Error when the file is there and is not what it should be: silently ringing at other limits is worse than no start
+   */
+  constructor(file: string | undefined) {
+    this.file = new SmallFile(file);
+    const text = this.file.read();
+    if (text !== undefined) this.changes = new Map(Object.entries(fileSchema.parse(JSON.parse(text))));
+  }
+
+  of(key: string): RuleChange | undefined {
+    return this.changes.get(key);
+  }
+
+  keys(): readonly string[] {
+    return [...this.changes.keys()].sort();
+  }
+
+  /** On disk when it resolves. @throws RuleChangeError */
+  async set(rule: Rule, change: RuleChange): Promise<void> {
+    if (change.setpoint !== undefined && rule.setpoint === undefined)
+      throw new RuleChangeError(`${rule.key} has no setpoint to change.`);
+    if (!this.changes.has(rule.key) && this.changes.size >= CHANGES_MAX)
+      throw new RuleChangeError(`${CHANGES_MAX} rules are changed already: put them into the files.`);
+    this.changes.set(rule.key, change);
+    await this.save();
+  }
+
+  /** Back to what the files say. @returns false when it was not changed */
+  async clear(key: string): Promise<boolean> {
+    if (!this.changes.delete(key)) return false;
+    await this.save();
+    return true;
+  }
+
+  private save(): Promise<void> {
+    return this.file.write(() => JSON.stringify(Object.fromEntries(this.changes), null, 1));
+  }
+}
+
+/** Puts what people changed over what the files say. */
+export function withChanges(catalog: PlantCatalog, changes: RuleChanges): PlantCatalog {
+  return {
+    ...catalog,
+    rulesFor: (point, device) => catalog.rulesFor(point, device).map((rule) => changed(rule, changes.of(rule.key))),
+  };
+}
+
+/** A rule as it is judged after a change. */
+export function changed(rule: Rule, change: RuleChange | undefined): Rule {
+  if (change === undefined) return rule;
+  const { setpoint, deadband, onDelayMs, offDelayMs, priority } = change;
+  return {
+    ...rule,
+    // The file may have lost its setpoint since: then there is nothing to change any more.
+    ...(setpoint === undefined || rule.setpoint === undefined ? {} : { setpoint }),
+    ...(deadband === undefined ? {} : { deadband }),
+    ...(onDelayMs === undefined ? {} : { onDelayMs }),
+    ...(offDelayMs === undefined ? {} : { offDelayMs }),
+    ...(priority === undefined ? {} : { priority }),
+  };
+}

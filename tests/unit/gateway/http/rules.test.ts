@@ -1,0 +1,121 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Desk, openDesk } from '../../../../gateway/desk.ts';
+import type { PlantCatalog } from '../../../../gateway/plant-growth.ts';
+import { type TestDoor, testDoor } from '../../../support/http-door.ts';
+import { openCatalog } from '../../../support/ingest-rig.ts';
+
+/** Every flow rings above 80; every door when it is open. */
+const files: PlantCatalog = {
+  ...openCatalog(),
+  rulesFor(point, device) {
+    const key = `${point.device}/${point.measurement}`;
+    const rule = {
+      asset: device.id,
+      point: point.id,
+      pointId: key,
+      deadband: 2,
+      onDelayMs: 1000,
+      offDelayMs: 0,
+      latch: false,
+    };
+    if (point.measurement === 'flow')
+      return [{ ...rule, key: `${key}#high`, kind: 'high', priority: 2, setpoint: 80, title: 'Flow high' }];
+    return [{ ...rule, key: `${key}#open`, kind: 'open', priority: 3, title: 'Open' }];
+  },
+};
+
+let door: TestDoor;
+let desk: Desk;
+let cookie: string;
+const url = (key: string) => `/api/v1/rules/${encodeURIComponent(key)}`;
+const put = (key: string, payload: unknown, as = cookie) =>
+  door.app.inject({ method: 'PUT', url: url(key), headers: { cookie: as }, payload: payload as object });
+const judged = () => {
+  const [point] = door.gateway.points;
+  const device = door.gateway.devices.get('fm-12');
+  return point === undefined || device === undefined ? [] : desk.catalog.rulesFor(point, device);
+};
+
+beforeEach(async () => {
+  desk = openDesk(files, undefined);
+  door = await testDoor({ desk });
+  door.gateway.addDevice({ id: 'fm-12' }, { measurement: 'flow' }, { measurement: 'door' });
+  cookie = await door.signIn('ada');
+});
+afterEach(() => door.app.close());
+
+describe('alarm rules', () => {
+  it('are listed as they are judged', async () => {
+    const { body } = await door.get('/api/v1/rules', cookie);
+    expect(body.rules).toMatchObject([
+      { key: 'fm-12/flow#high', setpoint: 80, deadband: 2, onDelayMs: 1000, priority: 2 },
+      { key: 'fm-12/door#open', priority: 3 },
+    ]);
+    expect(body.rules[0]).not.toHaveProperty('changed');
+    expect((await door.get('/api/v1/rules?point=fm-12/door', cookie)).body.rules).toHaveLength(1);
+    const first = await door.get('/api/v1/rules?limit=1', cookie);
+    const second = await door.get(`/api/v1/rules?limit=1&cursor=${first.body.cursor}`, cookie);
+    expect([first.body.rules[0].key, second.body.rules[0].key]).toEqual(['fm-12/flow#high', 'fm-12/door#open']);
+    expect((await door.get('/api/v1/points/fm-12/flow', cookie)).body.limits).toMatchObject([{ setpoint: 80 }]);
+  });
+
+  it('are changed with a reason: judged at once, shown beside the default, in the audit', async () => {
+    const answer = await put('fm-12/flow#high', { setpoint: 95, onDelay: '30s', priority: 1, reason: 'pump test' });
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toMatchObject({
+      setpoint: 95,
+      onDelayMs: 30_000,
+      deadband: 2,
+      changed: { who: 'ada', reason: 'pump test', default: { setpoint: 80, onDelayMs: 1000, priority: 2 } },
+    });
+    expect(judged()).toMatchObject([{ setpoint: 95, onDelayMs: 30_000, deadband: 2, priority: 1 }]);
+    expect(door.gateway.renewed).toEqual(['fm-12']);
+    expect(door.gateway.audited.at(-1)).toMatchObject({ who: 'ada', what: 'change-rule', target: 'fm-12/flow#high' });
+    expect((await door.get('/api/v1/rules?changed=true', cookie)).body.rules).toHaveLength(1);
+    const back = await door.app.inject({ method: 'DELETE', url: url('fm-12/flow#high'), headers: { cookie } });
+    expect(back.json()).toMatchObject({ setpoint: 80 });
+    expect(judged()).toMatchObject([{ setpoint: 80, onDelayMs: 1000 }]);
+  });
+
+  it('not without a reason, by an operator, or where there is nothing to change', async () => {
+    expect((await put('fm-12/flow#high', { setpoint: 95 })).json().code).toBe('input-invalid');
+    expect((await put('fm-12/flow#high', { reason: 'x' })).json().code).toBe('input-invalid');
+    expect((await put('fm-12/flow#high', { deadband: -1, reason: 'x' })).json().code).toBe('input-invalid');
+    expect((await put('fm-12/flow#high', { setpoint: 95, reason: 'x' }, await door.signIn('olga'))).statusCode).toBe(
+      403,
+    );
+    expect((await put('fm-12/door#open', { setpoint: 1, reason: 'x' })).json().code).toBe('rule-invalid');
+    expect((await put('fm-12/none#high', { setpoint: 1, reason: 'x' })).json().code).toBe('rule-unknown');
+    expect((await put('nonsense', { setpoint: 1, reason: 'x' })).json().code).toBe('rule-unknown');
+    expect(judged()).toMatchObject([{ setpoint: 80 }]);
+  });
+
+  it('of an asset are named after it, in its units, and stay when the meter changes', async () => {
+    await door.post('/api/v1/assets', { id: 'inlet-7' }, cookie);
+    door.gateway.addDevice({ id: 'fm-99' }, { measurement: 'flow' });
+    const bind = (body: unknown) => door.post('/api/v1/assets/inlet-7/bindings', body, cookie);
+    await bind({ measurement: 'flow', point: 'fm-12/flow', from: door.clock.now - 2000, scale: 0.1 });
+    const changed = await put('inlet-7/flow#high', { setpoint: 95, reason: 'season' });
+    expect(changed.json()).toMatchObject({ asset: 'inlet-7', setpoint: 95 });
+    expect(judged()).toMatchObject([{ setpoint: 950, deadband: 20 }]);
+    await bind({ measurement: 'flow', point: 'fm-99/flow' });
+    const { body } = await door.get('/api/v1/rules?asset=inlet-7', cookie);
+    expect(body.rules).toMatchObject([{ key: 'inlet-7/flow#high', setpoint: 95 }]);
+    expect(judged()).toEqual([]);
+  });
+
+  it('changed ones are there again after a restart', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'hf-desk-'));
+    const first = openDesk(files, dataDir);
+    const [point] = door.gateway.points;
+    const device = door.gateway.devices.get('fm-12');
+    if (point === undefined || device === undefined) throw new Error('no point');
+    const [rule] = first.catalog.rulesFor(point, device);
+    if (rule === undefined) throw new Error('no rule');
+    await first.changes.set(rule, { setpoint: 70, who: 'ada', at: 1, reason: 'x' });
+    expect(openDesk(files, dataDir).catalog.rulesFor(point, device)).toMatchObject([{ setpoint: 70 }]);
+  });
+});
