@@ -247,18 +247,21 @@ function Card({ point, title, selected = false, onSelect }: { point: Point } & C
         <Recent point={point} presented={presented} width={92} height={34} />
       </span>
       <span class="stat-foot">
-        {!canCompare(point) && <span class="faint">{words.noBand}</span>}
-        <IndicatorBand
-          point={point}
-          writing={writing}
-          usual={usual}
-          value={shown.value}
-          priority={shown.priority}
-          stale={shown.standing === 'stale'}
-          width={width}
-          figures
-          label={sentence}
-        />
+        {canCompare(point) ? (
+          <IndicatorBand
+            point={point}
+            writing={writing}
+            usual={usual}
+            value={shown.value}
+            priority={shown.priority}
+            stale={shown.standing === 'stale'}
+            width={width}
+            figures
+            label={sentence}
+          />
+        ) : (
+          <span class="faint">{words.noBand}</span>
+        )}
       </span>
     </a>
   );

@@ -210,6 +210,7 @@ export const en = {
   indicator: (value: string, normal: string) => `${value}${normal === '' ? '' : `, ${normal}`}`,
   normalTo: (low: string, high: string) => `normal ${low} to ${high}`,
   inBand: 'normal',
+  quantityOf: (quantity: string, device: string) => `${quantity}, ${device}`,
   noBand: 'no normal band known',
   lastRange: (name: string) => `last ${name}`,
 

@@ -199,6 +199,7 @@ export const zh: Text = {
   indicator: (value, normal) => (normal === '' ? value : `${value}，${normal}`),
   normalTo: (low, high) => `正常 ${low} 至 ${high}`,
   inBand: '正常',
+  quantityOf: (quantity, device) => `${device}，${quantity}`,
   noBand: '正常范围未知',
   lastRange: (name) => name,
 

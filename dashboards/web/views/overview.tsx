@@ -133,7 +133,7 @@ function cardTitle(id: string): string {
   if (point === undefined) return id;
   const { name } = deviceNames(devices.value.get(point.device), point.device);
   const quantity = measurementName(point);
-  return name.toLowerCase().includes(quantity.toLowerCase()) ? name : `${quantity}, ${name}`;
+  return name.toLowerCase().includes(quantity.toLowerCase()) ? name : text.value.quantityOf(quantity, name);
 }
 
 /** Lines of a panel, for spreading panels over columns: the same arithmetic as what is drawn. */
