@@ -9,6 +9,8 @@ const BACKLOG_ON_WIRE_MAX = 3;
 /** Without progress for so long, everything above the mark is sent again; doubled each time, up to the longest. */
 export const STALL_MS = 10_000;
 const STALL_LONGEST_MS = 300_000;
+/** A gateway that is alive and stores nothing through so many stalls, while another does, is no longer waited for. */
+const STALLS_MAX = 3;
 /** A connection that confirms nothing for so long is dead, whatever TCP believes. */
 const WIRE_DEAD_MS = 60_000;
 /** After connecting, the retained marks are on their way; without them the last known ones do. */
@@ -63,6 +65,9 @@ interface Gateway {
   awayUntilMs: number | undefined;
   aliveSince: boolean;
   awayForMs: number;
+  /** Last sign of life, and stalls since its marks last moved. */
+  aliveAtMs: number;
+  stalls: number;
 }
 
 export interface DeliveryOptions {
@@ -194,11 +199,15 @@ export class Delivery {
     if (moved || wentBack) this.contactRegained = true;
     gateway.store = event.store;
     gateway.marks = event.marks;
-    if (!event.retained) gateway.aliveSince = true;
+    if (!event.retained) {
+      gateway.aliveSince = true;
+      gateway.aliveAtMs = nowMs;
+    }
     if (moved) {
       this.lastProgressMs = nowMs;
       this.stallMs = STALL_MS;
       gateway.awayForMs = STALL_MS;
+      gateway.stalls = 0;
     }
     this.returnAlive(nowMs);
     if ([...this.gateways.keys()].every((id) => this.heardThisTime.has(id))) this.startSendingAtMs = 0;
@@ -263,7 +272,12 @@ export class Delivery {
         return sum + messages.filter(({ to }) => to > mark).length;
       }, 0);
     const fewest = Math.min(...present.map(lacks));
-    const behind = present.filter((gateway) => lacks(gateway) > fewest);
+    const behind = present.filter((gateway) => {
+      if (lacks(gateway) <= fewest) return false;
+      gateway.stalls++;
+      // One that is alive only missed something: it gets that again before it is left behind.
+      return nowMs - gateway.aliveAtMs > this.stallMs || gateway.stalls >= STALLS_MAX;
+    });
     for (const gateway of behind) {
       gateway.awayUntilMs = nowMs + gateway.awayForMs;
       gateway.awayForMs = Math.min(gateway.awayForMs * 2, STALL_LONGEST_MS);
@@ -335,5 +349,13 @@ export class Delivery {
 }
 
 function newGateway(store: string, marks: Readonly<Record<string, number>>): Gateway {
-  return { store, marks, awayUntilMs: undefined, aliveSince: false, awayForMs: STALL_MS };
+  return {
+    store,
+    marks,
+    awayUntilMs: undefined,
+    aliveSince: false,
+    awayForMs: STALL_MS,
+    aliveAtMs: Number.NEGATIVE_INFINITY,
+    stalls: 0,
+  };
 }

@@ -174,6 +174,27 @@ describe('delivery', () => {
     expect(delivery.away()).toEqual([]);
   });
 
+  it('sends again to a gateway that is alive and missed something, before it leaves it behind', () => {
+    const { delivery, mark, confirm, pass } = connected([lane('a', 2)], { gateways: ['gw', 'other'] });
+    mark({});
+    mark({}, { gateway: 'other' });
+    confirm('a', 1, 2);
+    mark({ a: 2 });
+    nowMs += 5000;
+    mark({}, { gateway: 'other' });
+    expect(pass(5000)).toBe('a1 a2');
+    expect(delivery.away()).toEqual([]);
+    confirm('a', 1, 2);
+    nowMs += 19_000;
+    mark({}, { gateway: 'other' });
+    expect(pass(1000)).toBe('a1 a2');
+    confirm('a', 1, 2);
+    nowMs += 39_000;
+    mark({}, { gateway: 'other' });
+    expect(pass(1000)).toBe('');
+    expect(delivery.away()).toEqual(['other']);
+  });
+
   it('keeps the backlog within its share of the link', () => {
     const { delivery, mark, confirm, pass } = connected([lane('a', 100), lane('b', 1)], {
       backlogBytesPerSecond: 1000,
