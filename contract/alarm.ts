@@ -47,6 +47,8 @@ export interface Alarm {
   readonly active: boolean;
   /** What: how far; where; since when; do what. At most 160 characters. */
   readonly message: string;
+  /** The same in Chinese, where the rule has its words in Chinese. */
+  readonly messageZh?: string;
   /** Event time at which the condition began and (after the on-delay) was raised. */
   readonly since: Millis;
   readonly raisedAt: Millis;
@@ -61,6 +63,7 @@ export interface Alarm {
   /** The condition had already ended when its data came: journalled, never paged. */
   readonly raisedLate: boolean;
   readonly response?: string;
+  readonly responseZh?: string;
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 

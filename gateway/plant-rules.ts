@@ -59,6 +59,7 @@ export function ruleOf(alarm: ClassAlarm | DeviceAlarm, place: RulePlace): Rule 
     ...given('location', device.location),
     ...given('reAlarmMs', alarm.reAlarm),
     ...given('response', alarm.response),
+    ...given('responseZh', alarm.responseZh),
   };
 }
 

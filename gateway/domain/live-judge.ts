@@ -8,6 +8,7 @@ import { beyondLimit } from './alarm/limit.ts';
 import { formatFigure } from './alarm/occurrence.ts';
 import { FOLD_MS, Suppression } from './alarm/suppression.ts';
 import { Evaluations } from './condition/evaluations.ts';
+import { Detectors, RECEIPT_LAG_MS } from './detectors.ts';
 import { DeviceHealth, type DeviceState, type HealthSink, type LineState } from './fault/device-health.ts';
 import { EdgeSilence } from './fault/edge-silence.ts';
 import type { Judge, JudgeOptions, Verdict } from './judge.ts';
@@ -65,6 +66,7 @@ export class LiveJudge implements Judge, HealthSink {
   private readonly edges: EdgeSilence;
   private readonly evaluations: Evaluations;
   private readonly suppression: Suppression;
+  private readonly detectors: Detectors;
   private readonly where: NonNullable<JudgeOptions['device']>;
   /** Line a device talks over, and what hangs on what: for roots and their consequences. */
   private readonly lineOf = new Map<string, string | undefined>();
@@ -89,6 +91,7 @@ export class LiveJudge implements Judge, HealthSink {
     const site = siteClock(options.timezone);
     this.ledger = new AlarmLedger(site);
     this.evaluations = new Evaluations(this.points, (point) => this.points.quality[point] === BAD, site);
+    this.detectors = new Detectors(options.detectors ?? []);
     const where = options.device ?? (() => undefined);
     this.where = where;
     this.suppression = new Suppression({
@@ -128,6 +131,7 @@ export class LiveJudge implements Judge, HealthSink {
     const name = `${info.device}/${info.measurement}`;
     this.idByName.set(name, id);
     this.evaluations.pointKnown(name, id, this.watchPoint);
+    if (this.detectors.pointKnown(name, id, sourceId)) this.watchPoint(id);
     this.points.maxSilenceMs[id] = info.maxSilenceMs;
     if (isNew || this.points.source[id] !== sourceId) {
       this.points.source[id] = sourceId;
@@ -174,7 +178,10 @@ export class LiveJudge implements Judge, HealthSink {
       case 'up-to': {
         const source = this.sources.get(input.source);
         // Without `upTo` of its own a source goes by the judge's clock.
-        if (source?.info.hasUpTo === true) this.advance(source, input.upTo);
+        if (source?.info.hasUpTo === true) {
+          this.advance(source, input.upTo);
+          this.detect(input.source, input.upTo);
+        }
         break;
       }
       case 'tick':
@@ -247,6 +254,7 @@ export class LiveJudge implements Judge, HealthSink {
     reason: number,
   ): void {
     const { points } = this;
+    this.detectors.reading(point, ts, value, quality);
     for (const due of this.evaluations.takeDue(point, ts)) this.evaluate(due.row, due.ts);
     const newest = points.newest(point);
     if (ts < newest) return this.judgeLate(point, ts, value, quality);
@@ -348,10 +356,22 @@ export class LiveJudge implements Judge, HealthSink {
     this.clock += gap > TICK_GAP_MAX_MS ? 1000 : Math.max(0, gap);
     this.lastTick = at;
     this.wall = Math.max(this.wall, at);
-    for (const source of this.sources.values()) if (!source.info.hasUpTo) this.advance(source, this.clock);
+    for (const [id, source] of this.sources) {
+      if (source.info.hasUpTo) continue;
+      this.advance(source, this.clock);
+      if (this.detectors.feeds(id)) this.detect(id, at - RECEIPT_LAG_MS);
+    }
     this.edges.tick(at, this.clock, this);
     this.flushOpenings();
     this.ledger.tick(at, this.verdict);
+  }
+
+  /** What watches many points hears how far time has come. */
+  private detect(source: number, upTo: Millis): void {
+    for (const finding of this.detectors.advance(source, upTo)) {
+      if (finding.kind === 'raise') this.raise(finding.rule, finding.raise);
+      else this.ledger.clear(finding.rule, finding.at, this.wall, this.verdict);
+    }
   }
 
   private advance(source: SourceState, now: Millis): void {
@@ -525,12 +545,12 @@ export class LiveJudge implements Judge, HealthSink {
   private withAffected(asset: string, evidence: Evidence): Evidence {
     const below = this.downstream.get(asset);
     if (below === undefined) return evidence;
-    const against = [evidence.against, `${below.size} devices behind it`]
-      .filter((part) => part !== undefined)
-      .join(', ');
+    const against = [evidence.against, `${below.size} devices behind it`].filter((part) => part !== undefined);
+    const againstZh = [evidence.againstZh, `影响 ${below.size} 台设备`].filter((part) => part !== undefined);
     return {
       ...evidence,
-      against,
+      against: against.join(', '),
+      againstZh: againstZh.join('，'),
       details: { ...evidence.details, affected: below.size, devices: [...below].slice(0, NAMES_MAX) },
     };
   }
@@ -554,6 +574,7 @@ export class LiveJudge implements Judge, HealthSink {
     return {
       value,
       against: `limit ${formatFigure(rule.setpoint as number)}`,
+      againstZh: `限值 ${formatFigure(rule.setpoint as number)}`,
       details: {
         value,
         limit: rule.setpoint,
@@ -607,7 +628,7 @@ export class LiveJudge implements Judge, HealthSink {
   /** Alarms whose rule is no longer configured are closed. */
   private dropGoneRules(): void {
     this.checkRules = false;
-    const keys = new Set<string>();
+    const keys = new Set<string>(this.detectors.openKeys());
     for (let row = 0; row < this.table.rules.length; row++) {
       const point = this.table.point[row]!;
       const first = point < 0 ? row : this.points.firstRule[point]!;
@@ -658,6 +679,7 @@ export class LiveJudge implements Judge, HealthSink {
       openings: [...this.openings].map(([row, opening]) => [keyOf(row), opening]),
       suppression: this.suppression.snapshot(),
       ledger: this.ledger.snapshot(),
+      detectors: this.detectors.snapshot(),
     });
   }
 
@@ -671,6 +693,7 @@ export class LiveJudge implements Judge, HealthSink {
     this.health.restore(state.devices);
     this.edges.restore(state.edges);
     this.ledger.restore(state.ledger);
+    this.detectors.restore(state.detectors);
     const active = this.ledger.open().filter(({ rule, isActive }) => isActive && rule.explains !== undefined);
     this.suppression.restore(
       state.suppression,

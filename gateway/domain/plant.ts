@@ -73,6 +73,7 @@ export interface Rule {
   readonly title: string;
   readonly titleZh?: string;
   readonly response?: string;
+  readonly responseZh?: string;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Millis } from '../../../contract/time.ts';
 import type { OperatorCommand, Refusal, Rule } from '../plant.ts';
 import type { SiteClock } from '../site-clock.ts';
 import { isClosed, isRefusal, type Life, type LifeEvent, lifeEventOf, NORMAL, step } from './lifecycle.ts';
-import { occurrenceId, sentence } from './occurrence.ts';
+import { occurrenceId, sentence, sentenceZh } from './occurrence.ts';
 
 /** Closed occurrences kept in memory so that people can still comment, confirm or put them out of service. */
 export const CLOSED_MAX = 2000;
@@ -13,6 +13,8 @@ export interface Evidence {
   readonly value?: number;
   /** Words after the value: `limit 80`. */
   readonly against?: string;
+  /** The same in Chinese, where there are words for it. */
+  readonly againstZh?: string;
   readonly details: Readonly<Record<string, unknown>>;
 }
 
@@ -31,6 +33,7 @@ interface Occurrence {
   reAlarmAt?: Millis;
   readonly value?: number;
   readonly message: string;
+  readonly messageZh?: string;
   readonly evidence: Readonly<Record<string, unknown>>;
   raisedLate: boolean;
 }
@@ -284,6 +287,7 @@ export class AlarmLedger {
       message,
       evidence,
       raisedLate: alarm.raisedLate,
+      ...(alarm.messageZh === undefined ? {} : { messageZh: alarm.messageZh }),
       ...(alarm.returnedAt === undefined ? {} : { returnedAt: alarm.returnedAt }),
       ...(alarm.acknowledgedAt === undefined ? {} : { acknowledgedAt: alarm.acknowledgedAt }),
       ...(alarm.acknowledgedBy === undefined ? {} : { acknowledgedBy: alarm.acknowledgedBy }),
@@ -296,20 +300,37 @@ export class AlarmLedger {
 
   private create(rule: Rule, raise: Raise, life: Life, raisedLate: boolean): Occurrence {
     const { since, at, evidence } = raise;
+    const { value, against, againstZh } = evidence;
+    const common = {
+      asset: rule.asset,
+      since,
+      raisedAt: at,
+      ...(rule.unit === undefined ? {} : { unit: rule.unit }),
+      ...(rule.location === undefined ? {} : { location: rule.location }),
+      ...(value === undefined ? {} : { value }),
+    };
     const message = sentence(
       {
+        ...common,
         title: rule.title,
-        asset: rule.asset,
-        since,
-        raisedAt: at,
-        ...(rule.unit === undefined ? {} : { unit: rule.unit }),
-        ...(rule.location === undefined ? {} : { location: rule.location }),
         ...(rule.response === undefined ? {} : { response: rule.response }),
-        ...(evidence.value === undefined ? {} : { value: evidence.value }),
-        ...(evidence.against === undefined ? {} : { against: evidence.against }),
+        ...(against === undefined ? {} : { against }),
       },
       this.clock,
     );
+    const { titleZh, responseZh } = rule;
+    const messageZh =
+      titleZh === undefined
+        ? undefined
+        : sentenceZh(
+            {
+              ...common,
+              title: titleZh,
+              ...(responseZh === undefined ? {} : { response: responseZh }),
+              ...(againstZh === undefined ? {} : { against: againstZh }),
+            },
+            this.clock,
+          );
     return {
       rule,
       id: occurrenceId(rule.key, at),
@@ -318,6 +339,7 @@ export class AlarmLedger {
       raisedAt: at,
       changedAt: at,
       message,
+      ...(messageZh === undefined ? {} : { messageZh }),
       evidence: evidence.details,
       raisedLate,
       ...(evidence.value === undefined ? {} : { value: evidence.value }),
@@ -409,6 +431,7 @@ function toAlarm(occurrence: Occurrence): Alarm {
     latched: life.latched,
     active: life.active,
     message: occurrence.message,
+    ...optional('messageZh', occurrence.messageZh),
     since: occurrence.since,
     raisedAt: occurrence.raisedAt,
     changedAt: occurrence.changedAt,
@@ -421,6 +444,7 @@ function toAlarm(occurrence: Occurrence): Alarm {
     ...optional('unit', rule.unit),
     raisedLate: occurrence.raisedLate,
     ...optional('response', rule.response),
+    ...optional('responseZh', rule.responseZh),
     evidence: occurrence.evidence,
   };
 }

@@ -56,6 +56,19 @@ export function sentence(parts: Sentence, clock: Pick<SiteClock, 'short'>): stri
   return head.length <= MESSAGE_MAX ? head : `${head.slice(0, MESSAGE_MAX - 1)}…`;
 }
 
+/** `疑似爆管：66 m³/h，限值 40。fm-12，滨湖东，始于 02:57。请关闭阀门 V-0716。` At most 160 characters. */
+export function sentenceZh(parts: Sentence, clock: Pick<SiteClock, 'short'>): string {
+  const { title, value, unit, against, asset, location, response } = parts;
+  const label = unit === undefined ? '' : unitLabel(unit);
+  const figure = value === undefined ? undefined : `${formatFigure(value)}${label === '' ? '' : ` ${label}`}`;
+  const howFar = [figure, against].filter((part) => part !== undefined && part !== '').join('，');
+  const where = [asset, location].filter((part) => part !== undefined && part !== '').join('，');
+  const since = clock.short(parts.since, parts.raisedAt);
+  const head = `${title}${howFar === '' ? '' : `：${howFar}`}。${where}，始于 ${since}。`;
+  const whole = response === undefined ? head : head + firstSentence(response);
+  return whole.length <= MESSAGE_MAX ? whole : head.slice(0, MESSAGE_MAX);
+}
+
 /** At most four significant digits, whole numbers from 1000 on: nobody reads `92.38461 m³/h`. */
 export function formatFigure(value: number): string {
   if (Math.abs(value) >= 1000) return String(Math.round(value));
@@ -63,6 +76,6 @@ export function formatFigure(value: number): string {
 }
 
 function firstSentence(text: string): string {
-  const end = /[.。!](?=\s|$)/u.exec(text);
+  const end = /(?:[.!](?=\s|$)|。)/u.exec(text);
   return (end === null ? text : text.slice(0, end.index + 1)).trim();
 }

@@ -38,6 +38,7 @@ export function stalePointRule(point: PointInfo, where: Where): Rule {
     title: `${labelOf(point)} not updated`,
     titleZh: `${point.labelZh ?? point.measurement}未更新`,
     response: 'Check the device and its line.',
+    responseZh: '请检查设备与线路。',
   };
 }
 
@@ -53,6 +54,7 @@ export function silentDeviceRule(device: string, where: Where): Rule {
     title: 'Device silent',
     titleZh: '设备无数据',
     response: 'Check its power and its link.',
+    responseZh: '请检查电源与通信。',
   };
 }
 
@@ -69,6 +71,7 @@ export function offlineDeviceRule(device: string, maxSilenceMs: number, where: W
     title: 'Device does not answer',
     titleZh: '设备无应答',
     response: 'Check its power and its line.',
+    responseZh: '请检查电源与线路。',
   };
 }
 
@@ -86,6 +89,7 @@ export function downLineRule(edge: string, line: string): Rule {
     title: 'Line down',
     titleZh: '线路中断',
     response: 'Check the converter, the cable and its supply.',
+    responseZh: '请检查转换器、线缆与供电。',
   };
 }
 
@@ -105,6 +109,7 @@ export function badPointRule(point: PointInfo, where: Where): Rule {
     title: `${labelOf(point)} has no valid value`,
     titleZh: `${point.labelZh ?? point.measurement}无有效值`,
     response: 'Check the sensor and its wiring.',
+    responseZh: '请检查传感器与接线。',
   };
 }
 
@@ -120,6 +125,7 @@ export function offlineEdgeRule(edge: string): Rule {
     title: 'Edge offline',
     titleZh: '边缘节点离线',
     response: 'Check its power and its uplink.',
+    responseZh: '请检查电源与上行链路。',
   };
 }
 
@@ -135,10 +141,19 @@ export function deliveryGapRule(edge: string): Rule {
     title: 'Readings missing',
     titleZh: '数据缺失',
     response: 'Check the disk and the outbox of the edge.',
+    responseZh: '请检查边缘节点的磁盘与缓存。',
   };
 }
 
 /** `12m without data` for the sentence. */
 export function silenceText(silenceMs: number): string {
   return `${formatDuration(Math.floor(silenceMs / 1000) * 1000)} without data`;
+}
+
+/** `12 分钟无数据`. */
+export function silenceTextZh(silenceMs: number): string {
+  const seconds = Math.floor(silenceMs / 1000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes === 0) return `${seconds} 秒无数据`;
+  return minutes < 60 ? `${minutes} 分钟无数据` : `${Math.floor(minutes / 60)} 小时 ${minutes % 60} 分无数据`;
 }

@@ -11,6 +11,7 @@ import {
   downLineRule,
   offlineDeviceRule,
   silenceText,
+  silenceTextZh,
   silentDeviceRule,
   stalePointRule,
 } from './built-in.ts';
@@ -339,6 +340,7 @@ export class DeviceHealth {
     const at = time.byReceipt ? time.wall : last + patienceMs;
     sink.tripped(row, since, at, {
       against: silenceText(silenceMs),
+      againstZh: silenceTextZh(silenceMs),
       details: { lastHeard: formatTime(since), maxSilenceMs: patienceMs, silenceMs, ...affected },
     });
   }

@@ -1,7 +1,14 @@
 import type { Alarm } from '../../../contract/alarm.ts';
 import { formatTime, type Millis } from '../../../contract/time.ts';
 import type { RuleTable } from '../rule-table.ts';
-import { DELIVERY_GAP_MS, deliveryGapRule, EDGE_SILENCE_MS, offlineEdgeRule, silenceText } from './built-in.ts';
+import {
+  DELIVERY_GAP_MS,
+  deliveryGapRule,
+  EDGE_SILENCE_MS,
+  offlineEdgeRule,
+  silenceText,
+  silenceTextZh,
+} from './built-in.ts';
 import type { HealthSink } from './device-health.ts';
 
 /** Missed heartbeats after which an edge with a slow one is offline. */
@@ -72,6 +79,7 @@ export class EdgeSilence {
       state.isOffline = true;
       sink.tripped(this.row(edge), state.heardAt, at, {
         against: silenceText(silenceMs),
+        againstZh: silenceTextZh(silenceMs),
         details: { lastHeard: formatTime(state.heardAt), silenceMs, lastWill: !state.online, ...this.affected(edge) },
       });
     }

@@ -29,6 +29,14 @@ describe('a limit', () => {
     });
   });
 
+  it('says it in Chinese too, where the rule has the words', () => {
+    const rules = [highRule({ titleZh: '流量偏高', responseZh: '请关闭阀门 V-0716。再通知值班长。' })];
+    const line = new Timeline({ rules }).at(0, 92.38);
+    expect(line.only().messageZh).toBe(
+      '流量偏高：92.38 m³/h，限值 80。fm-12，Binhu East，始于 08:00。请关闭阀门 V-0716。',
+    );
+  });
+
   it('waits for the on-delay in event time, completed by the next reading', () => {
     const rules = [highRule({ onDelayMs: 10_000 })];
     expect(new Timeline({ rules }).at(0, 90).at(5, 90).at(10, 91).story()).toBe('raise@10');
