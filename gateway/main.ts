@@ -3,22 +3,20 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { openAccounts } from './accounts.ts';
-import { withAssets } from './asset-catalog.ts';
-import { AssetBook } from './assets.ts';
 import { startBroker } from './broker.ts';
 import { type GatewayConfig, loadGatewayConfig } from './config.ts';
+import { openDesk } from './desk.ts';
 import { createJudge } from './domain/judge.ts';
-import type { Rule } from './domain/plant.ts';
 import { startExternalBroker } from './external-broker.ts';
 import { createHttpServer } from './http/server.ts';
 import { type Ingest, IngestPath } from './ingest.ts';
 import { showIngest } from './ingest-metrics.ts';
+import { detectorsOf } from './leakage-config.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { startDispatch } from './notify/dispatch.ts';
 import { makeChannels } from './notify/index.ts';
 import { planNotifications } from './notify/plan.ts';
 import { loadPlant } from './plant-files.ts';
-import type { PlantCatalog } from './plant-growth.ts';
 import { PlantRegistry } from './registry.ts';
 import { DuckDbStore } from './store/duckdb.ts';
 import { createSubscriber, type Subscriber } from './subscriber.ts';
@@ -84,12 +82,12 @@ async function joinParts(
   }
   await announceFirstAdmin(await accounts.ensureFirstAdmin(config.adminPassword), dataDir, log);
 
-  const assets = new AssetBook(join(dataDir, 'assets.json'));
-  const catalog = withAssets(plant, assets);
+  const desk = openDesk(plant, dataDir);
   const registry = new PlantRegistry();
   const judge = createJudge({
     timezone: config.timezone,
     maintenance: config.maintenance,
+    detectors: detectorsOf(config),
     device: (id) => registry.device(id),
   });
   const planFor = { id: site.id, name: site.name, publicUrl: config.http.publicUrl };
@@ -97,7 +95,7 @@ async function joinParts(
     store,
     judge,
     registry,
-    catalog,
+    catalog: desk.catalog,
     discovery: config.discovery,
     planNotifications: (alarms, journal) =>
       planNotifications({ channels: config.notify.channels }, alarms, journal, planFor),
@@ -140,13 +138,12 @@ async function joinParts(
     store,
     registry,
     accounts,
-    assets,
+    desk,
     metrics,
     site: { ...site, name: site.name ?? site.id, timezone: config.timezone },
     version: (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version,
     now,
     log,
-    rulesOf: (id) => rulesOf(registry, catalog, id),
     ...(existsSync(join(webRoot, 'index.html')) ? { webRoot } : {}),
   });
   atEnd(() => http.close());
@@ -161,13 +158,6 @@ async function joinParts(
     fault === undefined ? 'gateway stopping' : 'gateway stopping: the store is broken',
   );
   if (fault !== undefined) throw fault;
-}
-
-/** Limits that are drawn beside a value. */
-function rulesOf(registry: PlantRegistry, catalog: PlantCatalog, id: number): readonly Rule[] {
-  const point = registry.point(id);
-  const device = point === undefined ? undefined : registry.device(point.device);
-  return point === undefined || device === undefined ? [] : catalog.rulesFor(point, device);
 }
 
 interface BrokerParts {
