@@ -133,6 +133,27 @@ describe('a simulated line as RTU inside TCP', () => {
   });
 });
 
+describeWithPeers(['mbpoll'], 'a serial gateway with hundreds of devices behind one address', () => {
+  it('answers for each of 240 units with its own values', async () => {
+    const devices = Array.from(
+      { length: 240 },
+      (_, index) =>
+        `{id: d-${index + 1}, unitId: ${index + 1}, model: generic-rs485-pressure, place: water/node/dma-1-r${1 + (index % 9)}c${1 + (index % 8)}}`,
+    );
+    const { ports, simulation } = await start(line('transport: tcp, listen: "127.0.0.1:0"', devices.join(', ')));
+    const text = await new Promise<string>((done) => {
+      const args = ['-m', 'tcp', '-p', String(ports.get('bus')), '-a', '1:240', '-0', '-t', '4', '-r', '4', '-c', '1'];
+      execFile('mbpoll', [...args, '-o', '5', '-1', '127.0.0.1'], (_error, out, err) => done(out + err));
+    });
+    const values = [...text.matchAll(/^\[4\]:\s+(\d+)/gm)].map(([, value]) => Number(value) / 10);
+    expect(values).toHaveLength(240);
+    expect(new Set(values).size).toBeGreaterThan(100);
+    values.forEach((value, index) => {
+      expect(Math.abs(value / (simulation.values()[`d-${index + 1}`]?.pressure ?? 0) - 1)).toBeLessThan(0.05);
+    });
+  });
+});
+
 describeWithPeers(['mosquitto'], 'a simulated device that publishes by itself', () => {
   it('publishes with its own credentials, and stays silent without', async () => {
     const port = await freePort();

@@ -66,6 +66,25 @@ describeWithPeers(['mbpoll'], 'mbpoll reads a simulated district', () => {
     expect((await mbpoll(port, 9, '4', 0)).text).toMatch(/timed out/i);
   });
 
+  it('has a control page for this machine only, and plays scenarios from it', async () => {
+    const { controlPort, simulation } = await start();
+    const base = `http://127.0.0.1:${controlPort}`;
+    const page = await fetch(`${base}/`);
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
+    expect(await page.text()).toContain('Simulated district');
+    const json = { 'content-type': 'application/json' };
+    const post = (path: string, body: object, headers: Record<string, string> = json) =>
+      fetch(`${base}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    expect((await post('/faults', {}, { ...json, origin: 'https://example.org' })).status).toBe(403);
+    expect((await post('/faults', { name: 'burst' })).status).toBe(400);
+    expect((await post('/faults', { name: 'burst', device: 'nobody', on: true })).status).toBe(404);
+    expect((await fetch(`${base}/elsewhere`)).status).toBe(404);
+    expect((await post('/scenarios', { name: 'burst-at-night', speed: 1000 })).status).toBe(200);
+    await expect.poll(() => simulation.activeFaults().map(({ name }) => name)).toEqual(['burst']);
+    expect((await post('/scenarios', { stop: true })).status).toBe(200);
+    await expect.poll(() => simulation.activeFaults()).toEqual([]);
+  });
+
   it('sees a fault that was switched on from outside', async () => {
     const { ports, controlPort } = await start();
     const control = `127.0.0.1:${controlPort}`;
