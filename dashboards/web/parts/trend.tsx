@@ -169,7 +169,7 @@ export function Trend({ point, height }: { point: Point; height: string }) {
             )}
           </>
         ) : (
-          <span class="faint">{words.zoomHint}</span>
+          <span class="faint zoom-hint">{words.zoomHint}</span>
         )}
       </div>
       <div class="trend-box">
