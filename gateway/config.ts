@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
 import { idSchema } from '../contract/reading.ts';
 import { parseTime } from '../contract/time.ts';
+import { leakageMistakes, leakageSchema } from './leakage-config.ts';
 import { type NotifyConfig, notifySchema } from './notify/index.ts';
 import { alarmOverrideSchema } from './plant-schema.ts';
 
@@ -172,7 +173,7 @@ export const gatewaySchema = z.strictObject({
     .max(1000)
     .default([])
     .describe('Planned work: alarms raised meanwhile are suppressed'),
-  leakage: z.strictObject({}).prefault({}).describe('Nothing to set yet'),
+  leakage: leakageSchema.prefault({}),
   notify: notifySchema.prefault({}),
   users: z
     .array(
@@ -252,6 +253,7 @@ export function readGatewayConfig(
   const secrets = new SecretReader(file, more);
   const ports = portsOf(env, more);
   if (value === undefined) return { mistakes: more };
+  more.push(...leakageMistakes(value.leakage, file));
   const { site, gateway, timezone, mqtt, notify, users, ...rest } = value;
   const host = env.HANFENG_HOST;
   const metricsToken = secrets.read(rest.http.metricsTokenFile, 'http.metricsTokenFile');

@@ -8,6 +8,7 @@ import { type GatewayConfig, loadGatewayConfig } from './config.ts';
 import { createJudge, type Judge, type Verdict } from './domain/judge.ts';
 import type { DeviceInfo } from './domain/plant.ts';
 import { ReadingBuffer } from './domain/readings.ts';
+import { detectorsOf } from './leakage-config.ts';
 import { loadPlant } from './plant-files.ts';
 import type { PlantCatalog } from './plant-growth.ts';
 import { type InputCounts, readCsv, type Target } from './replay-input.ts';
@@ -84,10 +85,12 @@ class ReplayPlant {
   private readonly devices = new Map<string, DeviceInfo>();
   private readonly points = new Map<string, number>();
 
-  constructor(catalog: PlantCatalog, { columns, timezone, maintenance }: GatewayConfig) {
+  constructor(catalog: PlantCatalog, config: GatewayConfig) {
+    const { columns, timezone, maintenance } = config;
     this.catalog = catalog;
     this.columns = columns;
-    this.judge = createJudge({ timezone, maintenance, device: (id) => this.devices.get(id) });
+    const detectors = detectorsOf(config);
+    this.judge = createJudge({ timezone, maintenance, detectors, device: (id) => this.devices.get(id) });
     this.judge.addSource({ id: SOURCE, key: 'device/replay', hasUpTo: true });
   }
 

@@ -1,5 +1,6 @@
 import type { Alarm, JournalEntry } from '../../contract/alarm.ts';
 import type { MaintenanceWindow } from './alarm/suppression.ts';
+import type { Detector } from './detector.ts';
 import { LiveJudge } from './live-judge.ts';
 import type { DeviceInfo, JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
 import type { Readings } from './readings.ts';
@@ -41,6 +42,8 @@ export interface JudgeOptions {
   readonly timezone: string;
   /** What a device is, where, and what it hangs on. */
   readonly device?: (id: string) => Pick<DeviceInfo, 'class' | 'location' | 'upstream'> | undefined;
+  /** What watches many points at once. */
+  readonly detectors?: readonly Detector[];
   /** Work that is planned: its alarms are suppressed. */
   readonly maintenance?: readonly MaintenanceWindow[];
 }

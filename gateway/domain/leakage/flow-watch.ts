@@ -1,7 +1,8 @@
 import type { Millis } from '../../../contract/time.ts';
 import { fitLine, type LineFit } from './line-fit.ts';
-import { learnProfile } from './profile.ts';
-import { learnScale, type Scale } from './scale.ts';
+import { closeByDrop, knownOf, type OpenLeak } from './open-leaks.ts';
+import { learnProfile, median } from './profile.ts';
+import { followScale, learnScale, type Scale } from './scale.ts';
 
 /** Mirrored sums, each looking for a step of another size: small steps over hours, large ones at once. */
 const STEP_FACTORS = [0.75, 1.5, 3] as const;
@@ -22,8 +23,8 @@ const REFILL_MS = 6 * HOUR_MS;
 /** Suspicion that nights neither confirm nor deny for so long is taken for the new normal. */
 const SUSPICION_MAX_MS = 3 * DAY_MS;
 /** Smallest slow rise worth a crew, as a part of mean and of night flow. */
-const SLOW_MEAN_PART = 0.02;
-const SLOW_NIGHT_PART = 0.06;
+const SLOW_MEAN_PART = 0.018;
+const SLOW_NIGHT_PART = 0.05;
 const SLOW_SIGMAS = 4;
 const SLOW_DAYS = 3;
 /** Growth this long ago is another leak's when it starts again. */
@@ -49,9 +50,23 @@ export interface FlowBin {
 }
 
 export type FlowEvent =
-  | { readonly kind: 'abrupt' | 'slow'; readonly since: Millis; readonly at: Millis; readonly size: number; readonly low: number; readonly high: number; readonly score: number }
-  | { readonly kind: 'repair'; readonly since: Millis; readonly at: Millis; readonly size: number }
-  | { readonly kind: 'growth'; readonly at: Millis; readonly size: number };
+  | {
+      readonly kind: 'abrupt' | 'slow';
+      readonly since: Millis;
+      readonly at: Millis;
+      readonly size: number;
+      readonly low: number;
+      readonly high: number;
+      readonly score: number;
+    }
+  | {
+      readonly kind: 'repair';
+      readonly since: Millis;
+      readonly at: Millis;
+      readonly size: number;
+      readonly closed: readonly OpenLeak[];
+    }
+  | { readonly kind: 'growth'; readonly at: Millis; readonly size: number; readonly leak: Millis };
 
 interface Sum {
   value: number;
@@ -62,6 +77,7 @@ interface Sum {
   quietN: number;
   quietWeight: number;
   quietExcess: number;
+  quietBase: number;
 }
 
 export interface FlowState {
@@ -72,6 +88,8 @@ export interface FlowState {
   profile: number[];
   profileN: number[];
   scale: Scale | null;
+  /** 1 for the local hours of least use. */
+  quietHours: number[];
   ringFlow: number[];
   ringBase: number[];
   ringSigma: number[];
@@ -85,14 +103,22 @@ export interface FlowState {
   down: Sum[];
   recent: number[];
   naturalMean3h: number;
+  /** Deviation of a night's mean from its expectation, one value a night. */
+  nightScale: number;
+  nightSum: number;
+  nightN: number;
   longestTransient: number;
   suspectedBins: number;
   refillUntil: number;
   reference: number | null;
   referenceMin: number | null;
-  known: number;
+  /** Told of and not repaired, oldest first. */
+  leaks: OpenLeak[];
   lastAlarmAt: number;
   lastGrowthAt: number;
+  lastRepairAt: number;
+  /** Growth told of as part of an open leak: what a repair leaves behind of it is no news. */
+  grownTold: number;
   slowDays: number;
   slowSince: number;
   history: number[];
@@ -100,8 +126,701 @@ export interface FlowState {
   dayMin: number | null;
   hour: number[];
   weekScale: number;
+  /** Slope and leak-free offset of the last four weeks, one a day: what was normal then is no leak now. */
+  pastSlopes: number[];
+  pastOffsets: number[];
+  /** Last hours: flow, and highest and lowest base of any sort of day. */
+  recentFlow: number[];
+  recentHigh: number[];
+  recentLow: number[];
   meanFlow: number;
   lastAt: number;
 }
 
-const noSum = (): Sum => ({ value: 0, since: 0, n: 0, weight: 0, excess: 0, quietN: 0, quietWeight: 0, quietExcess: 0 });
+/** A night's mean this many deviations of nights above its expectation confirms a step. */
+const NIGHT_SIGMAS = 4.5;
+
+const QUIET_HOURS = 6;
+/** Open leaks told apart in one zone; beyond, the oldest two count as one. */
+const OPEN_MAX = 8;
+
+function quietHours(
+  rows: readonly { readonly slot: number; readonly base: number; readonly flow: number | null }[],
+  hourOf: (slot: number) => number,
+): number[] {
+  const sum = new Array<number>(24).fill(0);
+  const n = new Array<number>(24).fill(0);
+  for (const { slot, base, flow } of rows) {
+    if (flow === null) continue;
+    sum[hourOf(slot)]! += base;
+    n[hourOf(slot)]!++;
+  }
+  const means = sum.map((total, hour) => (n[hour] === 0 ? Number.POSITIVE_INFINITY : total / n[hour]!));
+  const most = [...means].sort((a, b) => a - b)[QUIET_HOURS - 1]!;
+  return means.map((mean) => (mean <= most ? 1 : 0));
+}
+
+const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+const noSum = (): Sum => ({
+  value: 0,
+  since: 0,
+  n: 0,
+  weight: 0,
+  excess: 0,
+  quietN: 0,
+  quietWeight: 0,
+  quietExcess: 0,
+  quietBase: 0,
+});
+
+/** Watches the net inflow of one zone; private state in place, otherwise pure. */
+export class FlowWatch {
+  private readonly options: FlowWatchOptions;
+  private readonly perDay: number;
+  private readonly size: number;
+  state: FlowState;
+
+  constructor(options: FlowWatchOptions) {
+    this.options = options;
+    this.perDay = Math.round(DAY_MS / options.binMs);
+    this.size = this.perDay * 7;
+    const zeros = () => new Array<number>(this.size).fill(0);
+    this.state = {
+      learned: [],
+      learnedDemand: [],
+      learnedSlot: [],
+      learnedDays: 0,
+      profile: [],
+      profileN: [],
+      scale: null,
+      quietHours: [],
+      ringFlow: zeros(),
+      ringBase: zeros(),
+      ringSigma: zeros(),
+      ringWeight: zeros(),
+      ringSlot: zeros(),
+      head: 0,
+      filled: 0,
+      fit: null,
+      bins: 0,
+      up: STEP_FACTORS.map(noSum),
+      down: STEP_FACTORS.map(noSum),
+      recent: [],
+      nightScale: 0,
+      nightSum: 0,
+      nightN: 0,
+      naturalMean3h: 0,
+      longestTransient: 0,
+      suspectedBins: 0,
+      refillUntil: 0,
+      reference: null,
+      referenceMin: null,
+      leaks: [],
+      lastAlarmAt: 0,
+      lastGrowthAt: 0,
+      lastRepairAt: 0,
+      grownTold: 0,
+      slowDays: 0,
+      slowSince: 0,
+      history: [],
+      minima: [],
+      dayMin: null,
+      hour: [],
+      weekScale: 0,
+      pastSlopes: [],
+      pastOffsets: [],
+      recentFlow: [],
+      recentHigh: [],
+      recentLow: [],
+      meanFlow: 0,
+      lastAt: 0,
+    };
+  }
+
+  /** All open leaks together, m3/h. */
+  get known(): number {
+    return knownOf(this.state.leaks);
+  }
+
+  /** Days still to learn; 0: it watches. */
+  daysLeft(): number {
+    if (this.state.scale !== null) return 0;
+    const days = this.state.learned.filter((value) => value !== null).length / this.perDay;
+    return Math.max(1, Math.ceil(this.learnDays() - days));
+  }
+
+  private learnDays(): number {
+    return this.options.metered ? 7 : 14;
+  }
+
+  /** What the zone should take now; undefined while it learns or when its demand is not known. */
+  expectation(slot: number, demand: number | undefined): number | undefined {
+    const { fit, scale, profile } = this.state;
+    const base = this.options.metered ? demand : profile[slot];
+    return scale === null || fit === null || base === undefined ? undefined : fit.slope * base + fit.offset;
+  }
+
+  step(bin: FlowBin): FlowEvent[] {
+    const { state } = this;
+    state.lastAt = bin.at;
+    if (state.scale === null) {
+      this.learn(bin);
+      return [];
+    }
+    return this.watch(bin, state.scale);
+  }
+
+  // -- learning ----------------------------------------------------------------------------------------------------------
+
+  private learn(bin: FlowBin): void {
+    const { state, options } = this;
+    const isKnown = bin.flow !== undefined && (!options.metered || bin.demand !== undefined);
+    state.learned.push(isKnown ? bin.flow! : null);
+    state.learnedDemand.push(isKnown && options.metered ? bin.demand! : null);
+    state.learnedSlot.push(bin.slot);
+    // Bounded: of a zone that is mostly silent the oldest is forgotten.
+    if (state.learned.length > 4 * this.learnDays() * this.perDay) {
+      state.learned.shift();
+      state.learnedDemand.shift();
+      state.learnedSlot.shift();
+    }
+    const have = state.learned.reduce<number>((n, value) => n + (value === null ? 0 : 1), 0);
+    if (have < this.learnDays() * this.perDay * 0.93 || state.learned.length < this.learnDays() * this.perDay) return;
+    const values = state.learned.filter((value): value is number => value !== null);
+    state.meanFlow = values.reduce((sum, value) => sum + value, 0) / values.length;
+    if (!options.metered) {
+      state.profile = learnProfile(state.learned, state.learnedSlot, this.perDay);
+      state.profileN = state.profile.map(() => 3);
+    }
+    const rows = state.learned.map((flow, index) => ({
+      flow,
+      slot: state.learnedSlot[index]!,
+      base: options.metered ? (state.learnedDemand[index] ?? 0) : state.profile[state.learnedSlot[index]!]!,
+    }));
+    const columns = {
+      flow: rows.map(({ flow }) => flow ?? 0),
+      base: rows.map(({ base }) => base),
+      sigma: rows.map(({ base }) => Math.max(0.2 * state.meanFlow, base, 1e-6)),
+      weight: rows.map(({ flow }) => (flow === null ? 0 : 1)),
+    };
+    const line = options.metered ? fitLine(columns, rows.keys(), 10) : { slope: 1, offset: 0, n: rows.length };
+    if (line === undefined) return;
+    const residuals = rows.map(({ flow, base, slot }) => ({
+      hour: this.hourOf(slot),
+      residual: flow === null ? null : flow - line.slope * base - line.offset,
+    }));
+    state.quietHours = quietHours(rows, (slot) => this.hourOf(slot));
+    state.scale = learnScale(residuals, this.perDay, 1e-3 * Math.abs(state.meanFlow));
+    state.fit = line;
+    this.learnNatural(residuals);
+    for (const { flow, base, slot } of rows.slice(-this.size)) this.remember(flow, base, slot, 1);
+    state.learned = [];
+    state.learnedDemand = [];
+    state.learnedSlot = [];
+    this.refit();
+    state.weekScale = Math.max(state.nightScale / Math.sqrt(7), 1e-9);
+  }
+
+  /** What 3 h means and nights do by themselves. */
+  private learnNatural(residuals: readonly { readonly hour: number; readonly residual: number | null }[]): void {
+    const { state } = this;
+    const per3h = Math.max(1, Math.round(this.perDay / 8));
+    const means: number[] = [];
+    for (let from = 0; from + per3h <= residuals.length; from++) {
+      const block = residuals
+        .slice(from, from + per3h)
+        .flatMap(({ residual }) => (residual === null ? [] : [residual]));
+      if (block.length >= per3h / 2) means.push(Math.abs(block.reduce((sum, value) => sum + value, 0) / block.length));
+    }
+    means.sort((a, b) => a - b);
+    // All but the wildest hundredth: a flushing while learning must not blunt us for good.
+    state.naturalMean3h = means[Math.floor(means.length * 0.99)] ?? 0;
+    const nights: number[] = [];
+    for (let from = 0; from + this.perDay <= residuals.length; from += this.perDay) {
+      const night = residuals
+        .slice(from, from + this.perDay)
+        .filter(({ hour, residual }) => residual !== null && this.isQuiet(hour));
+      if (night.length >= per3h / 2)
+        nights.push(night.reduce((sum, { residual }) => sum + residual!, 0) / night.length);
+    }
+    const middle = median(nights);
+    const deviations = nights.map((night) => Math.abs(night - middle));
+    state.nightScale =
+      deviations.length === 0
+        ? 0
+        : (1.35 * 1.2533 * deviations.reduce((sum, value) => sum + value, 0)) / deviations.length;
+  }
+
+  /** Highest and lowest flow that any sort of day would show within an hour of now: a holiday is none of the profile's days. */
+  private envelope(slot: number): readonly [number, number] {
+    const { profile } = this.state;
+    const bin = slot % this.perDay;
+    const reach = Math.max(1, Math.round(this.perDay / 24));
+    let low = Number.POSITIVE_INFINITY;
+    let high = Number.NEGATIVE_INFINITY;
+    for (const day of [Math.floor(slot / this.perDay), 0, 2, 4, 5, 6])
+      for (let by = -reach; by <= reach; by++) {
+        const value = profile[day * this.perDay + ((bin + by + this.perDay) % this.perDay)]!;
+        low = Math.min(low, value);
+        high = Math.max(high, value);
+      }
+    return [low, high];
+  }
+
+  private hourOf(slot: number): number {
+    return Math.floor(((slot % this.perDay) * 24) / this.perDay);
+  }
+
+  private remember(flow: number | null, base: number, slot: number, weight: number): void {
+    const { state } = this;
+    const { head } = state;
+    state.ringFlow[head] = flow ?? 0;
+    state.ringBase[head] = base;
+    state.ringSigma[head] = state.scale!.hourly[this.hourOf(slot)]!;
+    state.ringWeight[head] = flow === null ? 0 : weight;
+    state.ringSlot[head] = slot;
+    state.head = (head + 1) % this.size;
+    state.filled = Math.min(this.size, state.filled + 1);
+  }
+
+  /** Rows of the ring from `fromAgo` to `toAgo` bins back, older first. */
+  private *back(fromAgo: number, toAgo: number): Generator<number> {
+    const { head, filled } = this.state;
+    for (let ago = Math.min(fromAgo, filled); ago > toAgo; ago--) yield (head - ago + this.size * 2) % this.size;
+  }
+
+  private columns() {
+    const { ringFlow: flow, ringBase: base, ringSigma: sigma, ringWeight: weight } = this.state;
+    return { flow, base, sigma, weight };
+  }
+
+  private refit(): void {
+    const { state } = this;
+    const lag = Math.max(1, Math.round(FIT_LAG_MS / this.options.binMs));
+    const span = Math.round(((this.options.metered ? 2 : 1) * FIT_SPAN_MS) / this.options.binMs);
+    const rows = [...this.back(lag + span, lag)];
+    const prior = state.fit?.slope ?? 1;
+    const fit =
+      fitLine(this.columns(), rows, Math.max(6, this.perDay * 0.9)) ??
+      fitLine(this.columns(), rows, Math.max(3, this.perDay / 12), prior);
+    if (fit !== undefined && fit.slope > 0.2 * prior && fit.slope < 5 * prior) state.fit = fit;
+  }
+
+  // -- watching ----------------------------------------------------------------------------------------------------------
+
+  private watch(bin: FlowBin, scale: Scale): FlowEvent[] {
+    const { state, options } = this;
+    const events: FlowEvent[] = [];
+    state.bins++;
+    const base = options.metered ? bin.demand : state.profile[bin.slot]!;
+    const hour = this.hourOf(bin.slot);
+    const isKnown = bin.flow !== undefined && base !== undefined;
+    if (!isKnown) this.remember(null, 0, bin.slot, 0);
+    else {
+      const fit = state.fit!;
+      const mu = fit.slope * base + fit.offset;
+      const sigma = scale.hourly[hour]!;
+      const residual = bin.flow - mu;
+      const isInterrupted = bin.flow < 0.3 * mu && residual < -4 * sigma && mu > 0;
+      if (isInterrupted) state.refillUntil = bin.at + REFILL_MS;
+      const isHeld = bin.at < state.refillUntil;
+      const isSuspicious =
+        state.up.some(({ value }) => value > CUSUM_LIMIT / 4) ||
+        state.down.some(({ value }) => value > CUSUM_LIMIT / 4);
+      this.remember(bin.flow, base, bin.slot, isHeld || isSuspicious ? 0 : 1);
+      this.followMinimum(bin, base);
+      if (isHeld) this.resetSums();
+      else {
+        if (!isSuspicious) {
+          followScale(scale, hour, residual, this.perDay);
+          this.followProfile(bin, fit);
+        }
+        const [low, high] = options.metered ? [base, base] : this.envelope(bin.slot);
+        const reach = Math.max(2, Math.round(this.perDay / 8));
+        for (const [list, value] of [
+          [state.recent, residual],
+          [state.recentFlow, bin.flow],
+          [state.recentHigh, high],
+          [state.recentLow, low],
+        ] as const) {
+          list.push(value);
+          if (list.length > reach) list.shift();
+        }
+        this.followNight(hour, residual, isSuspicious);
+        this.sum(bin, base, residual, sigma, scale, hour);
+        events.push(...this.decide(bin, scale));
+        state.suspectedBins = isSuspicious ? state.suspectedBins + 1 : 0;
+        if (state.suspectedBins * options.binMs > SUSPICION_MAX_MS) this.accept();
+      }
+    }
+    if (state.bins % Math.max(1, Math.round(this.perDay / 24)) === 0) this.refit();
+    if (bin.slot % this.perDay === Math.floor((this.perDay * 6) / 24)) events.push(...this.daily(bin));
+    return events;
+  }
+
+  private followProfile(bin: FlowBin, fit: LineFit): void {
+    const { state, options } = this;
+    if (options.metered) return;
+    const seen = (bin.flow! - fit.offset) / fit.slope;
+    const n = state.profileN[bin.slot]!;
+    state.profileN[bin.slot] = Math.min(12, n + 1);
+    state.profile[bin.slot] = state.profile[bin.slot]! + (seen - state.profile[bin.slot]!) / (n + 1);
+  }
+
+  private followNight(hour: number, residual: number, isSuspicious: boolean): void {
+    const { state } = this;
+    if (this.isQuiet(hour)) {
+      state.nightSum += residual;
+      state.nightN++;
+    } else if (state.nightN > 0) {
+      const mean = Math.abs(state.nightSum / state.nightN);
+      if (state.nightN >= this.perDay / 12 && (!isSuspicious || mean < 2.5 * state.nightScale))
+        state.nightScale += (Math.min(1.2533 * mean, 3 * state.nightScale) - state.nightScale) / 30;
+      if (state.nightN >= this.perDay / 24) {
+        state.nightSum = 0;
+        state.nightN = 0;
+      }
+    }
+  }
+
+  private followMinimum(bin: FlowBin, base: number): void {
+    const { state } = this;
+    const per1h = Math.max(1, Math.round(this.perDay / 24));
+    state.hour.push(bin.flow! - state.fit!.slope * base);
+    if (state.hour.length > per1h) state.hour.shift();
+    if (state.hour.length === per1h && this.hourOf(bin.slot) < 6) {
+      const mean = state.hour.reduce((sum, value) => sum + value, 0) / per1h;
+      if (state.dayMin === null || mean < state.dayMin) state.dayMin = mean;
+    }
+  }
+
+  /** The six hours of the day with the least use: what is open then is a leak more than anything else. */
+  private isQuiet(hour: number): boolean {
+    return this.state.quietHours[hour] === 1;
+  }
+
+  private stepOf(scale: Scale): number {
+    const information = scale.hourly.reduce((sum, sigma) => sum + 1 / (sigma * sigma), 0) / 24;
+    return Math.sqrt((2 * CUSUM_LIMIT * scale.inflation) / ((this.perDay / 4) * information));
+  }
+
+  private sum(bin: FlowBin, base: number, residual: number, sigma: number, scale: Scale, hour: number): void {
+    const { state } = this;
+    const step = this.stepOf(scale);
+    const variance = sigma * sigma * scale.inflation;
+    const clipped = Math.max(-CLIP_SIGMAS * sigma, Math.min(CLIP_SIGMAS * sigma, residual));
+    const quiet = this.isQuiet(hour);
+    STEP_FACTORS.forEach((factor, index) => {
+      const delta = Math.max(step * factor, 0.01 * state.meanFlow);
+      for (const [sum, sign] of [
+        [state.up[index]!, 1],
+        [state.down[index]!, -1],
+      ] as const) {
+        const next = sum.value + (delta / variance) * (sign * clipped - delta / 2);
+        if (next <= 0) {
+          Object.assign(sum, noSum());
+          continue;
+        }
+        if (sum.n === 0) sum.since = bin.at - this.options.binMs;
+        sum.value = Math.min(next, 4 * CUSUM_LIMIT);
+        sum.n++;
+        sum.weight += 1 / (sigma * sigma);
+        sum.excess += residual / (sigma * sigma);
+        if (quiet) {
+          sum.quietN++;
+          sum.quietWeight += 1 / (sigma * sigma);
+          sum.quietExcess += residual / (sigma * sigma);
+          sum.quietBase += base / (sigma * sigma);
+        }
+      }
+    });
+  }
+
+  private resetSums(): void {
+    this.state.up = STEP_FACTORS.map(noSum);
+    this.state.down = STEP_FACTORS.map(noSum);
+    this.state.suspectedBins = 0;
+  }
+
+  private decide(bin: FlowBin, scale: Scale): FlowEvent[] {
+    const { state, options } = this;
+    const persist = Math.max(
+      2,
+      Math.round(Math.min(PERSIST_MAX_MS, Math.max(PERSIST_MS, 1.3 * state.longestTransient)) / options.binMs),
+    );
+    const lately = state.recent.slice(-Math.max(1, Math.round(HOUR_MS / 2 / options.binMs)));
+    const now = lately.reduce((sum, value) => sum + value, 0) / lately.length;
+    const mean3h = state.recent.reduce((sum, value) => sum + value, 0) / Math.max(1, state.recent.length);
+    for (let index = STEP_FACTORS.length - 1; index >= 0; index--) {
+      for (const [sum, sign] of [
+        [state.up[index]!, 1],
+        [state.down[index]!, -1],
+      ] as const) {
+        if (sum.value < CUSUM_LIMIT || sum.n < persist) continue;
+        const size = sum.excess / sum.weight;
+        if (sign * size <= 0) continue;
+        if (sign * now < 0.3 * sign * size) {
+          // It is over by itself: flushing, a fire, a filled tank.
+          if (sign > 0 && sum.n * options.binMs < 4 * HOUR_MS && size > 1.3 * state.naturalMean3h)
+            state.longestTransient = Math.max(0.98 * state.longestTransient, sum.n * options.binMs);
+          this.resetSums();
+          return [];
+        }
+        const quietMean = sum.quietWeight > 0 ? sum.quietExcess / sum.quietWeight : 0;
+        const perHour = Math.max(1, Math.round(HOUR_MS / options.binMs));
+        const perNight = (QUIET_HOURS / 24) * this.perDay;
+        const quietError = Math.sqrt(
+          state.nightScale ** 2 / Math.max(1, sum.quietN / perNight) +
+            (sum.quietWeight > 0 ? scale.inflation / sum.quietWeight : 1e12),
+        );
+        const loudWeight = sum.weight - sum.quietWeight;
+        const loudMean = loudWeight > 0 ? (sum.excess - sum.quietExcess) / loudWeight : quietMean;
+        const isNightly =
+          sum.quietN >= perHour &&
+          sign * quietMean > 0.6 * sign * loudMean &&
+          sign * quietMean > NIGHT_SIGMAS * quietError &&
+          this.isNewAtNight(sum, sign, quietMean, NIGHT_SIGMAS * quietError);
+        const isBig = this.isBeyondAnyDay(sign) && sign * mean3h > 1.6 * state.naturalMean3h;
+        if (!isNightly && !isBig) {
+          if (sum.quietN >= 2 * perHour && sign * quietMean < 0.3 * sign * Math.max(sign * size, sign * loudMean))
+            this.resetSums();
+          continue;
+        }
+        // An incident that is open grows in small steps; a jump is another leak.
+        const isYoung = bin.at - state.lastGrowthAt < 7 * DAY_MS;
+        const isSharp = sum.n * options.binMs <= 12 * HOUR_MS && size >= 1.2 * state.naturalMean3h;
+        if (sign > 0 && this.known > 0 && isYoung && !isSharp) {
+          this.shift(size, sum.n);
+          this.resetSums();
+          return [this.grow(bin.at, size)];
+        }
+        const error = Math.sqrt(scale.inflation / sum.weight);
+        return this.stepFound(bin, sign, { since: sum.since, n: sum.n, size: Math.abs(size), error, score: sum.value });
+      }
+    }
+    return [];
+  }
+
+  /** Compared with what was normal in any of the last four weeks, too: people come back from holidays. */
+  private isNewAtNight(sum: Sum, sign: 1 | -1, mean: number, least: number): boolean {
+    const { state } = this;
+    const fit = state.fit!;
+    const base = sum.quietBase / sum.quietWeight;
+    return state.pastSlopes.every((slope, index) => {
+      const then = slope * base + state.pastOffsets[index]! + this.known;
+      const now = fit.slope * base + fit.offset;
+      return sign * (mean + now - then) > 0.5 * least;
+    });
+  }
+
+  /** The last hours lie beyond what any sort of day of the last weeks shows. */
+  private isBeyondAnyDay(sign: 1 | -1): boolean {
+    const { state } = this;
+    const flow = meanOf(state.recentFlow);
+    const base = meanOf(sign > 0 ? state.recentHigh : state.recentLow);
+    const fit = state.fit!;
+    const least = 1.3 * state.naturalMean3h;
+    if (sign * (flow - fit.slope * base - fit.offset) <= least) return false;
+    return state.pastSlopes.every(
+      (slope, index) => sign * (flow - slope * base - state.pastOffsets[index]! - this.known) > 0.5 * least,
+    );
+  }
+
+  private stepFound(
+    bin: FlowBin,
+    sign: 1 | -1,
+    found: { since: number; n: number; size: number; error: number; score: number },
+  ): FlowEvent[] {
+    const { state } = this;
+    const { since, size, error, score } = found;
+    this.shift(sign * size, found.n);
+    this.resetSums();
+    if (sign < 0) {
+      state.lastRepairAt = bin.at;
+      return [{ kind: 'repair', since, at: bin.at, size, closed: closeByDrop(state.leaks, size) }];
+    }
+    this.open({ kind: 'abrupt', since, at: bin.at, size, grownAt: bin.at });
+    state.lastAlarmAt = bin.at;
+    state.lastGrowthAt = bin.at;
+    state.slowDays = 0;
+    return [
+      { kind: 'abrupt', since, at: bin.at, size, low: Math.max(0, size - 2 * error), high: size + 2 * error, score },
+    ];
+  }
+
+  private open(leak: OpenLeak): void {
+    const { leaks } = this.state;
+    leaks.push(leak);
+    if (leaks.length <= OPEN_MAX) return;
+    const [first, second] = leaks.splice(0, 2) as [OpenLeak, OpenLeak];
+    leaks.unshift({ ...second, size: first.size + second.size });
+  }
+
+  /** What grows is the newest leak that came slowly, otherwise the newest. */
+  private grow(at: Millis, size: number): FlowEvent {
+    const { state } = this;
+    state.lastGrowthAt = at;
+    const growing = state.leaks.findLast(({ kind }) => kind === 'slow') ?? state.leaks.at(-1)!;
+    growing.size += size;
+    state.grownTold += size;
+    growing.grownAt = at;
+    return { kind: 'growth', at, size: growing.size, leak: growing.at };
+  }
+
+  /** What lies before a step is told as if the step had been there already, so that fits run through. */
+  private shift(size: number, binsSince: number): void {
+    const { state } = this;
+    for (const row of this.back(this.size, binsSince)) state.ringFlow[row] = state.ringFlow[row]! + size;
+    for (const row of this.back(binsSince, 0)) if (state.ringFlow[row] !== 0) state.ringWeight[row] = 1;
+    if (state.fit !== null) state.fit = { ...state.fit, offset: state.fit.offset + size };
+    state.minima = state.minima.map((value) => value + size);
+    state.recent = [];
+    state.recentFlow = [];
+    state.recentHigh = [];
+    state.recentLow = [];
+  }
+
+  /** Suspicion that lasted without a verdict becomes the new normal. */
+  private accept(): void {
+    const { state } = this;
+    for (const row of this.back(Math.round(SUSPICION_MAX_MS / this.options.binMs), 0))
+      if (state.ringFlow[row] !== 0) state.ringWeight[row] = 1;
+    this.resetSums();
+    this.refit();
+  }
+
+  // -- the slow channel ----------------------------------------------------------------------------------------------------
+
+  private daily(bin: FlowBin): FlowEvent[] {
+    const { state } = this;
+    const week = fitLine(this.columns(), this.back(this.size, 0), this.size * 0.5);
+    if (state.dayMin !== null) state.minima.push(state.dayMin);
+    state.dayMin = null;
+    if (state.minima.length > 7) state.minima.shift();
+    if (week === undefined) return [];
+    const offset = week.offset;
+    state.history.push(offset - this.known);
+    if (state.history.length > 40) state.history.shift();
+    const minima = [...state.minima].sort((a, b) => a - b);
+    const minimum = minima[minima.length >> 1] ?? 0;
+    if (state.reference === null) {
+      state.reference = offset;
+      state.referenceMin = state.minima.length >= 5 ? minimum : null;
+      return [];
+    }
+    if (state.referenceMin === null) {
+      if (state.minima.length >= 5) state.referenceMin = minimum - this.known;
+      return [];
+    }
+    const excess = offset - state.reference - this.known;
+    const excessMin = minimum - state.referenceMin - this.known;
+    const nightFlow = this.nightLevel(week.slope);
+    const least = Math.max(
+      SLOW_SIGMAS * state.weekScale,
+      SLOW_MEAN_PART * Math.abs(state.meanFlow) * week.slope,
+      SLOW_NIGHT_PART * nightFlow,
+    );
+    state.pastSlopes.push(week.slope);
+    state.pastOffsets.push(Math.min(offset - this.known, state.reference + 0.5 * least));
+    if (state.pastSlopes.length > 28) {
+      state.pastSlopes.shift();
+      state.pastOffsets.shift();
+    }
+    const events: FlowEvent[] = [];
+    const daysSinceAlarm = (bin.at - state.lastAlarmAt) / DAY_MS;
+    if (state.lastAlarmAt > 0 && daysSinceAlarm < 7 && this.known > 0) {
+      // The first week after an alarm corrects its size.
+      const newest = state.leaks.at(-1)!;
+      newest.size = Math.max(0.2 * newest.size, newest.size + 0.5 * excess);
+      return [];
+    }
+    if (
+      state.lastRepairAt > 0 &&
+      bin.at - state.lastRepairAt < 7 * DAY_MS &&
+      excess > 0.25 * least &&
+      state.grownTold > 0
+    ) {
+      const rest = Math.min(excess, state.grownTold);
+      state.grownTold -= rest;
+      const newest = state.leaks.at(-1);
+      if (newest !== undefined) newest.size += rest;
+      else this.open({ kind: 'slow', since: state.lastRepairAt, at: state.lastRepairAt, size: rest, grownAt: bin.at });
+      return [];
+    }
+    if (state.leaks.length === 0 && bin.at - state.lastRepairAt >= 7 * DAY_MS) state.grownTold = 0;
+    if (excess > least && excessMin > 0.4 * excess) {
+      state.slowDays++;
+      if (state.slowDays === 1) state.slowSince = bin.at;
+    } else state.slowDays = 0;
+    if (state.slowDays >= SLOW_DAYS) {
+      state.slowDays = 0;
+      const isSettled = bin.at - state.lastGrowthAt > SETTLED_DAYS * DAY_MS;
+      state.slowDays = 0;
+      if (state.leaks.length > 0 && !isSettled) events.push(this.grow(bin.at, excess));
+      else {
+        const error = Math.max(state.weekScale, 0.25 * least);
+        const since = this.riseBegan(bin.at, excess);
+        this.open({ kind: 'slow', since, at: bin.at, size: excess, grownAt: bin.at });
+        state.lastGrowthAt = bin.at;
+        events.push({
+          kind: 'slow',
+          since,
+          at: bin.at,
+          size: excess,
+          low: Math.max(0, excess - 2 * error),
+          high: excess + 2 * error,
+          score: excess / Math.max(1e-9, least),
+        });
+      }
+    } else if (excess < -least && this.known > 0) {
+      const drop = Math.min(this.known, -excess);
+      state.lastRepairAt = bin.at;
+      events.push({
+        kind: 'repair',
+        since: bin.at - DAY_MS,
+        at: bin.at,
+        size: drop,
+        closed: closeByDrop(state.leaks, drop),
+      });
+    } else if (Math.abs(excess) < least / 2 || excess < 0) {
+      const rate = excess < -least ? 1 / 7 : 1 / 60;
+      state.reference += excess * rate;
+      state.referenceMin += excessMin * rate;
+      if (daysSinceAlarm > 14) this.followWeek();
+    }
+
+    return events;
+  }
+
+  /** How much the weekly offset strays by itself from one week to the next. */
+  private followWeek(): void {
+    const { state } = this;
+    const { history } = state;
+    if (history.length < 8) return;
+    const change = Math.abs(history[history.length - 1]! - history[history.length - 8]!) * 0.886;
+    state.weekScale += (Math.min(change, 2.5 * state.weekScale) - state.weekScale) / 45;
+  }
+
+  private nightLevel(slope: number): number {
+    const { state } = this;
+    if (this.options.metered) return 0.3 * state.meanFlow;
+    const perHour = Math.max(1, Math.round(this.perDay / 24));
+    let least = Number.POSITIVE_INFINITY;
+    for (let bin = 0; bin + perHour <= state.profile.length; bin += perHour) {
+      let sum = 0;
+      for (let i = 0; i < perHour; i++) sum += state.profile[bin + i]!;
+      least = Math.min(least, sum / perHour);
+    }
+    return slope * least;
+  }
+
+  private riseBegan(at: Millis, excess: number): Millis {
+    const { history } = this.state;
+    const level = (this.state.reference ?? 0) + 0.25 * excess;
+    let days = 0;
+    for (let index = history.length - 1; index >= 0 && history[index]! > level; index--) days++;
+    return at - Math.max(1, days) * DAY_MS;
+  }
+}

@@ -1,0 +1,25 @@
+import type { Millis } from '../../contract/time.ts';
+import type { Raise } from './alarm/ledger.ts';
+import type { Rule } from './plant.ts';
+
+/** What a detector found; the judge turns it into the life of an alarm. */
+export type Finding =
+  | { readonly kind: 'raise'; readonly rule: Rule; readonly raise: Raise }
+  | { readonly kind: 'clear'; readonly rule: string; readonly at: Millis };
+
+/**
+ * Watches many points at once, in event time. Private state in place, otherwise pure: same start and same readings,
+ * same findings.
+ */
+export interface Detector {
+  /** A point came up. @returns true when its readings are wanted */
+  pointKnown(pointId: string, id: number): boolean;
+  /** A reading of a wanted point, late ones too. Quality as in contract/reading. */
+  reading(id: number, ts: Millis, value: number, quality: number): void;
+  /** Everything sampled until then has arrived. */
+  advance(upTo: Millis): readonly Finding[];
+  /** Keys of the alarms it may have open, so that they count as configured. */
+  openKeys(): Iterable<string>;
+  snapshot(): unknown;
+  restore(state: unknown): void;
+}

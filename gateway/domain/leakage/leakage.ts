@@ -1,0 +1,360 @@
+import { GOOD } from '../../../contract/reading.ts';
+import { formatTime, type Millis } from '../../../contract/time.ts';
+import type { Detector, Finding } from '../detector.ts';
+import type { Rule } from '../plant.ts';
+import { type FlowEvent, FlowWatch } from './flow-watch.ts';
+import type { ZoneModel } from './network.ts';
+import type { OpenLeak } from './open-leaks.ts';
+import { PressureField } from './pressure-field.ts';
+import { Signal } from './signal.ts';
+import { weekClock } from './week-clock.ts';
+
+const QUARTER_MS = 900_000;
+/** Zones with a tank are balanced over so long: a level of 1 cm resolution says nothing about five minutes. */
+const TANK_BIN_MS = 3 * 3_600_000;
+/** A sub-zone whose sensors fell this clearly, and more clearly than any other, is where the leak is. */
+const SUBZONE_SIGMAS = 5;
+/** Gaps longer than this are stepped over instead of closed bin by bin. */
+const JUMP_BINS_MAX = 4000;
+/** Series kept for the picture of an alarm. */
+const EVIDENCE_BINS = 192;
+
+interface Watch {
+  readonly zone: ZoneModel;
+  readonly binMs: number;
+  readonly flow: FlowWatch;
+  /** Ends of bins, measured flow and expectation, for the picture. */
+  series: [Millis, number | null, number | null][];
+  level: (number | null)[];
+  open: { key: string; at: Millis }[];
+  lost: number;
+}
+
+/** Leaks of all zones of a network, as a detector of the judge. */
+export class LeakageDetector implements Detector {
+  private readonly zones: readonly ZoneModel[];
+  private readonly watches: Watch[];
+  private readonly signals = new Map<string, Signal>();
+  private readonly fields: { readonly zone: ZoneModel; readonly field: PressureField }[];
+  private readonly wanted = new Map<number, Signal>();
+  private readonly slotOf: (at: Millis, perDay: number) => number;
+  private next: Millis | undefined;
+  private started = false;
+
+  /** @param timezone - IANA zone in which people sleep */
+  constructor(zones: readonly ZoneModel[], timezone: string) {
+    this.zones = zones;
+    this.slotOf = weekClock(timezone);
+    this.watches = zones
+      .filter(({ inlets }) => inlets.length > 0)
+      .map((zone) => {
+        const binMs = zone.tanks.length > 0 || zone.customers.length > 0 ? TANK_BIN_MS : QUARTER_MS;
+        return {
+          zone,
+          binMs,
+          flow: new FlowWatch({ binMs, metered: zone.customers.length > 0 }),
+          series: [],
+          level: zone.tanks.map(() => null),
+          open: [],
+          lost: 0,
+        };
+      });
+    this.fields = zones
+      .filter(({ pressures }) => pressures.length > 0)
+      .map((zone) => ({ zone, field: new PressureField(zone.pressures) }));
+    const points = zones.flatMap(({ inlets, outlets, tanks, customers, pressures }) => [
+      ...inlets,
+      ...outlets,
+      ...customers,
+      ...pressures,
+      ...tanks.map(({ level }) => level),
+    ]);
+    for (const point of points) this.signals.set(point, new Signal());
+  }
+
+  pointKnown(pointId: string, id: number): boolean {
+    const signal = this.signals.get(pointId);
+    if (signal !== undefined) this.wanted.set(id, signal);
+    return signal !== undefined;
+  }
+
+  reading(id: number, ts: Millis, value: number, quality: number): void {
+    const signal = this.wanted.get(id);
+    if (signal === undefined || quality !== GOOD || !Number.isFinite(value)) return;
+    this.next ??= Math.floor(ts / TANK_BIN_MS) * TANK_BIN_MS + QUARTER_MS;
+    if (!this.started && ts < this.next - QUARTER_MS)
+      this.next = Math.floor(ts / TANK_BIN_MS) * TANK_BIN_MS + QUARTER_MS;
+    signal.take(ts, value, this.next - QUARTER_MS);
+  }
+
+  advance(upTo: Millis): readonly Finding[] {
+    if (this.next === undefined || upTo < this.next) return [];
+    const findings: Finding[] = [];
+    this.started = true;
+    if ((upTo - this.next) / QUARTER_MS > JUMP_BINS_MAX)
+      this.next = Math.floor(upTo / TANK_BIN_MS) * TANK_BIN_MS - TANK_BIN_MS + QUARTER_MS;
+    while (this.next <= upTo) {
+      this.closeQuarter(this.next, findings);
+      this.next += QUARTER_MS;
+    }
+    return findings;
+  }
+
+  // -- bins --------------------------------------------------------------------------------------------------------------
+
+  private readonly sums = new Map<string, { area: number; n: number }>();
+
+  private closeQuarter(at: Millis, findings: Finding[]): void {
+    const values = new Map<string, { mean: number | undefined; end: number | undefined }>();
+    for (const [point, signal] of this.signals) {
+      const closed = signal.close(at - QUARTER_MS, at);
+      values.set(point, closed);
+      const sum = this.sums.get(point) ?? { area: 0, n: 0 };
+      if (closed.mean !== undefined) {
+        sum.area += closed.mean;
+        sum.n++;
+      }
+      this.sums.set(point, sum);
+    }
+    for (const { field } of this.fields) field.step(field.points.map((point) => values.get(point)?.mean));
+    for (const watch of this.watches) {
+      if (watch.binMs === QUARTER_MS) this.closeBin(watch, at, (point) => values.get(point)?.mean, findings, values);
+      else if (at % watch.binMs === 0) {
+        const quarters = watch.binMs / QUARTER_MS;
+        const mean = (point: string) => {
+          const { area, n } = this.sums.get(point) ?? { area: 0, n: 0 };
+          return n >= 0.75 * quarters ? area / n : undefined;
+        };
+        this.closeBin(watch, at, mean, findings, values);
+      }
+    }
+    if (at % TANK_BIN_MS === 0) this.sums.clear();
+  }
+
+  private closeBin(
+    watch: Watch,
+    at: Millis,
+    mean: (point: string) => number | undefined,
+    findings: Finding[],
+    values: ReadonlyMap<string, { end: number | undefined }>,
+  ): void {
+    const { zone, binMs, flow } = watch;
+    const add = (points: readonly string[], sign: number) =>
+      points.reduce<number | undefined>((sum, point) => {
+        const value = mean(point);
+        return sum === undefined || value === undefined ? undefined : sum + sign * value;
+      }, 0);
+    const supplied = add(zone.inlets, 1);
+    const passed = add(zone.outlets, -1);
+    let stored: number | undefined = 0;
+    zone.tanks.forEach(({ level, areaM2 }, index) => {
+      const end = values.get(level)?.end;
+      const before = watch.level[index];
+      stored =
+        stored === undefined || end === undefined || before === null || before === undefined
+          ? undefined
+          : stored + (areaM2 * (end - before) * 3_600_000) / binMs;
+      watch.level[index] = end ?? null;
+    });
+    const net =
+      supplied === undefined || passed === undefined || stored === undefined ? undefined : supplied + passed - stored;
+    const demand = zone.customers.length > 0 ? add(zone.customers, 1) : undefined;
+    const slot = this.slotOf(at - binMs, Math.round(86_400_000 / binMs));
+    const expected = flow.expectation(slot, demand);
+    watch.series.push([at, net ?? null, expected ?? null]);
+    if (watch.series.length > EVIDENCE_BINS) watch.series.shift();
+    watch.lost += (flow.known * binMs) / 3_600_000;
+    for (const event of flow.step({ at, slot, flow: net, demand })) this.tell(watch, event, findings);
+  }
+
+  // -- alarms ------------------------------------------------------------------------------------------------------------
+
+  private tell(watch: Watch, event: FlowEvent, findings: Finding[]): void {
+    if (event.kind === 'repair') {
+      for (const leak of event.closed) this.close(watch, leak, event.at, findings);
+      return;
+    }
+    if (event.kind === 'growth') return;
+    const { zone } = watch;
+    const bins = Math.max(4, Math.round((event.kind === 'abrupt' ? event.at - event.since : 86_400_000) / QUARTER_MS));
+    const { location, sensors } = this.locate(zone, event.kind === 'abrupt' ? bins : 96);
+    const key = `${zone.id}#leak-${event.at.toString(36)}`;
+    watch.open.push({ key, at: event.at });
+    const hours = (event.at - event.since) / 3_600_000;
+    const lost = event.size * hours * (event.kind === 'abrupt' ? 1 : 1 / 3);
+    findings.push({
+      kind: 'raise',
+      rule: leakRule(key, location, event.kind),
+      raise: {
+        since: event.since,
+        at: event.at,
+        evidence: {
+          value: Number(event.size.toPrecision(3)),
+          against: `${figure(event.low)} to ${figure(event.high)}`,
+          details: {
+            type: event.kind,
+            zone: zone.id,
+            size: round(event.size),
+            interval: [round(event.low), round(event.high)],
+            unit: 'm3/h',
+            score: round(event.score),
+            window: { from: formatTime(event.since), to: formatTime(event.at) },
+            sensors: sensors.slice(0, 8),
+            lostM3: Math.round(lost),
+            ...(zone.pricePerM3 === undefined ? {} : { lostValue: Math.round(lost * zone.pricePerM3) }),
+            basis: zone.customers.length > 0 ? 'water balance' : 'net inflow',
+            ruledOut: RULED_OUT[event.kind],
+            otherOpenLeaks: round(watch.flow.known - event.size),
+            series: watch.series.map(([at, flow, expected]) => [formatTime(at), round(flow), round(expected)]),
+          },
+        },
+      },
+    });
+  }
+
+  private close(watch: Watch, leak: OpenLeak, at: Millis, findings: Finding[]): void {
+    const index = watch.open.findIndex((open) => open.at === leak.at);
+    if (index < 0) return;
+    const [open] = watch.open.splice(index, 1);
+    findings.push({ kind: 'clear', rule: open!.key, at });
+  }
+
+  /** Zone or sub-zone, and the sensors that fell, most first. */
+  private locate(zone: ZoneModel, bins: number) {
+    const near = this.fields.filter(({ zone: of }) => of.id === zone.id || this.isWithin(of, zone.id));
+    const drops = near.flatMap(({ zone: of, field }) => field.drops(bins).map((drop) => ({ ...drop, zone: of.id })));
+    drops.sort((a, b) => b.sigmas - a.sigmas);
+    const first = drops[0];
+    const location = first !== undefined && first.sigmas > SUBZONE_SIGMAS ? first.zone : zone.id;
+    const sensors = drops.map(({ point, drop, sigmas, zone: of }) => ({
+      point,
+      zone: of,
+      drop: round(drop),
+      sigmas: round(sigmas),
+    }));
+    return { location, sensors };
+  }
+
+  private isWithin(zone: ZoneModel, id: string): boolean {
+    let at: ZoneModel | undefined = zone;
+    for (let depth = 0; depth < this.zones.length && at?.within !== undefined; depth++) {
+      if (at.within === id) return true;
+      const above: string = at.within;
+      at = this.zones.find((other) => other.id === above);
+    }
+    return false;
+  }
+
+  // -- state -------------------------------------------------------------------------------------------------------------
+
+  openKeys(): Iterable<string> {
+    return this.watches.flatMap(({ open }) => open.map(({ key }) => key));
+  }
+
+  /** What each zone is doing, for the API: learning, watching, open leaks. */
+  status(): readonly {
+    readonly zone: string;
+    readonly daysLeft: number;
+    readonly leaksM3h: number;
+    readonly lostM3: number;
+  }[] {
+    return this.watches.map(({ zone, flow, lost }) => ({
+      zone: zone.id,
+      daysLeft: flow.daysLeft(),
+      leaksM3h: flow.known,
+      lostM3: lost,
+    }));
+  }
+
+  snapshot(): unknown {
+    return {
+      next: this.next,
+      started: this.started,
+      sums: [...this.sums],
+      signals: [...this.signals].map(([point, signal]) => [point, signal.state]),
+      fields: this.fields.map(({ zone, field }) => [zone.id, field.points, field.state]),
+      watches: this.watches.map(({ zone, binMs, flow, series, level, open, lost }) => ({
+        zone: zone.id,
+        binMs,
+        flow: flow.state,
+        series,
+        level,
+        open,
+        lost,
+      })),
+    };
+  }
+
+  restore(saved: unknown): void {
+    const state = saved as Saved;
+    this.next = state.next;
+    this.started = state.started;
+    this.sums.clear();
+    for (const [point, sum] of state.sums) this.sums.set(point, sum);
+    for (const [point, kept] of state.signals) {
+      const signal = this.signals.get(point);
+      if (signal !== undefined) signal.state = kept;
+    }
+    for (const [zone, points, field] of state.fields) {
+      const known = this.fields.find(({ zone: of }) => of.id === zone);
+      if (known !== undefined && known.field.points.join() === points.join()) known.field.state = field;
+    }
+    for (const kept of state.watches) {
+      const watch = this.watches.find(({ zone }) => zone.id === kept.zone);
+      if (watch === undefined || watch.binMs !== kept.binMs) continue;
+      watch.flow.state = kept.flow;
+      watch.series = kept.series;
+      watch.level = kept.level;
+      watch.open = kept.open;
+      watch.lost = kept.lost;
+    }
+  }
+}
+
+interface Saved {
+  readonly next?: Millis;
+  readonly started: boolean;
+  readonly sums: [string, { area: number; n: number }][];
+  readonly signals: [string, Signal['state']][];
+  readonly fields: [string, string[], PressureField['state']][];
+  readonly watches: (Pick<Watch, 'series' | 'level' | 'open' | 'lost' | 'binMs'> & {
+    readonly zone: string;
+    readonly flow: FlowWatch['state'];
+  })[];
+}
+
+const RULED_OUT = {
+  abrupt: [
+    'a holiday or another sort of day: nights or all days of the last weeks say otherwise',
+    'flushing or fire flow: it lasts',
+    'a gap or a stuck meter: such samples are left out',
+  ],
+  slow: ['season and weather: they scale the whole day', 'irrigation: the lowest night hour rose, too'],
+} as const;
+
+function leakRule(key: string, zone: string, type: 'abrupt' | 'slow'): Rule {
+  return {
+    key,
+    kind: 'leak',
+    asset: zone,
+    assetClass: 'water-zone',
+    location: zone,
+    point: -1,
+    pointId: '',
+    priority: type === 'abrupt' ? 2 : 3,
+    unit: 'm3/h',
+    deadband: 0,
+    onDelayMs: 0,
+    offDelayMs: 0,
+    latch: false,
+    title: type === 'abrupt' ? 'Leak, sudden' : 'Leak, growing',
+    titleZh: type === 'abrupt' ? '突发漏损' : '渐增漏损',
+    response: 'Send a crew to the sensors that fell most.',
+  };
+}
+
+const figure = (value: number): string => String(Number(value.toPrecision(3)));
+
+function round<T extends number | null>(value: T): T {
+  return (value === null ? null : Number(value.toPrecision(5))) as T;
+}
