@@ -146,6 +146,33 @@ describe('alarms, whatever happens in whatever order', () => {
     );
   });
 
+  it('are told the same again, and nothing else, when an older snapshot is played forward', () => {
+    fc.assert(
+      fc.property(
+        fc.array(stepArb, { maxLength: 30 }),
+        // Commands name alarms by what was told before, which the other one has not seen.
+        fc.array(
+          stepArb.filter((step) => step.do !== 'operate'),
+          { minLength: 1, maxLength: 40 },
+        ),
+        fc.boolean(),
+        (before, after, hasUpTo) => {
+          const first = timeline(hasUpTo);
+          const second = play(first, before, 0);
+          const snapshot = first.judge.snapshot();
+          const told = first.journal.length;
+          play(first, after, second);
+          // The process was killed: another starts from the snapshot and is told again what came since.
+          const again = timeline(hasUpTo);
+          again.judge.restore(snapshot);
+          play(again, after, second);
+          expect(again.journal).toEqual(first.journal.slice(told));
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
   it('end with the same conditions active however lanes are interleaved', () => {
     const rowArb = fc.array(fc.constantFrom(0, 15, 50, 81, 95), { minLength: 2, maxLength: 30 });
     fc.assert(
