@@ -82,6 +82,7 @@ export class AssetBook {
   private bindings = new Map<string, readonly Binding[]>();
   /** Key `<device>/<measurement>` of the device: where it is bound now. */
   private bound = new Map<string, { readonly asset: Asset; readonly binding: Binding }>();
+  private readonly everBound = new Set<string>();
 
   /**
    * @param file - undefined keeps everything in memory
@@ -123,10 +124,8 @@ export class AssetBook {
 
   /** Was bound once and is no longer: taken down. */
   isRetired(device: string, source: string): boolean {
-    if (this.bound.has(`${device}/${source}`)) return false;
-    for (const list of this.bindings.values())
-      if (list.some((binding) => binding.device === device && binding.source === source)) return true;
-    return false;
+    const key = `${device}/${source}`;
+    return this.everBound.has(key) && !this.bound.has(key);
   }
 
   /** Adds or changes an asset. @throws AssetError */
@@ -181,6 +180,7 @@ export class AssetBook {
   private index(): void {
     this.bound = new Map();
     for (const [key, list] of this.bindings) {
+      for (const { device, source } of list) this.everBound.add(`${device}/${source}`);
       const asset = this.assets.get(key.slice(0, key.indexOf('/')));
       const binding = list.at(-1);
       if (asset === undefined || binding === undefined || binding.to !== undefined) continue;

@@ -93,7 +93,7 @@ function viewWithState(door: Door, device: DeviceInfo) {
   let lastAt = -1;
   const points = registry.pointsOf(device.id).map((point) => {
     const last = registry.last(point.id);
-    const view = viewPoint(point, device, last, rulesOf?.(point.id), at);
+    const view = viewPoint(point, device, last, rulesOf(point.id), at);
     if (last !== undefined) {
       known++;
       if (view.last?.stale === false && last.quality !== 'bad') fresh++;

@@ -40,7 +40,7 @@ export function pointRoutes(door: Door): readonly Route[] {
           const device = registry.device(point.device);
           if (!matches(point, device)) continue;
           if (points.length === query.limit) return { points, cursor: encodeCursor(last) };
-          points.push(viewPoint(point, device, registry.last(point.id), rulesOf?.(point.id), now()));
+          points.push(viewPoint(point, device, registry.last(point.id), rulesOf(point.id), now()));
           last = point.id;
         }
         return { points };
@@ -57,7 +57,7 @@ export function pointRoutes(door: Door): readonly Route[] {
       handle({ params }) {
         const point = findPoint(door, params.device, params.measurement);
         const device = registry.device(point.device);
-        return viewPoint(point, device, registry.last(point.id), rulesOf?.(point.id), now());
+        return viewPoint(point, device, registry.last(point.id), rulesOf(point.id), now());
       },
     }),
   ];

@@ -47,8 +47,6 @@ export interface HttpOptions {
   readonly log: Logger;
   /** Folder of the built page. */
   readonly webRoot?: string;
-  /** Rules on a point (dense id): their setpoints are drawn beside the value. Without it the desk's. */
-  readonly rulesOf?: (point: number) => readonly Rule[];
   /** Check every answer against its schema: for tests. */
   readonly strictAnswers?: boolean;
 }
@@ -57,6 +55,8 @@ export interface HttpOptions {
 export interface Door extends HttpOptions {
   readonly desk: Desk;
   readonly assets: AssetBook;
+  /** Rules on a point (dense id): their setpoints are drawn beside the value. */
+  readonly rulesOf: (point: number) => readonly Rule[];
   readonly sessions: Sessions;
   readonly settings: Settings;
   readonly openAlarms: OpenAlarms;

@@ -79,7 +79,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   const feed = new Feed({ registry, now, run: randomBytes(6).toString('hex'), newId, metrics: options.metrics });
   const openAlarms = new OpenAlarms();
   const desk = options.desk ?? openDesk(NO_FILES, undefined);
-  const rulesOf = options.rulesOf ?? ((id: number) => judgedRules(registry, desk, id));
+  const rulesOf = (id: number) => judgedRules(registry, desk, id);
   const door: Door = { ...options, desk, assets: desk.assets, rulesOf, sessions, settings, feed, openAlarms };
 
   const outgoing = new Outgoing(config.dataDir, newId);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openAccounts } from '../../gateway/accounts.ts';
+import { openDesk } from '../../gateway/desk.ts';
 import { createJudge } from '../../gateway/domain/judge.ts';
 import { createHttpServer } from '../../gateway/http/server.ts';
 import { IngestPath } from '../../gateway/ingest.ts';
@@ -51,11 +52,12 @@ async function start() {
   const registry = new PlantRegistry();
   const judge = createJudge({ timezone: 'Asia/Shanghai', device: (id) => registry.device(id) });
   const errors: unknown[] = [];
+  const desk = openDesk(catalog, dataDir);
   const ingest = await IngestPath.open({
     store,
     judge,
     registry,
-    catalog,
+    catalog: desk.catalog,
     discovery: 'accept',
     planNotifications: () => [],
     now: Date.now,
@@ -73,6 +75,7 @@ async function start() {
     store,
     registry,
     accounts,
+    desk,
     metrics: createMetrics(),
     site: { id: 'demo', name: 'Demo', timezone: 'Asia/Shanghai' },
     version: 'test',
@@ -226,6 +229,37 @@ describe('the API over the real store, judge and accounts', () => {
     expect(letters.body.deadLetters).toMatchObject([{ reason: 'bad-id' }]);
     await running.accounts.setPassword('olga', 'another long password');
     expect((await call('GET', '/api/v1/session', cookie)).status).toBe(401);
+  });
+
+  it('a replaced meter keeps its history, its alarm is of the asset, and a changed limit is judged at once', async () => {
+    await signIn();
+    await running.accounts.addUser({ name: 'ada', role: 'admin', password: 'a long enough password' });
+    const cookie = await signIn('ada');
+    const at = Date.now() - 60_000;
+    const send = (device: string, ts: number, flow: number) =>
+      call('POST', '/api/v1/readings', cookie, { device, ts, values: { flow } });
+    const bind = (point: string, from: number) =>
+      call('POST', '/api/v1/assets/inlet-7/bindings', cookie, { measurement: 'flow', point, from });
+    await send('fm-12', at, 10);
+    await send('fm-99', at, 999);
+    await call('POST', '/api/v1/assets', cookie, { id: 'inlet-7' });
+    expect((await bind('fm-12/flow', at - 1000)).status).toBe(200);
+    expect((await bind('fm-99/flow', at + 30_000)).status).toBe(200);
+    const rules = await call('GET', '/api/v1/rules?asset=inlet-7', cookie);
+    expect(rules.body.rules).toMatchObject([{ key: 'inlet-7/flow#high', setpoint: 80 }]);
+    const change = await call('PUT', `/api/v1/rules/${encodeURIComponent('inlet-7/flow#high')}`, cookie, {
+      setpoint: 50,
+      reason: 'night',
+    });
+    expect(change.body).toMatchObject({ setpoint: 50, changed: { default: { setpoint: 80 } } });
+
+    await send('fm-99', at + 40_000, 60);
+    await running.ingest.tick(Date.now());
+    const open = async () => (await call('GET', '/api/v1/alarms?asset=inlet-7', cookie)).body.alarms;
+    const [alarm] = await until('the alarm of the asset', async () => (await open()).length > 0 && open());
+    expect(alarm).toMatchObject({ asset: 'inlet-7', point: 'inlet-7/flow', setpoint: 50, value: 60 });
+    const past = await call('GET', `/api/v1/points/inlet-7/flow/readings?from=${at - 5000}`, cookie);
+    expect(past.body.readings.map(({ value }: { value: number }) => value)).toEqual([10, 60]);
   });
 
   it('history leaves as Parquet, and everything as an archive from which a gateway starts again', async () => {

@@ -1,7 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDesk } from '../../../../gateway/desk.ts';
 import { StoreError } from '../../../../gateway/store/store.ts';
 import { NOON, type TestDoor, testDoor } from '../../../support/http-door.ts';
+import { openCatalog } from '../../../support/ingest-rig.ts';
 
 let door: TestDoor;
 let cookie: string;
@@ -66,8 +68,8 @@ describe('points', () => {
 
   it('show the setpoints of their rules', async () => {
     await door.app.close();
-    const rule = { kind: 'high', setpoint: 80, priority: 2 };
-    door = await testDoor({ rulesOf: () => [rule as never, { kind: 'stale', priority: 4 } as never] });
+    const rules = [{ kind: 'high', setpoint: 80, priority: 2 } as never, { kind: 'stale', priority: 4 } as never];
+    door = await testDoor({ desk: openDesk({ ...openCatalog(), rulesFor: () => rules }, undefined) });
     door.gateway.addDevice({ id: 'a' }, { measurement: 'b' });
     const { body } = await door.get('/api/v1/points/a/b', await door.signIn());
     expect(body.limits).toEqual([{ kind: 'high', setpoint: 80, priority: 2 }]);
