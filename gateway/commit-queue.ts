@@ -191,7 +191,7 @@ export class CommitQueue {
         return true;
       } catch (error) {
         const reason = (error as Error).message;
-        if (this.problem !== reason) this.options.log.error({ error, commit: commit.number }, 'commit failed');
+        if (this.problem !== reason) this.options.log.error({ err: error, commit: commit.number }, 'commit failed');
         this.problem = reason;
         if (!(error instanceof StoreError) || !error.retryable) {
           this.breakDown(error);
@@ -222,7 +222,7 @@ export class CommitQueue {
       this.snapshotNumber = number;
       this.snapshotAt = this.options.now();
     } catch (error) {
-      this.options.log.warn({ error, commit: number }, 'the judge state could not be saved');
+      this.options.log.warn({ err: error, commit: number }, 'the judge state could not be saved');
     } finally {
       this.snapshotting = undefined;
     }

@@ -521,7 +521,7 @@ export class IngestPath implements Ingest {
     } catch (error) {
       // A mistake in judging must not keep readings from the disk; what it concluded so far stands.
       this.counts.judgeErrors++;
-      this.options.log.error({ error, input: input.kind }, 'judging failed');
+      this.options.log.error({ err: error, input: input.kind }, 'judging failed');
     }
   }
 
@@ -569,7 +569,7 @@ export class IngestPath implements Ingest {
         listener(committed);
       } catch (error) {
         this.counts.listenerErrors++;
-        log.error({ error }, 'a listener of commits failed');
+        log.error({ err: error }, 'a listener of commits failed');
       }
     }
   }

@@ -43,7 +43,10 @@ function restoreJudge(judge: Judge, state: string, open: readonly Alarm[], log: 
   try {
     judge.restore(state);
   } catch (error) {
-    log.warn({ error, alarms: open.length }, 'the judge state could not be restored; its open alarms are taken over');
+    log.warn(
+      { err: error, alarms: open.length },
+      'the judge state could not be restored; its open alarms are taken over',
+    );
     judge.adopt?.(open);
   }
 }
@@ -69,7 +72,7 @@ async function replay(store: Store, judge: Judge, after: number, log: RecoveryPa
         judge.apply(input, readings, verdict);
       } catch (error) {
         // It failed when it came, too, and its readings are stored.
-        log.error({ error, input: input.kind }, 'judging failed in the replay');
+        log.error({ err: error, input: input.kind }, 'judging failed in the replay');
       }
     }
   const missing = new Set<string>();

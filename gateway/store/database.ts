@@ -177,7 +177,7 @@ export class Database {
     const writer = await instance.connect();
     await writer.run(`SET allowed_directories = ['${this.dataDir.replaceAll("'", "''")}/']`);
     await writer.run('SET enable_external_access = false');
-    await writer.run('SET parquet_metadata_cache = true');
+    await writer.run('SET GLOBAL parquet_metadata_cache = true');
     await writer.run('SET lock_configuration = true');
     await migrate(writer);
     const worker = await instance.connect();

@@ -23,7 +23,7 @@ import {
 import { recover, replay } from './recovery.ts';
 import { type Sources, segmentReadings, storedReadings } from './relation.ts';
 import type { RetentionPolicy } from './retention.ts';
-import { bucketsOf, existingOf, newestOf, readingsOf, seriesOf } from './series.ts';
+import { bucketsOf, existingOf, newestOf, newestTime, readingsOf, seriesOf } from './series.ts';
 import {
   type AlarmFilter,
   type Commit,
@@ -212,13 +212,15 @@ export class DuckDbStore implements Store {
   async latest(points: readonly number[]): Promise<readonly (StoredReading | undefined)[]> {
     const found = await latestOf(points, {
       segments: this.history.segments,
-      readHot: (wanted) =>
+      hotUntil: () =>
+        this.readStored(NOTHING, (connection, sources) => newestTime(connection, storedReadings(sources, NOTHING))),
+      readHot: (wanted, since) =>
         this.readStored(NOTHING, (connection, sources) =>
-          newestOf(connection, storedReadings(sources, NOTHING), wanted),
+          newestOf(connection, storedReadings(sources, NOTHING), wanted, since),
         ),
-      readSegment: (segment, wanted) =>
+      readSegment: (segment, wanted, since) =>
         this.database.read((connection) =>
-          newestOf(connection, segmentReadings(this.database.dataDir, segment), wanted),
+          newestOf(connection, segmentReadings(this.database.dataDir, segment), wanted, since),
         ),
     });
     return points.map((point) => found.get(point));

@@ -40,7 +40,7 @@ export function segmentFile(kind: Segment['kind'], day: number, id: number): str
 }
 
 /** Rows in row groups of this size: the smaller, the less is read for one point; the larger, the shorter the file's index. */
-const ROW_GROUP_ROWS = 122_880;
+const ROW_GROUP_ROWS = 61_440;
 
 /**
  * Writes a query's rows into a Parquet file that is either whole and durable or not there:

@@ -16,6 +16,9 @@ export const QUERY_READINGS_MAX = 2_000_000_000;
 /** Most raw readings of one answer. */
 export const READINGS_LIMIT_MAX = 1_000_000;
 
+/** Of each moment of one point the row committed last; cheaper than a window per (point, ts). */
+const LAST_OF_MOMENT = `QUALIFY coalesce(lead(ts) OVER (ORDER BY ts, commit, place), -1) <> ts`;
+/** The same over many points. */
 const LAST_COMMITTED = `QUALIFY row_number() OVER (PARTITION BY point, ts ORDER BY commit DESC, place DESC) = 1`;
 
 /** Oldest first, at most `limit`. */
@@ -31,7 +34,7 @@ export async function readingsOf(
     connection,
     `SELECT ts, value, quality, reason FROM (${relation})
        WHERE point = ${int(point)} AND ts >= ${int(from)} AND ts < ${int(to)}
-       ${LAST_COMMITTED} ORDER BY ts LIMIT ${int(Math.min(limit, READINGS_LIMIT_MAX))}`,
+       ${LAST_OF_MOMENT} ORDER BY ts LIMIT ${int(Math.min(limit, READINGS_LIMIT_MAX))}`,
     ['bigint', 'double', 'utinyint', 'utinyint'],
     ([ts, value, quality, reason], rows) => {
       for (let row = 0; row < rows; row++)
@@ -108,13 +111,12 @@ function slotSql(relation: string, point: number, { from, to }: Range, stepMs: n
   const nan = `'nan'::DOUBLE`;
   return `
     WITH readings AS (
-      SELECT ts, value, quality FROM (${relation})
-      WHERE point = ${int(point)} AND ts >= ${int(Math.floor(from - maxSilenceMs))} AND ts < ${int(to)}
-      ${LAST_COMMITTED}),
+      SELECT ts, value, quality, lead(ts) OVER (ORDER BY ts, commit, place) AS next_ts FROM (${relation})
+      WHERE point = ${int(point)} AND ts >= ${int(Math.floor(from - maxSilenceMs))} AND ts < ${int(to)}),
     placed AS (
-      SELECT *, quality < 2 AND NOT isnan(value) AS good, lead(ts) OVER (ORDER BY ts) AS next_ts,
+      SELECT *, quality < 2 AND NOT isnan(value) AS good,
         CASE WHEN ts < ${int(from)} THEN -1 ELSE ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER END AS slot
-      FROM readings),
+      FROM readings WHERE coalesce(next_ts, -1) <> ts),
     held AS (
       SELECT *, least(coalesce(next_ts, ${int(to)}), ${int(from)} + (slot + 1) * ${int(stepMs)}, ${int(to)},
         ts + ${int(Math.floor(maxSilenceMs))}) - ts AS held_ms
@@ -225,21 +227,26 @@ function readingsInRange({ segments }: Sources, { from, to }: Range): number {
   return Math.round(rows);
 }
 
-/** Newest of each point by source time. @param points - undefined = all */
+/**
+ * Newest of each point by source time, of the readings not older than `since`.
+ *
+ * @param points - undefined = all
+ */
 export async function newestOf(
   connection: DuckDBConnection,
   relation: string,
   points: readonly number[] | undefined,
+  since: Millis,
 ): Promise<Map<number, StoredReading>> {
   const found = new Map<number, StoredReading>();
   if (points?.length === 0) return found;
-  const where = points === undefined ? '' : `WHERE point IN (${points.map(int).join(', ')})`;
+  const named = points === undefined ? '' : `AND point IN (${points.map(int).join(', ')})`;
   await streamColumns(
     connection,
     `SELECT point, newest.ts, newest.value, newest.quality, newest.reason FROM (
        SELECT point, arg_max({'ts': ts, 'value': value, 'quality': quality, 'reason': reason},
          {'ts': ts, 'commit': commit, 'place': place}) AS newest
-       FROM (${relation}) ${where} GROUP BY point)`,
+       FROM (${relation}) WHERE ts >= ${int(since)} ${named} GROUP BY point)`,
     ['integer', 'bigint', 'double', 'utinyint', 'utinyint'],
     ([point, ts, value, quality, reason], rows) => {
       for (let row = 0; row < rows; row++)
@@ -250,6 +257,12 @@ export async function newestOf(
     },
   );
   return found;
+}
+
+/** Newest source time in a relation, 0 when it is empty. */
+export async function newestTime(connection: DuckDBConnection, relation: string): Promise<Millis> {
+  const rows = await connection.runAndReadAll(`SELECT coalesce(max(ts), 0)::DOUBLE FROM (${relation})`);
+  return rows.getRows()[0]?.[0] as number;
 }
 
 /** What is stored at exactly these moments; key `<point>@<ts>`. */
