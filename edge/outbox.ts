@@ -1,25 +1,24 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type DeviceReadings, ID_PATTERN } from '../contract/reading.ts';
 import type { StoredMark } from '../contract/state.ts';
 import type { Millis } from '../contract/time.ts';
 import { type Clock, isFreeTime } from './clock.ts';
-import { fileErrorCode, removeTemporaries } from './outbox/files.ts';
-import { type GoneRange, Lane } from './outbox/lane.ts';
-import { EMPTY_LEDGER, type Ledger, readLedger, writeLedger } from './outbox/ledger.ts';
+import { fileErrorCode } from './outbox/files.ts';
+import type { GoneRange } from './outbox/find-lane.ts';
+import { Lane } from './outbox/lane.ts';
+import { type Ledger, writeLedger } from './outbox/ledger.ts';
 import { lockFolder } from './outbox/lock.ts';
-import { countValues, type SealedBatch } from './outbox/record.ts';
+import type { SealedBatch } from './outbox/record.ts';
+import { recoverOutbox } from './outbox/recovery.ts';
 import type { OutboxSettings } from './outbox/settings.ts';
+import { FAST_BATCH_MAX, Waiting } from './outbox/waiting.ts';
 
 /** More lanes than this are not kept: each long outage, torn tail or new store makes one. Then live waits in the newest. */
 const LANES_MAX = 64;
 /** A lane ends here, so that its list of freed numbers stays below 4 MB. */
 const LANE_NUMBERS_MAX = 1_000_000;
-/** Batches written in one go. */
-const APPEND_MAX = 64;
-/** A source that fills batches faster than the window of 16 moves gets larger ones: up to this many values (some 200 kB). */
-const FAST_BATCH_MAX = 10_000;
 /** Newest batches kept in memory as well: what the uplink sends next. */
 const RECENT_MAX = 32;
 /** Marks are told again by the gateway at every connect; losing a few seconds of them costs a few duplicates. */
@@ -71,11 +70,6 @@ export interface OutboxOptions {
 type Flush = 'write' | 'seal' | 'beat';
 const FLUSHES: readonly Flush[] = ['write', 'seal', 'beat'];
 
-interface Waiting {
-  readonly reading: DeviceReadings;
-  readonly values: number;
-}
-
 /**
  * Bounded store-and-forward on disk. Readings become numbered batches in lanes; a number is told to nobody before its batch
  * is on disk, and is never used again. Call `tick` several times a second.
@@ -86,13 +80,7 @@ export class Outbox {
   private readonly unlock: () => void;
   private readonly lanes: Lane[];
   private ledger: Ledger;
-  private waiting: Waiting[] = [];
-  private waitingValues = 0;
-  private writing: Waiting[] = [];
-  private writingValues = 0;
-  private overflow = 0;
-  private upTo: Record<string, Millis> = {};
-  private sealedUpTo: Readonly<Record<string, Millis>> = {};
+  private readonly waiting: Waiting;
   private readonly recent = new Map<string, SealedBatch>();
   private readonly listeners = new Set<() => void>();
   private jobs: Promise<void> = Promise.resolve();
@@ -116,6 +104,7 @@ export class Outbox {
     this.lanes = lanes;
     this.ledger = ledger;
     this.unlock = unlock;
+    this.waiting = new Waiting(options.settings);
     const nowMs = options.clock.monotonicMs();
     this.lastFlushMs = nowMs;
     this.lastSealMs = nowMs;
@@ -129,33 +118,15 @@ export class Outbox {
     await mkdir(folder, { recursive: true, mode: 0o750 });
     const unlock = lockFolder(folder);
     try {
-      await removeTemporaries(folder);
-      const found = await readLedger(join(folder, 'lanes.json'));
-      const unreadable = found !== undefined && 'unreadable' in found;
-      if (unreadable) log.error({ code: 'outbox-ledger-damaged', reason: found.unreadable }, 'lane list rebuilt');
-      const ledger = found === undefined || unreadable ? await rebuildLedger(folder) : found;
-      const lanes: Lane[] = [];
-      const entries: Ledger['lanes'] = [];
-      for (const { id, end } of ledger.lanes) {
-        const lane = await Lane.open(id, join(folder, id), end).catch((error: unknown) => {
-          if ((error as { code?: string }).code === 'ENOENT') return undefined;
-          throw error;
-        });
-        if (lane === undefined) {
-          log.error({ code: 'outbox-lane-missing', lane: id }, 'a lane listed is not on disk');
-          continue;
-        }
-        const { tornBytes, holes } = lane.findings;
-        if (tornBytes > 0) log.warn({ code: 'outbox-torn', lane: id, tornBytes }, 'torn end of a lane cut off');
-        if (holes.length > 0) log.error({ code: 'outbox-damaged', lane: id, holes }, 'batches damaged on disk');
-        // What a power cut took may have been sent already: only a start of the same machine may go on with the numbers.
-        const mayGoOn = tornBytes === 0 && (ledger.clean || ledger.boot === clock.boot) && lane.last < LANE_NUMBERS_MAX;
-        lanes.push(lane);
-        entries.push({ id, end: end ?? (mayGoOn ? undefined : { seq: lane.last, made: lane.made }) });
-      }
-      await removeUnlisted(folder, new Set(entries.map(({ id }) => id)));
-      const outbox = new Outbox(options, lanes, { ...ledger, lanes: entries }, unlock);
-      if (entries.length === 0 || entries.at(-1)?.end !== undefined) await outbox.openLane();
+      const { lanes, ledger } = await recoverOutbox({
+        folder,
+        boot: clock.boot,
+        laneNumbersMax: LANE_NUMBERS_MAX,
+        log,
+      });
+      const outbox = new Outbox(options, lanes, ledger, unlock);
+      const live = ledger.lanes.at(-1);
+      if (live === undefined || live.end !== undefined) await outbox.openLane();
       else await outbox.saveLedger();
       return outbox;
     } catch (error) {
@@ -171,16 +142,9 @@ export class Outbox {
    * @param upTo - per line: everything sampled until then was handed over
    */
   append(readings: readonly DeviceReadings[], upTo: Readonly<Record<string, Millis>>): void {
-    for (const reading of readings) {
-      const values = countValues(reading);
-      if (values === 0) continue;
-      this.waiting.push({ reading, values });
-      this.waitingValues += values;
-    }
-    Object.assign(this.upTo, upTo);
-    this.boundMemory();
+    this.waiting.add(readings, upTo);
     const { settings, clock } = this.options;
-    const isMany = this.waitingValues >= Math.max(settings.batchReadings, FAST_BATCH_MAX);
+    const isMany = this.waiting.values >= Math.max(settings.batchReadings, FAST_BATCH_MAX);
     if (isMany && clock.monotonicMs() >= this.retryAtMs) this.queueFlush('write');
   }
 
@@ -188,7 +152,7 @@ export class Outbox {
   async settled(): Promise<boolean> {
     this.queueFlush('seal');
     await this.jobs;
-    return this.waiting.length === 0;
+    return this.waiting.isEmpty;
   }
 
   /** Resolves when all work begun so far is done. */
@@ -202,9 +166,8 @@ export class Outbox {
     const { settings, clock } = this.options;
     const nowMs = clock.monotonicMs();
     if (nowMs < this.retryAtMs) return;
-    const hasWaiting = this.waiting.length > 0 || this.overflow > 0;
     if (nowMs - this.lastSealMs >= settings.heartbeat) this.queueFlush('beat');
-    else if (hasWaiting && nowMs - this.lastFlushMs >= settings.flushEvery) this.queueFlush('write');
+    else if (!this.waiting.isEmpty && nowMs - this.lastFlushMs >= settings.flushEvery) this.queueFlush('write');
     else if (this.live().growing !== undefined && this.isSealDue(nowMs)) this.queueFlush('seal');
     if (this.ledgerDirty && nowMs - this.lastLedgerMs >= LEDGER_EVERY_MS) this.enqueue(() => this.saveLedger());
     if (nowMs - this.lastAgeCheckMs >= AGE_CHECK_EVERY_MS) {
@@ -284,7 +247,7 @@ export class Outbox {
 
   /** Values some gateway lacks, on disk and in memory, and when the oldest batch of them was sealed. */
   unstored(): { readonly values: number; readonly oldestAt?: Millis } {
-    let values = this.waitingValues + this.writingValues;
+    let values = this.waiting.values;
     let oldestAt: Millis | undefined;
     for (const lane of this.lanes) {
       const held = lane.heldAbove(this.storedTo(lane));
@@ -305,20 +268,20 @@ export class Outbox {
       unstored: values,
       ...(oldestAt === undefined ? {} : { oldestUnstoredAt: oldestAt }),
       dropped: this.dropped(),
-      waiting: this.waitingValues + this.writingValues,
+      waiting: this.waiting.values,
       disk: this.disk,
     };
   }
 
   private made(): number {
     const inLanes = this.lanes.reduce((sum, lane) => sum + lane.made + (lane.growing?.count ?? 0), 0);
-    return this.ledger.forgotten.made + inLanes + this.waitingValues + this.writingValues + this.overflow;
+    return this.ledger.forgotten.made + inLanes + this.waiting.values + this.waiting.overflow;
   }
 
   /** Values lost for lack of space or through damage; never goes down. */
   dropped(): number {
     const inLanes = this.lanes.reduce((sum, lane) => sum + lane.droppedValues, 0);
-    return this.ledger.forgotten.dropped + this.ledger.overflowed + this.overflow + inLanes;
+    return this.ledger.forgotten.dropped + this.ledger.overflowed + this.waiting.overflow + inLanes;
   }
 
   /** Lets go of files and folder as they are; what waits in memory is lost, as by a kill. */
@@ -378,19 +341,15 @@ export class Outbox {
     if (this.mustRoll || this.live().last >= LANE_NUMBERS_MAX) await this.rollNow();
     const maySeal = flush !== 'write' || this.isSealDue(this.options.clock.monotonicMs());
     let isEmpty = flush === 'beat' && this.live().growing === undefined;
-    while (isEmpty || this.waiting.length > 0 || this.overflow > 0) {
+    while (isEmpty || !this.waiting.isEmpty) {
       isEmpty = false;
       const batches = this.number();
-      const keepOpen = !maySeal && this.waiting.length === 0 && batches.at(-1)?.overflow !== true;
+      const keepOpen = !maySeal && this.waiting.isEmpty && batches.at(-1)?.overflow !== true;
       const growing = this.live().growing?.seq;
       try {
         await this.write(batches, keepOpen);
       } catch (error) {
-        this.waiting = this.writing.concat(this.waiting);
-        this.waitingValues += this.writingValues;
-        this.writing = [];
-        this.writingValues = 0;
-        this.boundMemory();
+        this.waiting.giveBack();
         throw error;
       }
       this.written(batches, growing);
@@ -408,47 +367,13 @@ export class Outbox {
 
   /** Numbers what waits; nobody hears of a number before its batch is on disk and complete. */
   private number(): SealedBatch[] {
-    const { settings, clock } = this.options;
-    const lane = this.live();
+    const { clock } = this.options;
     const freeBoot = clock.state() === 'free' ? clock.boot : undefined;
-    const batchMax = Math.max(settings.batchReadings, Math.min(FAST_BATCH_MAX, Math.ceil(this.waitingValues / 2)));
-    const room = batchMax - (lane.growing?.count ?? 0);
-    const mustSeal = this.overflow > 0 || freeBoot !== this.growingFreeBoot || (this.waiting[0]?.values ?? 0) > room;
-    if (mustSeal) this.sealGrowing();
+    if (this.waiting.mustSeal(this.live().growing) || freeBoot !== this.growingFreeBoot) this.sealGrowing();
     this.growingFreeBoot = freeBoot;
-    const sealedAt = clock.now();
-    const state = freeBoot === undefined ? {} : { freeBoot };
-    const batches: SealedBatch[] = [];
-    let seq = lane.last;
-    let made = lane.made + (lane.growing?.count ?? 0);
-    const put = (readings: readonly DeviceReadings[], count: number, more: Partial<SealedBatch>) => {
-      seq++;
-      made += count;
-      batches.push({ seq, made, count, sealedAt, upTo: this.sealedUpTo, readings, ...state, ...more });
-    };
-    if (this.overflow > 0) put([], this.overflow, { overflow: true });
-    let limit = batchMax - (lane.growing?.count ?? 0);
-    let taken = 0;
-    while (taken < this.waiting.length && batches.length < APPEND_MAX) {
-      const readings: DeviceReadings[] = [];
-      let count = 0;
-      while (taken < this.waiting.length && (count === 0 || count < limit)) {
-        const { reading, values } = this.waiting[taken] as Waiting;
-        if (count > 0 && count + values > limit) break;
-        readings.push(reading);
-        count += values;
-        taken++;
-      }
-      put(readings, count, {});
-      this.writingValues += count;
-      limit = batchMax;
-    }
-    this.writing = this.waiting.splice(0, taken);
-    this.waitingValues -= this.writingValues;
-    if (batches.length === 0) put([], 0, {});
-    // Only with the last of what waited has everything up to `upTo` been sent.
-    if (this.waiting.length === 0) batches.push({ ...(batches.pop() as SealedBatch), upTo: { ...this.upTo } });
-    return batches;
+    const { last, made, growing } = this.live();
+    const stamp = { sealedAt: clock.now(), ...(freeBoot === undefined ? {} : { freeBoot }) };
+    return this.waiting.number({ last, made, growing }, stamp);
   }
 
   private async write(batches: readonly SealedBatch[], keepOpen: boolean): Promise<void> {
@@ -478,15 +403,12 @@ export class Outbox {
     const lane = this.live();
     const nowMs = this.options.clock.monotonicMs();
     this.lastFlushMs = nowMs;
-    this.writing = [];
-    this.writingValues = 0;
+    const explained = this.waiting.written(batches);
+    if (explained > 0) {
+      this.ledger = { ...this.ledger, overflowed: this.ledger.overflowed + explained };
+      this.ledgerDirty = true;
+    }
     for (const batch of batches) {
-      this.sealedUpTo = batch.upTo;
-      if (batch.overflow) {
-        this.overflow -= batch.count;
-        this.ledger = { ...this.ledger, overflowed: this.ledger.overflowed + batch.count };
-        this.ledgerDirty = true;
-      }
       if (batch.seq <= lane.last) this.lastSealMs = nowMs;
       const isWhole = batch.seq !== growing && batch.seq <= lane.last;
       if (isWhole) this.recent.set(`${lane.id} ${batch.seq}`, batch);
@@ -498,18 +420,6 @@ export class Outbox {
     if (this.disk !== 'ok') this.options.log.info({ code: 'outbox-write-resumed' }, 'the outbox can write again');
     this.disk = 'ok';
     this.changed();
-  }
-
-  private boundMemory(): void {
-    const { memory } = this.options.settings;
-    let gone = 0;
-    while (this.waitingValues + this.writingValues > memory && gone < this.waiting.length) {
-      const { values } = this.waiting[gone] as Waiting;
-      this.overflow += values;
-      this.waitingValues -= values;
-      gone++;
-    }
-    if (gone > 0) this.waiting.splice(0, gone);
   }
 
   private async rollNow(): Promise<void> {
@@ -652,26 +562,5 @@ export class Outbox {
 
   private changed(): void {
     for (const listener of this.listeners) listener();
-  }
-}
-
-/** Without a list every lane folder counts as ended, oldest first. */
-async function rebuildLedger(folder: string): Promise<Ledger> {
-  const lanes: { id: string; at: number; end: { seq: number; made: number } }[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (!entry.isDirectory() || !ID_PATTERN.test(entry.name)) continue;
-    const lane = await Lane.open(entry.name, join(folder, entry.name));
-    lanes.push({ id: entry.name, at: lane.oldestSealedAt() ?? 0, end: { seq: lane.last, made: lane.made } });
-    await lane.close();
-  }
-  lanes.sort((a, b) => a.at - b.at);
-  return { ...EMPTY_LEDGER, lanes: lanes.map(({ id, end }) => ({ id, end })) };
-}
-
-/** Folders of lanes that were forgotten, or made and not yet listed, when the process died. */
-async function removeUnlisted(folder: string, listed: ReadonlySet<string>): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.isDirectory() && !listed.has(entry.name))
-      await rm(join(folder, entry.name), { recursive: true, force: true });
   }
 }
