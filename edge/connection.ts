@@ -9,8 +9,8 @@ export interface Connecting {
   /** Uses the wire until it closes; resolves with the reason. */
   readonly use: (wire: Wire) => Promise<string>;
   readonly isWanted: () => boolean;
-  /** Told of each attempt that failed and each connection that ended unasked; returns how many in a row. */
-  readonly onFailed: (reason: string) => number;
+  /** Told of each attempt that failed and each connection that ended unasked (`wasOpen`); returns how many in a row. */
+  readonly onFailed: (reason: string, wasOpen: boolean) => number;
   /** 0..1 */
   readonly random: () => number;
 }
@@ -20,13 +20,16 @@ export async function keepOpen(connecting: Connecting, signal: AbortSignal): Pro
   const { open, use, isWanted, onFailed, random } = connecting;
   while (!signal.aborted && isWanted()) {
     let reason: string;
+    let wasOpen = false;
     try {
-      reason = await use(await open(signal));
+      const wire = await open(signal);
+      wasOpen = true;
+      reason = await use(wire);
     } catch (error) {
       reason = (error as Error).message;
     }
     if (signal.aborted || !isWanted()) break;
-    const failures = onFailed(reason);
+    const failures = onFailed(reason, wasOpen);
     const doubledMs = RECONNECT_FIRST_MS * 2 ** Math.min(failures - 1, 10);
     // Jitter: after a power cut a thousand cabinets must not knock at one gateway in the same second.
     await sleep(Math.min(RECONNECT_MAX_MS, doubledMs) * (0.5 + random() / 2), signal);

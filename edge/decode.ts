@@ -174,7 +174,7 @@ function applySettings(point: PointModel, start: number, settings: Settings): De
 export function toWire(decoded: Decoded): WireValue {
   if ('reason' in decoded) return { quality: 'bad', reason: decoded.reason };
   // Registers hold short decimals: 0.1 * 3 is 0.3 for everyone but a float.
-  const value = Number(decoded.value.toPrecision(15));
+  const value = Number.isInteger(decoded.value) ? decoded.value : Number(decoded.value.toPrecision(15));
   return decoded.uncertain === undefined ? value : { value, quality: 'uncertain', reason: decoded.uncertain };
 }
 

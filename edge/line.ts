@@ -50,8 +50,8 @@ export class Line {
   readonly id: string;
   readonly counters: Counters = createCounters();
   readonly roundTrips: RoundTrips = createRoundTrips();
-  /** Connections that could not be opened, in a row. */
-  failures = 0;
+  /** Attempts to open that failed since it was last open. */
+  unreachable = 0;
   lastError = '';
   /** Told of each whole reply nobody waited for: it can do no harm any more. */
   onForeign: (unitId: number, functionCode: number, dataBytes: number) => void = () => {};
@@ -62,6 +62,8 @@ export class Line {
   readonly #dropped: Dropped = { foreign: 0, badCrc: 0, echoes: 0, strayBytes: 0 };
   #client: ModbusClient | undefined;
   #inFlight = 0;
+  /** Attempts that failed and connections that ended, without a reply in between. */
+  #failures = 0;
   #silent = 0;
   #lastUseMs = Number.NEGATIVE_INFINITY;
   #wanted = true;
@@ -179,7 +181,8 @@ export class Line {
       } else if (framing.kind === 'rtu') await this.#untilQuiet(client);
     } else if (reply.kind !== 'disconnected') {
       this.#silent = 0;
-      this.failures = 0;
+      this.#failures = 0;
+      this.lastError = '';
     }
     return { reply, sentMs, receivedMs };
   }
@@ -213,7 +216,7 @@ export class Line {
       open,
       use: (wire: Wire) => this.#use(wire),
       isWanted: () => this.#wanted,
-      onFailed: (reason: string) => this.#failed(reason),
+      onFailed: (reason: string, wasOpen: boolean) => this.#failed(reason, wasOpen),
       random,
     };
     await keepOpen(connecting, this.#stop.signal);
@@ -230,6 +233,7 @@ export class Line {
     if (pauseAfterConnectMs > 0) await sleep(pauseAfterConnectMs, signal);
     this.#client = client;
     this.#silent = 0;
+    this.unreachable = 0;
     if (this.lastError !== '') log.info({ line: this.id }, 'line is open again');
     for (const listener of [...this.#openListeners]) listener();
     const reason = await closed;
@@ -238,12 +242,16 @@ export class Line {
     return reason;
   }
 
-  #failed(reason: string): number {
-    this.failures++;
+  #failed(reason: string, wasOpen: boolean): number {
+    this.#failures++;
     if (reason !== this.lastError) this.#options.log.warn({ line: this.id, reason }, 'line is not open');
     this.lastError = reason;
-    for (const listener of [...this.#openListeners]) listener();
-    return this.failures;
+    // A connection that ended is opened again in a moment: only a failed attempt is worth telling.
+    if (!wasOpen) {
+      this.unreachable++;
+      for (const listener of [...this.#openListeners]) listener();
+    }
+    return this.#failures;
   }
 
   #keepCounts(dropped: Dropped): void {

@@ -123,7 +123,7 @@ export class Poller {
     let best: { device: PolledDevice; block: PolledBlock; dueMs: number } | undefined;
     for (const device of this.devices) {
       if (device.probeMs > 0) {
-        const block = probeOf(device);
+        const block = probeOf(device, nowMs);
         const isBusy = device.blocks.some((one) => this.#busy.has(one));
         if (block !== undefined && !isBusy && (best === undefined || device.probeMs < best.dueMs))
           best = { device, block, dueMs: device.probeMs };
@@ -363,9 +363,9 @@ export class Poller {
   /** Each failed attempt to open the line is a reading of no value for everything behind it. */
   #tellUnreachable(): void {
     const { line, clock } = this.#options;
-    if (line.failures === this.#failuresTold) return this.#moveOn();
-    this.#failuresTold = line.failures;
-    if (line.failures === 0) return;
+    if (line.unreachable === this.#failuresTold) return this.#moveOn();
+    this.#failuresTold = line.unreachable;
+    if (line.unreachable === 0) return;
     const ts = clock.now();
     const readings = this.devices.flatMap((device) => {
       device.lastReason = 'disconnected';
@@ -432,9 +432,11 @@ function failuresMaxOf(device: PolledDevice): number {
 }
 
 /** What to ask a dead device: the cheapest, then another each time, since a single refused block must not keep it dead. */
-function probeOf(device: PolledDevice): PolledBlock | undefined {
+function probeOf(device: PolledDevice, nowMs: number): PolledBlock | undefined {
   const byCost = device.blocks.toSorted((a, b) => a.block.count - b.block.count);
-  return byCost[device.failures % Math.max(1, byCost.length)] ?? byCost[0];
+  const first = device.failures % Math.max(1, byCost.length);
+  const inTurn = [...byCost.slice(first), ...byCost.slice(0, first)];
+  return inTurn.find(({ block }) => safeWay(device, block, nowMs).length > 0) ?? inTurn[0];
 }
 
 /** A block in requests whose replies no late one can be taken for: as it is, or in two; empty if there is no such way now. */

@@ -40,6 +40,8 @@ export interface Probed {
 const ORDERS_TRIED: readonly Order[] = ['ABCD', 'CDAB', 'BADC', 'DCBA'];
 const DEFAULT_TIMEOUT_MS = 1000;
 const SERIAL_OPEN_MS = 2000;
+/** Requests without an answer after which the rest is not asked. */
+const SILENT_MAX = 3;
 
 /** The line of a probe URL in the words of edge.yaml, or what is wrong with it. */
 export function lineOfUrl(url: string): { readonly yaml: string } | { readonly mistake: string } {
@@ -120,7 +122,13 @@ async function probeDevice(line: Line, device: DeviceConfig, model: DeviceModel,
   const settings = new Map<string, number>();
   for (const point of points) if (point.assume !== undefined) settings.set(point.id, point.assume);
   const probed = new Map<string, Probed>();
+  let silent = 0;
   const read = async (block: Block): Promise<void> => {
+    if (silent >= SILENT_MAX) {
+      for (const point of block.points)
+        probed.set(point.id, { point, raw: undefined, text: 'not asked', plausible: [] });
+      return;
+    }
     const { reply } = await line.request(
       {
         kind: 'read',
@@ -131,6 +139,7 @@ async function probeDevice(line: Line, device: DeviceConfig, model: DeviceModel,
       },
       { timeoutMs: model.quirks.timeout ?? timeoutMs, pauseMs: model.quirks.pauseBeforeRequest ?? 0 },
     );
+    silent = reply.kind === 'timeout' ? silent + 1 : 0;
     // A refused block is read point by point: one register that this version lacks must not hide the others.
     if (reply.kind === 'exception' && block.points.length > 1) {
       for (const point of block.points)
@@ -205,8 +214,12 @@ export function printProbe(model: DeviceModel, unit: number, url: string, probed
       .trimEnd()}\n`;
   const answered = probed.filter(({ raw }) => raw !== undefined).length;
   const title = `${model.name}, unit ${unit} at ${url}: ${answered} of ${probed.length} points answered\n\n`;
-  return title + print(head) + rows.map(print).join('') + orderHint(probed);
+  const hint = answered > 0 ? orderHint(probed) : SILENCE_HINT;
+  return title + print(head) + rows.map(print).join('') + hint;
 }
+
+const SILENCE_HINT =
+  '\nNothing answered. Check the unit id, the baud rate and parity, the two wires of RS-485 (try them swapped), and whether the converter speaks Modbus TCP (tcp://) or passes RTU frames on (rtu+tcp://).\n';
 
 function orderHint(probed: readonly Probed[]): string {
   const doubtful = probed.filter(({ plausible }) => plausible.length > 0);

@@ -84,11 +84,11 @@ export class AsciiReader {
         open,
         use: (wire) => this.#use(wire),
         isWanted: () => true,
-        onFailed: (reason) => {
+        onFailed: (reason, wasOpen) => {
           if (reason !== this.lastError) log.warn({ line: id, reason }, 'line is not open');
           this.lastError = reason;
           this.#failures++;
-          this.#handBad('disconnected');
+          if (!wasOpen) this.#handBad('disconnected');
           return this.#failures;
         },
         random,

@@ -30,7 +30,7 @@ describeWithPeers(['socat', 'gcc', 'libmodbus'], 'acquisition from a libmodbus s
   it('reads every table over RTU, and survives unplugging and plugging in again', async () => {
     const pair = await startSerialPair(folder);
     peers.push(pair);
-    const first = startLibmodbusRtu(pair.theirs, 5);
+    const first = await startLibmodbusRtu(pair.theirs, 5);
     peers.push(first);
     harness = acquire(
       `- { id: rs485, transport: rtu, path: ${pair.ours}, timeout: 300ms, devices: [{ id: d5, model: addresses, unitId: 5, every: 150ms }] }`,
@@ -48,7 +48,7 @@ describeWithPeers(['socat', 'gcc', 'libmodbus'], 'acquisition from a libmodbus s
     const unplugged = harness.sampled.length;
     await harness.until((all) => all.slice(unplugged).some(({ wire }) => !isGood(wire)));
     const again = await startSerialPair(folder);
-    peers.push(again, startLibmodbusRtu(again.theirs, 5));
+    peers.push(again, await startLibmodbusRtu(again.theirs, 5));
     const replugged = harness.sampled.length;
     await harness.until((all) => all.slice(replugged).filter(({ wire }) => isGood(wire)).length > 60, 40_000);
     expect(wrongValues(harness.sampled)).toEqual([]);
@@ -56,9 +56,9 @@ describeWithPeers(['socat', 'gcc', 'libmodbus'], 'acquisition from a libmodbus s
 
   it('does not take part of a device that is not there: bad/timeout, and its neighbour is read', async () => {
     const pair = await startSerialPair(folder);
-    peers.push(pair, startLibmodbusRtu(pair.theirs, 5));
+    peers.push(pair, await startLibmodbusRtu(pair.theirs, 5));
     harness = acquire(
-      `- { id: rs485, transport: rtu, path: ${pair.ours}, timeout: 150ms, devices: [{ id: d5, model: addresses, unitId: 5, every: 150ms }, { id: d6, model: addresses, unitId: 6, every: 150ms }] }`,
+      `- { id: rs485, transport: rtu, path: ${pair.ours}, timeout: 300ms, devices: [{ id: d5, model: addresses, unitId: 5, every: 150ms }, { id: d6, model: addresses, unitId: 6, every: 150ms }] }`,
       addressModel(POINTS),
     );
     await harness.until(

@@ -61,8 +61,11 @@ export function startLibmodbusTcp(port: number): Promise<Peer> {
 }
 
 /** A libmodbus slave on a serial path. @param wireBaud - adds the time the bytes would take on a real line */
-export function startLibmodbusRtu(path: string, unit: number, wireBaud = 0): Peer {
-  return run(libmodbusServer(), ['rtu', path, '9600', String(unit), String(wireBaud)]);
+export async function startLibmodbusRtu(path: string, unit: number, wireBaud = 0): Promise<Peer> {
+  const peer = run(libmodbusServer(), ['rtu', path, '9600', String(unit), String(wireBaud)]);
+  // It says `ready` when it listens.
+  await new Promise<void>((resolve) => peer.process.stdout?.once('data', () => resolve()));
+  return peer;
 }
 
 /** pymodbus over TCP with units 1 and 7. */
