@@ -140,6 +140,8 @@ export interface FlowState {
 /** A night's mean this many deviations of nights above its expectation confirms a step. */
 const NIGHT_SIGMAS = 4.5;
 
+/** Part of the open leaks that comes and goes with pressure and with errors of their size. */
+const BREATHING_PART = 0.2;
 const QUIET_HOURS = 6;
 /** Open leaks told apart in one zone; beyond, the oldest two count as one. */
 const OPEN_MAX = 8;
@@ -750,13 +752,15 @@ export class FlowWatch {
       return [];
     }
     if (state.leaks.length === 0 && bin.at - state.lastRepairAt >= 7 * DAY_MS) state.grownTold = 0;
-    if (excess > least && excessMin > 0.4 * excess) {
+    // Open leaks breathe with the pressure: what is new must stand out from them.
+    if (excess > Math.max(least, BREATHING_PART * this.known) && excessMin > 0.4 * excess) {
       state.slowDays++;
       if (state.slowDays === 1) state.slowSince = bin.at;
     } else state.slowDays = 0;
     if (state.slowDays >= SLOW_DAYS) {
       state.slowDays = 0;
-      const isSettled = bin.at - state.lastGrowthAt > SETTLED_DAYS * DAY_MS;
+      const growing = state.leaks.findLast(({ kind }) => kind === 'slow');
+      const isSettled = growing === undefined || bin.at - growing.grownAt > SETTLED_DAYS * DAY_MS;
       state.slowDays = 0;
       if (state.leaks.length > 0 && !isSettled) events.push(this.grow(bin.at, excess));
       else {
