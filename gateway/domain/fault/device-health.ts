@@ -36,6 +36,8 @@ export interface LineState {
 /** A device within one source of event time. */
 export interface DeviceState {
   readonly id: string;
+  /** Its place in the list of all devices. */
+  readonly row: number;
   readonly points: number[];
   readonly line: LineState;
   /** How many of its points do not answer. */
@@ -89,9 +91,10 @@ export class DeviceHealth {
     this.where = where;
   }
 
-  /** A point joins its device among those of its source. */
+  /** A point joins its device among those of its source, and leaves where it was: its line was named only now, or it moved. */
   join(point: number, line: LineState): void {
     const { device: id } = this.infos[point]!;
+    const left = this.points.device[point] === -1 ? undefined : this.leave(point);
     let known = this.byLine.get(line);
     if (known === undefined) {
       known = new Map();
@@ -99,13 +102,34 @@ export class DeviceHealth {
     }
     let device = known.get(id);
     if (device === undefined) {
-      device = { id, line, points: [], unanswered: 0, silentKey: undefined, changed: false };
+      device = { id, row: this.devices.length, line, points: [], unanswered: 0, silentKey: undefined, changed: false };
       line.devices.push(device);
       this.devices.push(device);
       known.set(id, device);
     }
+    if (isOfflineDevice(device)) line.offline--;
     device.points.push(point);
-    this.points.device[point] = this.devices.lastIndexOf(device);
+    if ((this.points.busy[point]! & BUSY_COMMUNICATION) !== 0) device.unanswered++;
+    if (isOfflineDevice(device)) line.offline++;
+    this.points.device[point] = device.row;
+    // An alarm about its silence goes with it, so that its next reading ends it.
+    if (left?.silentKey !== undefined) device.silentKey ??= left.silentKey;
+  }
+
+  private leave(point: number): DeviceState {
+    const device = this.deviceOf(point);
+    const { line, points } = device;
+    if (isOfflineDevice(device)) line.offline--;
+    points.splice(points.indexOf(point), 1);
+    if ((this.points.busy[point]! & BUSY_COMMUNICATION) !== 0) device.unanswered--;
+    // Silence is counted anew, in the time of the other source.
+    this.points.floor[point] = FROM_NOW;
+    if (isOfflineDevice(device)) line.offline++;
+    else if (points.length === 0) {
+      line.devices.splice(line.devices.indexOf(device), 1);
+      this.byLine.get(line)?.delete(device.id);
+    }
+    return device;
   }
 
   deviceOf(point: number): DeviceState {
@@ -292,6 +316,7 @@ export class DeviceHealth {
     const newest = this.points.newest(point);
     if (Number.isNaN(this.points.floor[point]!))
       this.points.floor[point] = newest === Number.NEGATIVE_INFINITY ? time.now : Number.NEGATIVE_INFINITY;
+    if (this.points.floor[point] === FROM_NOW) this.points.floor[point] = time.now;
     const heard = newest === Number.NEGATIVE_INFINITY ? newest : time.byReceipt ? this.points.heard[point]! : newest;
     return Math.max(heard, this.points.floor[point]!);
   }
@@ -391,8 +416,11 @@ export class DeviceHealth {
   }
 }
 
+/** Silence counts from the next look on. */
+const FROM_NOW = Number.POSITIVE_INFINITY;
+
 function isOfflineDevice(device: DeviceState): boolean {
-  return device.unanswered === device.points.length;
+  return device.points.length > 0 && device.unanswered === device.points.length;
 }
 
 const NONE: readonly number[] = [];

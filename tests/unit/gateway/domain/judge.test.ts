@@ -281,6 +281,39 @@ describe('silence', () => {
   });
 });
 
+describe('a point that moves to another source', () => {
+  const points = [flowPoint(), flowPoint({ id: 1, measurement: 'pressure', label: 'Pressure' })];
+  const moved = (line: Timeline): Timeline => {
+    line.judge.addSource({ id: 1, key: 'edge/e1/l2', edge: 'e1', hasUpTo: true });
+    for (const point of points) line.judge.addPoint(point, 1, []);
+    return line;
+  };
+  const upTo = (line: Timeline, source: number, second: number) =>
+    line.take((verdict) => line.judge.apply({ kind: 'up-to', source, upTo: START + second * 1000 }, NOTHING, verdict));
+
+  it('is not missed where it was, and has its full time where it is', () => {
+    const line = moved(new Timeline({ points, rules: [] }).at(0, 1).at(0, 1, 1).upTo(1));
+    line.upTo(500);
+    expect(line.story()).toBe('');
+    upTo(line, 1, 500);
+    upTo(line, 1, 560);
+    expect(line.story()).toBe('');
+    upTo(line, 1, 561);
+    expect(line.only()).toMatchObject({ kind: 'stale', asset: 'fm-12', active: true });
+  });
+
+  it('takes the alarm about its silence along, which its next reading ends', () => {
+    const line = moved(new Timeline({ points, rules: [] }).at(0, 1).at(0, 1, 1).upTo(1).upTo(100));
+    expect(line.active).toEqual(['stale']);
+    const buffer = new ReadingBuffer();
+    buffer.push(0, START + 101_000, 1, 0, 0);
+    line.take((verdict) =>
+      line.judge.apply({ kind: 'readings', source: 1, from: 0, to: 1, receivedAt: START + 101_000 }, buffer, verdict),
+    );
+    expect(line.active).toEqual([]);
+  });
+});
+
 describe('an edge', () => {
   const tell = (line: Timeline, missing: number, second: number) =>
     line.take((verdict) =>
