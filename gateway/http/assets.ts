@@ -199,6 +199,7 @@ export function assetRoutes(door: Door): readonly Route[] {
           at: now(),
           ...present({ finalReading: body.finalReading, firstReading: body.firstReading, note: body.note }),
         });
+        door.feed.rebound();
         await ingest.renewRules(changed);
         await audit(identity, body.point === null ? 'unbind' : 'bind', `${id}/${measurement}`, body);
         return { bindings: bindingsOf(assets, id) };

@@ -1,15 +1,13 @@
-import type { Alarm } from '../../contract/alarm.ts';
 import { formatTime, type Millis } from '../../contract/time.ts';
 import type { PointInfo } from '../domain/plant.ts';
 import type { Committed } from '../ingest.ts';
 import type { Counter, Family, Metrics } from '../metrics.ts';
-import type { Registry } from '../registry.ts';
-import { present } from './inputs.ts';
+import type { LastValue, Registry } from '../registry.ts';
+import { converted } from './asset-points.ts';
+import { FeedEvents } from './feed-events.ts';
 import { PointQueue } from './point-queue.ts';
-import { isStale, viewAlarm, viewDevice, viewJournal, viewReading } from './views.ts';
+import { isStale, viewReading } from './views.ts';
 
-/** Alarm and device events kept for streams that come back; at some 1 KB each about 4 MB. */
-const EVENTS_KEPT = 4096;
 /** Bytes waiting in one stream's socket above which we write no more until it has read some. */
 const STREAM_BYTES_MAX = 256 * 1024;
 /** Readings written to one stream per flush; what is over stays marked and goes with the next. */
@@ -32,9 +30,16 @@ export interface Sink {
   end(): void;
 }
 
+/** A point as it is told: `scale * value + offset` under this id. */
+export interface PointName {
+  readonly id: string;
+  readonly scale: number;
+  readonly offset: number;
+}
+
 export interface Wishes {
-  /** Which points; asked once per point and remembered. */
-  readonly wants: (point: PointInfo) => boolean;
+  /** Under which names a point is wished for: its own, those of the assets it measures, none. Its being wished is remembered. */
+  readonly names: (point: PointInfo) => readonly PointName[];
   readonly alarms: boolean;
   readonly devices: boolean;
 }
@@ -59,11 +64,6 @@ interface Held extends Subscription {
   unusedSince: Millis;
 }
 
-interface FeedEvent {
-  readonly kind: 'alarm' | 'device';
-  readonly data: string;
-}
-
 /**
  * Tells the screens what changed, after each commit: newest values per point, alarms, devices.
  * A stream that reads slowly gets fewer readings, never a growing queue.
@@ -75,9 +75,7 @@ export class Feed {
   private readonly run: string;
   private readonly newId: () => string;
   private readonly subscriptions = new Map<string, Held>();
-  private readonly events: FeedEvent[] = [];
-  /** Number of the newest event; `events` holds the last of them in order. */
-  private event = 0;
+  private readonly events: FeedEvents;
   /** Counts commits; and up to which of them the changes are handed to the subscriptions. */
   private step = 0;
   private handedOut = 0;
@@ -86,7 +84,6 @@ export class Feed {
   /** Per dense point id: the step of its last change, for streams that come back. */
   private changedAt = new Float64Array(1024);
   private readonly pending = new PointQueue();
-  private readonly edges = new Map<string, string>();
   private readonly dropped: Family<Counter>;
 
   constructor(options: {
@@ -101,7 +98,7 @@ export class Feed {
     this.now = options.now;
     this.run = options.run;
     this.newId = options.newId;
-    for (const edge of options.registry.edges()) this.edges.set(edge.id, `${edge.online} ${edge.state}`);
+    this.events = new FeedEvents(options.registry.edges());
   }
 
   get size(): { readonly subscriptions: number; readonly streams: number } {
@@ -127,7 +124,7 @@ export class Feed {
       wishes,
       known: new Uint8Array(this.wanted.length),
       changed: new PointQueue(),
-      sentEvent: this.event,
+      sentEvent: this.events.newest,
       sentStep: this.step,
       stream: undefined,
       unusedSince: this.now(),
@@ -174,10 +171,9 @@ export class Feed {
   committed(committed: Committed): void {
     this.step++;
     if (this.subscriptions.size > 0) this.noteReadings(committed);
-    const before = this.event;
-    this.noteAlarms(committed);
-    this.noteDevices(committed);
-    if (this.event === before) return;
+    const before = this.events.newest;
+    this.events.note(committed);
+    if (this.events.newest === before) return;
     for (const held of this.subscriptions.values()) this.pump(held);
   }
 
@@ -217,6 +213,12 @@ export class Feed {
     }
   }
 
+  /** Instruments were bound or replaced: who wishes for what is asked again. */
+  rebound(): void {
+    this.wanted.fill(0);
+    for (const held of this.subscriptions.values()) held.known.fill(0);
+  }
+
   close(): void {
     for (const held of this.subscriptions.values()) this.drop(held, 'closing');
     this.subscriptions.clear();
@@ -238,50 +240,15 @@ export class Feed {
     }
   }
 
-  private noteAlarms({ alarms, journal }: Committed): void {
-    const newest = new Map<string, Alarm>(alarms.map((alarm) => [alarm.id, alarm]));
-    const told = new Set<string>();
-    for (const entry of journal) {
-      const alarm = newest.get(entry.alarm);
-      if (alarm === undefined) continue;
-      told.add(alarm.id);
-      const { event, who, why, recordedAt } = viewJournal(entry);
-      this.note('alarm', { ...viewAlarm(alarm), event, who, recordedAt, ...present({ why }) });
-    }
-    for (const alarm of newest.values()) {
-      if (!told.has(alarm.id)) this.note('alarm', { ...viewAlarm(alarm), event: 'update', who: 'system' });
-    }
-  }
-
-  private noteDevices({ devices, edges }: Committed): void {
-    for (const device of devices) this.note('device', { device: viewDevice(device) });
-    for (const { id, online, changedAt, lastHeardAt, state } of edges) {
-      // An edge is heard with every batch: only what it says of itself is news.
-      const words = `${online} ${state}`;
-      if (this.edges.get(id) === words) continue;
-      this.edges.set(id, words);
-      this.note('device', {
-        edge: { id, online, changedAt: formatTime(changedAt), lastHeardAt: formatTime(lastHeardAt) },
-      });
-    }
-  }
-
-  private note(kind: FeedEvent['kind'], data: unknown): void {
-    this.event++;
-    this.events.push({ kind, data: JSON.stringify(data) });
-    // Cut in larger steps: shift() for each event would move the whole array.
-    if (this.events.length >= EVENTS_KEPT * 2) this.events.splice(0, this.events.length - EVENTS_KEPT);
-  }
-
   /** Sets where the stream goes on. @returns false when it missed events we no longer have, or is new */
   private position(held: Held, lastEventId: string | undefined): boolean {
     const [run, event, step] = (lastEventId ?? '').split('.');
     const sentEvent = Number(event);
     const sentStep = Number(step);
     const ours =
-      run === this.run && sentEvent >= 0 && sentEvent <= this.event && sentStep >= 0 && sentStep <= this.step;
-    const resumed = ours && sentEvent >= this.event - this.events.length;
-    held.sentEvent = resumed ? sentEvent : this.event;
+      run === this.run && sentEvent >= 0 && sentEvent <= this.events.newest && sentStep >= 0 && sentStep <= this.step;
+    const resumed = ours && sentEvent >= this.events.keptAfter;
+    held.sentEvent = resumed ? sentEvent : this.events.newest;
     held.sentStep = ours ? sentStep : -1;
     held.changed.clear();
     for (const { id } of this.registry.points()) {
@@ -317,14 +284,16 @@ export class Feed {
   }
 
   private nextEvent(held: Held): string | undefined {
-    while (held.sentEvent < this.event) {
-      const oldest = this.event - this.events.length;
-      if (held.sentEvent < oldest) {
-        // The events overran this stream: it must read the lists again.
-        held.sentEvent = this.event;
-        return this.hello(held, false);
-      }
-      const event = this.events[held.sentEvent - oldest] as FeedEvent;
+    if (held.sentEvent < this.events.keptAfter) {
+      // The events overran this stream: it must read the lists again.
+      held.sentEvent = this.events.newest;
+      return this.hello(held, false);
+    }
+    for (
+      let event = this.events.after(held.sentEvent);
+      event !== undefined;
+      event = this.events.after(held.sentEvent)
+    ) {
       held.sentEvent++;
       const wished = event.kind === 'alarm' ? held.wishes.alarms : held.wishes.devices;
       if (wished) return `id: ${this.idOf(held)}\nevent: ${event.kind}\ndata: ${event.data}\n\n`;
@@ -338,15 +307,20 @@ export class Feed {
       const point = this.registry.point(id);
       const last = this.registry.last(id);
       if (point === undefined || last === undefined) continue;
-      const data = {
-        point: `${point.device}/${point.measurement}`,
-        ...viewReading(last),
-        receivedAt: formatTime(last.receivedAt),
-        stale: isStale(point, last, this.now()),
-      };
-      return `id: ${this.idOf(held)}\nevent: reading\ndata: ${JSON.stringify(data)}\n\n`;
+      const text = held.wishes.names(point).map((name) => this.reading(held, name, point, last));
+      if (text.length > 0) return text.join('');
     }
     return undefined;
+  }
+
+  private reading(held: Held, { id, ...conversion }: PointName, point: PointInfo, last: LastValue): string {
+    const data = {
+      point: id,
+      ...viewReading(converted(last, conversion)),
+      receivedAt: formatTime(last.receivedAt),
+      stale: isStale(point, last, this.now()),
+    };
+    return `id: ${this.idOf(held)}\nevent: reading\ndata: ${JSON.stringify(data)}\n\n`;
   }
 
   private idOf(held: Held): string {
@@ -383,7 +357,7 @@ export class Feed {
       const info = this.registry.point(point);
       // A point that is not in the registry yet is asked again with its next reading.
       if (info === undefined) return false;
-      held.known[point] = held.wishes.wants(info) ? 1 : 2;
+      held.known[point] = held.wishes.names(info).length > 0 ? 1 : 2;
     }
     return held.known[point] === 1;
   }

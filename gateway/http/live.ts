@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { PointInfo } from '../domain/plant.ts';
 import type { Identity } from './auth.ts';
-import type { Sink } from './feed.ts';
+import type { PointName, Sink, Wishes } from './feed.ts';
 import { pointFilter } from './points.ts';
 import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
@@ -31,7 +31,7 @@ const wishesSchema = z.strictObject({
 });
 
 /** The screens' one live connection: server-sent events. */
-export function liveRoutes({ feed, registry }: Door): readonly Route[] {
+export function liveRoutes({ feed, registry, assets }: Door): readonly Route[] {
   return [
     route({
       method: 'POST',
@@ -45,7 +45,7 @@ export function liveRoutes({ feed, registry }: Door): readonly Route[] {
       status: 201,
       handle({ body, identity }) {
         const held = feed.subscribe((identity as Identity).name, {
-          wants: wantsOf(body.points, registry),
+          names: namesOf(body.points, { registry, assets }),
           alarms: body.alarms,
           devices: body.devices,
         });
@@ -97,12 +97,24 @@ export function liveRoutes({ feed, registry }: Door): readonly Route[] {
   ];
 }
 
-function wantsOf(points: z.output<typeof wishesSchema>['points'], registry: Door['registry']) {
-  if (points === '*') return () => true;
-  if (Array.isArray(points)) {
-    const ids = new Set(points);
-    return (point: PointInfo) => ids.has(`${point.device}/${point.measurement}`);
+/** A device point has its own name and, while it is bound, that of the asset's point; a selector means devices only. */
+function namesOf(
+  points: z.output<typeof wishesSchema>['points'],
+  { registry, assets }: Pick<Door, 'registry' | 'assets'>,
+): Wishes['names'] {
+  const own = (point: PointInfo) => ({ id: `${point.device}/${point.measurement}`, scale: 1, offset: 0 });
+  if (typeof points === 'object' && !Array.isArray(points)) {
+    const matches = pointFilter(points);
+    return (point) => (matches(point, registry.device(point.device)) ? [own(point)] : []);
   }
-  const matches = pointFilter(points);
-  return (point: PointInfo) => matches(point, registry.device(point.device));
+  const ids = points === '*' ? undefined : new Set(points);
+  return (point) => {
+    const names: PointName[] = [own(point)];
+    const bound = assets.boundTo(point.device, point.measurement);
+    if (bound !== undefined) {
+      const { measurement, scale, offset } = bound.binding;
+      names.push({ id: `${bound.asset.id}/${measurement}`, scale, offset });
+    }
+    return ids === undefined ? names : names.filter(({ id }) => ids.has(id));
+  };
 }

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { PointInfo } from '../../../../gateway/domain/plant.ts';
 import { Feed, SUBSCRIPTIONS_PER_OWNER_MAX, type Wishes } from '../../../../gateway/http/feed.ts';
 import { createMetrics } from '../../../../gateway/metrics.ts';
 import { type FakeGateway, fakeGateway } from '../../../support/fakes-gateway.ts';
@@ -65,9 +66,10 @@ beforeEach(() => {
   feed = newFeed('r1');
 });
 
-const everything: Wishes = { wants: () => true, alarms: true, devices: true };
+const ownName = ({ device, measurement }: PointInfo) => ({ id: `${device}/${measurement}`, scale: 1, offset: 0 });
+const everything: Wishes = { names: (point) => [ownName(point)], alarms: true, devices: true };
 const only = (id: string): Wishes => ({
-  wants: ({ device, measurement }) => `${device}/${measurement}` === id,
+  names: (point) => [ownName(point)].filter((name) => name.id === id),
   alarms: false,
   devices: false,
 });

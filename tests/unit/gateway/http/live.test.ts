@@ -78,6 +78,26 @@ describe('the live stream over a socket', () => {
     expect(deaf.text).not.toContain('event: reading');
   });
 
+  it('tells a point of an asset under its name and in its units, before and after the meter is replaced', async () => {
+    const ada = await door.signIn('ada');
+    door.gateway.addDevice({ id: 'fm-99' }, { measurement: 'flow' });
+    await door.post('/api/v1/assets', { id: 'inlet-7' }, ada);
+    const bind = (body: object) => door.post('/api/v1/assets/inlet-7/bindings', { measurement: 'flow', ...body }, ada);
+    const live = await stream(await subscribe({ points: ['inlet-7/flow'] }));
+    await until('hello', () => live.text.includes('event: hello'));
+    await bind({ point: 'fm-12/flow', from: NOON - 1000, scale: 0.1 });
+    door.gateway.reading(0, NOON, 500);
+    await until('the first meter', () =>
+      live.text.includes('"point":"inlet-7/flow","ts":"2026-11-23T12:00:00.000Z","value":50,'),
+    );
+    await bind({ point: 'fm-99/flow', from: NOON });
+    door.gateway.reading(0, NOON + 1, 666);
+    door.gateway.reading(1, NOON + 1, 51);
+    await until('the second meter', () => live.text.includes('"value":51,'));
+    expect(live.text).not.toContain('66');
+    expect(live.text).not.toContain('fm-');
+  });
+
   it("another person's subscription, and none, are not found", async () => {
     const subscription = await subscribe({ points: '*' }, await door.signIn('olga'));
     expect((await stream(subscription)).response.status).toBe(404);
