@@ -4,7 +4,8 @@ import { formatDuration } from '../contract/time.ts';
 import { type Budget, budgetOf, type PlannedRequest } from './budget.ts';
 import { type DeviceConfig, type LineConfig, parseEdgeConfig } from './config.ts';
 import { everyMsOf, planDevice, wantedPoints } from './device.ts';
-import { type DeviceModel, loadModels } from './model.ts';
+import { loadModels } from './library.ts';
+import type { DeviceModel } from './model.ts';
 import { capacityNote, type ReadRate } from './outbox/capacity.ts';
 import { refusesReport } from './report.ts';
 

@@ -2,29 +2,24 @@ import type { Logger } from 'pino';
 import type { DeviceReadings, Reason, WireValue } from '../contract/reading.ts';
 import { REASONS } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
+import { Asker, safeWay } from './ask.ts';
 import type { Clock } from './clock.ts';
 import { sleep } from './connection.ts';
 import { decodePoint, type Settings, toWire } from './decode.ts';
 import { type PolledBlock, type PolledDevice, REFUSED_REST_MS } from './device.ts';
-import { type Doubt, shapeOf } from './doubt.ts';
-import type { Exchange, Line } from './line.ts';
+import type { Line } from './line.ts';
 import type { Reply } from './modbus/client.ts';
-import { type PointModel, TABLES, type Table } from './model.ts';
+import type { PointModel, Table } from './model.ts';
 import { type Block, waysToSplit } from './plan.ts';
-import { firstDueMs, nextDueMs, probeDelayMs, shortTimeoutMs } from './schedule.ts';
+import { firstDueMs, nextDueMs, probeDelayMs } from './schedule.ts';
 
 /** Equal refusals (or silences, while the device answers other requests) after which a request is cut in two. */
 const SPLIT_AFTER = 3;
 /** A quiet line says at least this often that nothing is missing. */
 const IDLE_MS = 5000;
-/** A device that has answered before is probed at its own pace; each so-many-th time it may take the full time-out. */
-const PATIENT_PROBE_EACH = 4;
 /** Shorter waits are not worth closing a connection, or saying that nothing is missing. */
 const RELEASE_AFTER_MS = 200;
 const MOVE_ON_MS = 1000;
-/** How long a busy device is left before it is asked again. */
-const BUSY_PAUSE_MS = 200;
-
 /** What a poller needs of its surroundings. */
 export interface PollerOptions {
   readonly line: Line;
@@ -40,12 +35,6 @@ export interface PollerOptions {
   readonly onCut: (device: PolledDevice, table: Table, address: number) => void;
 }
 
-/** A request and what became of it. */
-interface Part {
-  readonly block: Block;
-  readonly exchange: Exchange;
-}
-
 /** Reads the devices of one line, each at its rate, and hands over what they say, or that they say nothing. */
 export class Poller {
   devices: PolledDevice[] = [];
@@ -54,8 +43,7 @@ export class Poller {
   /** Wall-clock start of each request under way, by worker: nothing older than these can still come. */
   readonly #underWay = new Map<number, Millis>();
   readonly #busy = new Set<PolledBlock>();
-  /** On a doubtful line a unit is asked one thing at a time: what is safe to ask is known only after the answer. */
-  readonly #turns = new WeakMap<Doubt, Promise<unknown>>();
+  readonly #asker: Asker;
   #running: Promise<unknown> | undefined;
   #wake = new AbortController();
   #failuresTold = 0;
@@ -63,6 +51,7 @@ export class Poller {
 
   constructor(options: PollerOptions) {
     this.#options = options;
+    this.#asker = new Asker(options, this.#stop.signal);
     options.line.onForeign = (unitId, functionCode, dataBytes) => {
       for (const device of this.devices) {
         if (device.config.unitId !== unitId) continue;
@@ -139,7 +128,7 @@ export class Poller {
 
   async #poll(device: PolledDevice, polled: PolledBlock): Promise<void> {
     const { clock } = this.#options;
-    const parts = await this.#read(device, polled.block, device.probeMs > 0 ? 0 : device.retries);
+    const parts = await this.#asker.read(device, polled.block, device.probeMs > 0 ? 0 : device.retries);
     const nowMs = clock.monotonicMs();
     const next = nextDueMs(polled, nowMs);
     polled.dueMs = next.dueMs;
@@ -181,100 +170,10 @@ export class Poller {
     this.#hand(readings);
   }
 
-  /** A block with its retries; what was asked and what came, empty if nothing could be asked safely. */
-  async #read(device: PolledDevice, block: Block, retries: number): Promise<Part[]> {
-    if (!this.#options.doubtful) return this.#tryRead(device, block, retries);
-    const before = this.#turns.get(device.doubt) ?? Promise.resolve();
-    const turn = before.then(() => this.#tryRead(device, block, retries));
-    this.#turns.set(device.doubt, turn);
-    return turn;
-  }
-
-  async #tryRead(device: PolledDevice, block: Block, retries: number): Promise<Part[]> {
-    const { clock, doubtful } = this.#options;
-    const { wakeUpAfter } = device.model.quirks;
-    const asleep = wakeUpAfter !== undefined && clock.monotonicMs() - device.lastAnswerMs > wakeUpAfter;
-    const parts: Part[] = [];
-    // A device that has never answered, or was silent just now, is not asked twice: its neighbours wait.
-    const isHopeful = device.counters.answered > 0 && device.failures === 0;
-    let repeats = (isHopeful ? retries : 0) + (asleep && !doubtful ? 1 : 0);
-    // The request that wakes it is lost: where its reply could still come late it asks for something else.
-    if (asleep && doubtful && block.count > 1)
-      await this.#ask(device, { ...block, count: 1, points: [] }, device.timeoutMs);
-    let isRepeat = false;
-    let todo: readonly Block[] = [block];
-    while (todo.length > 0) {
-      const [first, ...rest] = todo as readonly [Block, ...Block[]];
-      const [next, ...later] = doubtful ? safeWay(device, first, clock.monotonicMs()) : [first];
-      todo = [...later, ...rest];
-      if (next === undefined) continue;
-      const exchange = await this.#ask(device, next, this.#timeoutMs(device, isRepeat));
-      isRepeat = false;
-      const { reply } = exchange;
-      const isBusy = reply.kind === 'exception' && (reply.code === 5 || reply.code === 6);
-      const isRepeatable = (isBusy || reply.kind === 'timeout') && repeats > 0 && !this.#stop.signal.aborted;
-      if (isRepeatable && (!doubtful || safeWay(device, next, clock.monotonicMs()).length > 0)) {
-        repeats--;
-        isRepeat = reply.kind === 'timeout';
-        if (isBusy) await sleep(BUSY_PAUSE_MS, this.#stop.signal);
-        todo = [next, ...todo];
-        continue;
-      }
-      parts.push({ block: next, exchange });
-      // A device that has been silent before is not asked for the rest; it would only cost its neighbours time.
-      if (reply.kind === 'timeout' && device.failures > 0) break;
-    }
-    return parts;
-  }
-
-  #timeoutMs(device: PolledDevice, isRepeat: boolean): number {
-    const hasAnswered = device.counters.answered > 0;
-    const isPatientProbe = device.probeMs > 0 && (!hasAnswered || device.failures % PATIENT_PROBE_EACH === 0);
-    if ((device.failures === 0 && !isRepeat) || isPatientProbe) return device.timeoutMs;
-    const { counters, roundTrips } = hasAnswered ? device : this.#options.line;
-    return shortTimeoutMs(device.timeoutMs, roundTrips.percentile(0.99), counters.answered);
-  }
-
-  /** One request on the wire, counted; keeps the book of what may still come late. */
-  async #ask(device: PolledDevice, block: Block, timeoutMs: number): Promise<Exchange> {
-    const { line, doubtful } = this.#options;
-    const { counters, doubt, pauseMs } = device;
-    counters.requests++;
-    const exchange = await line.request(
-      {
-        kind: 'read',
-        unitId: device.config.unitId,
-        functionCode: TABLES[block.table],
-        address: block.address,
-        count: block.count,
-      },
-      { timeoutMs, pauseMs },
-    );
-    const { reply, sentMs, receivedMs } = exchange;
-    if (reply.kind === 'timeout') {
-      counters.timeouts++;
-      if (reply.badCrc) counters.crcErrors++;
-      // A reply of this shape with a wrong checksum was the reply: no other is outstanding.
-      if (doubtful && !reply.badCrc) doubt.timedOut(shapeOfBlock(block), receivedMs);
-    } else if (reply.kind === 'disconnected') {
-      counters.disconnects++;
-      // Only what has really been sent can be answered late.
-      if (doubtful && receivedMs > sentMs) doubt.timedOut(shapeOfBlock(block), receivedMs);
-    } else {
-      counters.answered++;
-      device.roundTrips.add(receivedMs - sentMs);
-      if (reply.kind === 'exception') {
-        counters.exceptions[reply.code] = (counters.exceptions[reply.code] ?? 0) + 1;
-        doubt.refused(shapeOfBlock(block), receivedMs);
-      }
-    }
-    return exchange;
-  }
-
   /** Reads one point now, for the answer to a command. */
   async readBack(device: PolledDevice, point: PointModel): Promise<WireValue> {
     const block: Block = { table: point.table, address: point.address, count: point.length, points: [point] };
-    const [part] = await this.#read(device, block, device.retries);
+    const [part] = await this.#asker.read(device, block, device.retries);
     if (part === undefined) return { quality: 'bad', reason: 'timeout' };
     const { reply } = part.exchange;
     if (reply.kind !== 'data') return { quality: 'bad', reason: reasonOf(reply) };
@@ -305,7 +204,7 @@ export class Poller {
       this.#options.log.warn({ line: this.#options.line.id, device: device.config.id }, 'device does not answer');
     const isUsed = this.devices.some((other) => other !== device && other.probeMs === 0 && other.counters.answered > 0);
     const dead = 1 + this.devices.filter((other) => other !== device && other.probeMs > 0).length;
-    const cost = isUsed ? { timeoutMs: this.#timeoutMs(device, true), dead } : undefined;
+    const cost = isUsed ? { timeoutMs: this.#asker.timeoutMs(device, true), dead } : undefined;
     device.probeMs = nowMs + probeDelayMs(device.failures - failuresMax, cost);
   }
 
@@ -422,10 +321,6 @@ export function reasonOf(reply: Exclude<Reply, { kind: 'data' } | { kind: 'writt
   return REASONS.includes(reason) ? reason : 'other';
 }
 
-function shapeOfBlock(block: Block): string {
-  return shapeOf(TABLES[block.table], block.count);
-}
-
 /** Polls without any answer after which a device counts as dead: its requests may be refused one by one by silence. */
 function failuresMaxOf(device: PolledDevice): number {
   return Math.min(4, device.blocks.length + 1);
@@ -437,11 +332,4 @@ function probeOf(device: PolledDevice, nowMs: number): PolledBlock | undefined {
   const first = device.failures % Math.max(1, byCost.length);
   const inTurn = [...byCost.slice(first), ...byCost.slice(0, first)];
   return inTurn.find(({ block }) => safeWay(device, block, nowMs).length > 0) ?? inTurn[0];
-}
-
-/** A block in requests whose replies no late one can be taken for: as it is, or in two; empty if there is no such way now. */
-function safeWay(device: PolledDevice, block: Block, nowMs: number): readonly Block[] {
-  const isSafe = (one: Block) => device.doubt.isSafe(shapeOfBlock(one), nowMs);
-  if (isSafe(block)) return [block];
-  return waysToSplit(block, device.limits).find((parts) => parts.every(isSafe)) ?? [];
 }

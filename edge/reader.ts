@@ -126,8 +126,12 @@ function createModbusLine(config: ModbusLineConfig, options: ReaderOptions): Lin
       if (request === undefined) throw new Error(`${value} does not fit into the register`);
       if (!(await line.whenOpen(device.timeoutMs))) throw new Error(`line ${config.id} is not open`);
       signal?.throwIfAborted();
-      const { reply } = await line.request(request, { timeoutMs: device.timeoutMs, pauseMs: device.pauseMs, signal });
-      if (reply.kind === 'disconnected') signal?.throwIfAborted();
+      const timing = { timeoutMs: device.timeoutMs, pauseMs: device.pauseMs, signal };
+      const { reply, sentMs, receivedMs } = await line.request(request, timing);
+      const wasSent = receivedMs > sentMs;
+      if (!wasSent) signal?.throwIfAborted();
+      if (reply.kind === 'disconnected' && wasSent)
+        throw new Error('connection lost after sending: it may have been done');
       if (reply.kind !== 'written') throw new Error(`device answered ${reasonOf(reply)}`);
       return poller.readBack(device, point);
     },

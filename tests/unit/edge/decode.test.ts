@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { WireValue } from '../../../contract/reading.ts';
 import { decodePoint, decodeText, toWire } from '../../../edge/decode.ts';
 import { planDevice } from '../../../edge/device.ts';
-import { loadModels, type PointModel, parseModel } from '../../../edge/model.ts';
+import { loadModels } from '../../../edge/library.ts';
+import { type PointModel, parseModel } from '../../../edge/model.ts';
 import { decodeBlock } from '../../../edge/poll.ts';
 
 const models = loadModels([resolve(import.meta.dirname, '../../../edge/devices')]);

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { planDevice, wantedPoints } from '../../../edge/device.ts';
-import { loadModels, parseModel } from '../../../edge/model.ts';
+import { loadModels } from '../../../edge/library.ts';
+import { parseModel } from '../../../edge/model.ts';
 
 const FOLDER = resolve(import.meta.dirname, '../../../edge/devices');
 const HEAD = 'model: m\nname: a model\nmaker: tests\nclass: other\nsources: { s: a document }\n';
