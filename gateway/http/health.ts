@@ -1,9 +1,12 @@
+import { z } from 'zod';
+import { formatTime } from '../../contract/time.ts';
+import { isoSchema } from './inputs.ts';
 import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
 import { type Route, route } from './route.ts';
 
 /** For load balancers, supervisors and Prometheus. */
-export function healthRoutes({ ingest, metrics, log }: Door): readonly Route[] {
+export function healthRoutes({ ingest, store, metrics, log, now, version }: Door): readonly Route[] {
   return [
     route({
       method: 'GET',
@@ -25,8 +28,23 @@ export function healthRoutes({ ingest, metrics, log }: Door): readonly Route[] {
         const { ready, reason } = ingest.ready();
         if (ready) return reply.type('text/plain').send('ready\n');
         log.warn({ reason }, 'not ready');
-        throw new Problem('not-ready', 'Sign in and see /metrics for the reason.');
+        throw new Problem('not-ready', 'Sign in and see /api/v1/health for the reason.');
       },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/health',
+      access: 'viewer',
+      tag: 'health',
+      summary: 'Whether the gateway can store, and what an operator should know of',
+      answer: z.object({
+        ready: z.boolean(),
+        reason: z.string().optional(),
+        problems: z.array(z.string()),
+        version: z.string(),
+        now: isoSchema,
+      }),
+      handle: () => ({ ...ingest.ready(), problems: [...store.problems], version, now: formatTime(now()) }),
     }),
     route({
       method: 'GET',

@@ -133,6 +133,8 @@ describe('access', () => {
     const { status, body } = await door.get('/readyz');
     expect(status).toBe(503);
     expect(JSON.stringify(body)).not.toContain('secret');
+    const health = await door.get('/api/v1/health', await door.signIn('vera'));
+    expect(health.body).toMatchObject({ ready: false, reason: 'secret/path is full', problems: [] });
   });
 
   it('every answer forbids frames, foreign scripts and guessed types', async () => {
