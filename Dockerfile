@@ -15,6 +15,8 @@ COPY --from=build /app/dist dist
 COPY --from=build /app/cli/hanfeng.mjs /app/cli/bootstrap.mjs cli/
 COPY --from=build /app/edge/devices edge/devices
 COPY --from=build /app/gateway/classes gateway/classes
+COPY --from=build /app/simulators/plants simulators/plants
+COPY --from=build /app/simulators/scenarios simulators/scenarios
 COPY --from=build /app/examples examples
 RUN mkdir /data && chown node:node /data && ln -s /app/cli/hanfeng.mjs /usr/local/bin/hanfeng
 USER node
