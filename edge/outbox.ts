@@ -1,24 +1,13 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Logger } from 'pino';
-import { type DeviceReadings, ID_PATTERN } from '../contract/reading.ts';
+import type { DeviceReadings } from '../contract/reading.ts';
 import type { StoredMark } from '../contract/state.ts';
 import type { Millis } from '../contract/time.ts';
-import { type Clock, isFreeTime } from './clock.ts';
-import { fileErrorCode } from './outbox/files.ts';
-import type { GoneRange } from './outbox/find-lane.ts';
-import { Lane } from './outbox/lane.ts';
-import { type Ledger, writeLedger } from './outbox/ledger.ts';
+import { fileErrorCode, isDiskFull } from './outbox/files.ts';
 import { lockFolder } from './outbox/lock.ts';
 import type { SealedBatch } from './outbox/record.ts';
-import { recoverOutbox } from './outbox/recovery.ts';
-import type { OutboxSettings } from './outbox/settings.ts';
+import { type LaneView, Shelf, type ShelfOptions } from './outbox/shelf.ts';
 import { FAST_BATCH_MAX, Waiting } from './outbox/waiting.ts';
 
-/** More lanes than this are not kept: each long outage, torn tail or new store makes one. Then live waits in the newest. */
-const LANES_MAX = 64;
-/** A lane ends here, so that its list of freed numbers stays below 4 MB. */
-const LANE_NUMBERS_MAX = 1_000_000;
 /** Newest batches kept in memory as well: what the uplink sends next. */
 const RECENT_MAX = 32;
 /** Marks are told again by the gateway at every connect; losing a few seconds of them costs a few duplicates. */
@@ -26,14 +15,6 @@ const LEDGER_EVERY_MS = 5000;
 const AGE_CHECK_EVERY_MS = 60_000;
 /** After a failed write; the disk may have room again. */
 const RETRY_AFTER_MS = 1000;
-
-/** A lane as the sender sees it. Numbers 1..last exist; those in `gone` are no longer on disk. */
-export interface LaneView {
-  readonly id: string;
-  readonly last: number;
-  readonly ended: boolean;
-  readonly gone: readonly GoneRange[];
-}
 
 /** Fill and losses, for the local face, the alarms and the API. */
 export interface OutboxStatus {
@@ -55,16 +36,7 @@ export interface OutboxStatus {
   readonly disk: string;
 }
 
-export interface OutboxOptions {
-  readonly folder: string;
-  readonly settings: OutboxSettings;
-  /** Gateways that must have a batch before it may be freed; none = every gateway ever heard. */
-  readonly gateways: readonly string[];
-  readonly clock: Clock;
-  /** A new id that never repeats, for a lane. */
-  readonly newId: () => string;
-  readonly log: Logger;
-}
+export type OutboxOptions = ShelfOptions;
 
 /** `write`: to disk; `seal`: also give the growing batch's number out; `beat`: and give out an empty one if there is none. */
 type Flush = 'write' | 'seal' | 'beat';
@@ -76,10 +48,8 @@ const FLUSHES: readonly Flush[] = ['write', 'seal', 'beat'];
  */
 export class Outbox {
   private readonly options: OutboxOptions;
-  private readonly ledgerFile: string;
   private readonly unlock: () => void;
-  private readonly lanes: Lane[];
-  private ledger: Ledger;
+  private readonly shelf: Shelf;
   private readonly waiting: Waiting;
   private readonly recent = new Map<string, SealedBatch>();
   private readonly listeners = new Set<() => void>();
@@ -88,21 +58,19 @@ export class Outbox {
   /** Start of the machine in which the growing batch was begun while the clock was free. */
   private growingFreeBoot: string | undefined;
   private linked = true;
-  private mustRoll = false;
+  /** `wanted`: for live's sake; `needed`: the numbers of the live lane must not go on. */
+  private rolling: 'no' | 'wanted' | 'needed' = 'no';
   private disk = 'ok';
   private lastFlushMs: number;
   private lastSealMs: number;
   private lastLedgerMs: number;
   private lastAgeCheckMs: number;
   private retryAtMs = 0;
-  private ledgerDirty = false;
   private closed = false;
 
-  private constructor(options: OutboxOptions, lanes: Lane[], ledger: Ledger, unlock: () => void) {
+  private constructor(options: OutboxOptions, shelf: Shelf, unlock: () => void) {
     this.options = options;
-    this.ledgerFile = join(options.folder, 'lanes.json');
-    this.lanes = lanes;
-    this.ledger = ledger;
+    this.shelf = shelf;
     this.unlock = unlock;
     this.waiting = new Waiting(options.settings);
     const nowMs = options.clock.monotonicMs();
@@ -114,21 +82,10 @@ export class Outbox {
 
   /** @throws FolderInUseError when another process has it; the system's error when the folder can't be used */
   static async open(options: OutboxOptions): Promise<Outbox> {
-    const { folder, clock, log } = options;
-    await mkdir(folder, { recursive: true, mode: 0o750 });
-    const unlock = lockFolder(folder);
+    await mkdir(options.folder, { recursive: true, mode: 0o750 });
+    const unlock = lockFolder(options.folder);
     try {
-      const { lanes, ledger } = await recoverOutbox({
-        folder,
-        boot: clock.boot,
-        laneNumbersMax: LANE_NUMBERS_MAX,
-        log,
-      });
-      const outbox = new Outbox(options, lanes, ledger, unlock);
-      const live = ledger.lanes.at(-1);
-      if (live === undefined || live.end !== undefined) await outbox.openLane();
-      else await outbox.saveLedger();
-      return outbox;
+      return new Outbox(options, await Shelf.open(options), unlock);
     } catch (error) {
       unlock();
       throw error;
@@ -168,11 +125,16 @@ export class Outbox {
     if (nowMs < this.retryAtMs) return;
     if (nowMs - this.lastSealMs >= settings.heartbeat) this.queueFlush('beat');
     else if (!this.waiting.isEmpty && nowMs - this.lastFlushMs >= settings.flushEvery) this.queueFlush('write');
-    else if (this.live().growing !== undefined && this.isSealDue(nowMs)) this.queueFlush('seal');
-    if (this.ledgerDirty && nowMs - this.lastLedgerMs >= LEDGER_EVERY_MS) this.enqueue(() => this.saveLedger());
+    else if (this.shelf.live.growing !== undefined && this.isSealDue(nowMs)) this.queueFlush('seal');
+    if (this.shelf.isDirty && nowMs - this.lastLedgerMs >= LEDGER_EVERY_MS) {
+      this.lastLedgerMs = nowMs;
+      this.enqueue(() => this.shelf.save());
+    }
     if (nowMs - this.lastAgeCheckMs >= AGE_CHECK_EVERY_MS) {
       this.lastAgeCheckMs = nowMs;
-      this.enqueue(() => this.freeAged());
+      this.enqueue(async () => {
+        if (await this.shelf.freeAged()) this.changed();
+      });
     }
   }
 
@@ -183,60 +145,50 @@ export class Outbox {
 
   /** Oldest first; the last one takes the live readings. */
   laneViews(): readonly LaneView[] {
-    return this.lanes.map((lane, index) => ({
-      id: lane.id,
-      last: lane.last,
-      ended: this.ledger.lanes[index]?.end !== undefined,
-      gone: lane.gone(),
-    }));
+    return this.shelf.views();
   }
 
   get liveLane(): string {
-    return this.live().id;
+    return this.shelf.live.id;
   }
 
   /** @returns undefined when that batch is gone */
   async read(lane: string, seq: number): Promise<SealedBatch | undefined> {
-    return this.recent.get(`${lane} ${seq}`) ?? (await this.lane(lane)?.read(seq));
+    return this.recent.get(`${lane} ${seq}`) ?? (await this.shelf.lane(lane)?.read(seq));
   }
 
   /** Exactly how many values were put into each of the numbers from..to, and into all numbers up to `to`. */
   async count(lane: string, from: number, to: number): Promise<{ values: readonly number[]; made: number }> {
-    const found = this.lane(lane);
+    const found = this.shelf.lane(lane);
     if (found === undefined) return { values: [], made: 0 };
     return { values: await found.countsIn(from, to), made: await found.valuesIn(1, to) };
   }
 
   /** When a batch was sealed; undefined when it is gone. */
   sealedAt(lane: string, seq: number): Millis | undefined {
-    return this.lane(lane)?.sealedAt(seq);
+    return this.shelf.lane(lane)?.sealedAt(seq);
   }
 
   /** The marks a gateway announced last, as they survived a restart. */
   marksOf(): Readonly<Record<string, { readonly store: string; readonly marks: Readonly<Record<string, number>> }>> {
-    return this.ledger.gateways;
+    return this.shelf.marks();
   }
 
   /** Takes a gateway's word for what is on its disk; the last word counts, also when it goes back. */
-  setMarks(gateway: string, { store, marks }: StoredMark): void {
-    const known: Record<string, number> = {};
-    for (const { id } of this.lanes) if (marks[id] !== undefined) known[id] = marks[id];
-    this.ledger = { ...this.ledger, gateways: { ...this.ledger.gateways, [gateway]: { store, marks: known } } };
-    this.ledgerDirty = true;
-    const live = this.live();
-    if ((marks[live.id] ?? 0) > live.last) {
-      // Our folder is an older copy: numbers after `last` were used before.
-      this.options.log.warn(
-        { code: 'outbox-behind', lane: live.id, last: live.last, mark: marks[live.id] },
-        'a gateway has numbers this outbox never gave; new lane',
-      );
-      this.roll();
-    }
+  setMarks(gateway: string, mark: StoredMark): void {
+    if (this.shelf.setMarks(gateway, mark)) return;
+    const { id: lane, last } = this.shelf.live;
+    this.options.log.warn(
+      { code: 'outbox-behind', lane, last, mark: mark.marks[lane] },
+      'a gateway has numbers this outbox never gave; new lane',
+    );
+    this.rolling = 'needed';
+    this.queueFlush('write');
   }
 
   /** Ends the live lane: later readings get a new one and need not wait behind its backlog. */
   roll(): void {
-    this.mustRoll = true;
+    if (this.rolling === 'no') this.rolling = 'wanted';
     this.queueFlush('write');
   }
 
@@ -247,24 +199,18 @@ export class Outbox {
 
   /** Values some gateway lacks, on disk and in memory, and when the oldest batch of them was sealed. */
   unstored(): { readonly values: number; readonly oldestAt?: Millis } {
-    let values = this.waiting.values;
-    let oldestAt: Millis | undefined;
-    for (const lane of this.lanes) {
-      const held = lane.heldAbove(this.storedTo(lane));
-      values += held.values;
-      if (held.values > 0) oldestAt ??= held.oldestAt;
-    }
-    return { values, ...(oldestAt === undefined ? {} : { oldestAt }) };
+    const onDisk = this.shelf.unstored();
+    return { ...onDisk, values: onDisk.values + this.waiting.values };
   }
 
   status(): OutboxStatus {
     const { values, oldestAt } = this.unstored();
     return {
-      lane: this.live().id,
-      lanes: this.lanes.length,
-      bytes: this.bytes(),
+      lane: this.shelf.live.id,
+      lanes: this.shelf.count,
+      bytes: this.shelf.bytes,
       bytesMax: this.options.settings.bytes,
-      made: this.made(),
+      made: this.shelf.made + this.waiting.values + this.waiting.overflow,
       unstored: values,
       ...(oldestAt === undefined ? {} : { oldestUnstoredAt: oldestAt }),
       dropped: this.dropped(),
@@ -273,15 +219,9 @@ export class Outbox {
     };
   }
 
-  private made(): number {
-    const inLanes = this.lanes.reduce((sum, lane) => sum + lane.made + (lane.growing?.count ?? 0), 0);
-    return this.ledger.forgotten.made + inLanes + this.waiting.values + this.waiting.overflow;
-  }
-
   /** Values lost for lack of space or through damage; never goes down. */
   dropped(): number {
-    const inLanes = this.lanes.reduce((sum, lane) => sum + lane.droppedValues, 0);
-    return this.ledger.forgotten.dropped + this.ledger.overflowed + this.waiting.overflow + inLanes;
+    return this.shelf.dropped + this.waiting.overflow;
   }
 
   /** Lets go of files and folder as they are; what waits in memory is lost, as by a kill. */
@@ -289,7 +229,7 @@ export class Outbox {
     if (this.closed) return;
     this.closed = true;
     await this.jobs;
-    for (const lane of this.lanes) await lane.close();
+    await this.shelf.close();
     this.unlock();
   }
 
@@ -300,8 +240,8 @@ export class Outbox {
     this.closed = true;
     await this.jobs;
     try {
-      for (const lane of this.lanes) await lane.close();
-      await this.saveLedger(true);
+      await this.shelf.close();
+      await this.shelf.save(true);
     } catch (error) {
       this.report(error);
     }
@@ -338,14 +278,14 @@ export class Outbox {
   }
 
   private async flush(flush: Flush): Promise<void> {
-    if (this.mustRoll || this.live().last >= LANE_NUMBERS_MAX) await this.rollNow();
+    if (this.rolling !== 'no' || this.shelf.isLiveLong) await this.rollNow();
     const maySeal = flush !== 'write' || this.isSealDue(this.options.clock.monotonicMs());
-    let isEmpty = flush === 'beat' && this.live().growing === undefined;
+    let isEmpty = flush === 'beat' && this.shelf.live.growing === undefined;
     while (isEmpty || !this.waiting.isEmpty) {
       isEmpty = false;
       const batches = this.number();
       const keepOpen = !maySeal && this.waiting.isEmpty && batches.at(-1)?.overflow !== true;
-      const growing = this.live().growing?.seq;
+      const growing = this.shelf.live.growing?.seq;
       try {
         await this.write(batches, keepOpen);
       } catch (error) {
@@ -353,14 +293,14 @@ export class Outbox {
         throw error;
       }
       this.written(batches, growing);
-      await this.freeOverLimit();
+      if (await this.shelf.freeOverLimit()) this.changed();
     }
     if (maySeal) this.sealGrowing();
   }
 
   private sealGrowing(): void {
-    if (this.live().growing === undefined) return;
-    this.live().seal();
+    if (this.shelf.live.growing === undefined) return;
+    this.shelf.live.seal();
     this.lastSealMs = this.options.clock.monotonicMs();
     this.changed();
   }
@@ -369,9 +309,9 @@ export class Outbox {
   private number(): SealedBatch[] {
     const { clock } = this.options;
     const freeBoot = clock.state() === 'free' ? clock.boot : undefined;
-    if (this.waiting.mustSeal(this.live().growing) || freeBoot !== this.growingFreeBoot) this.sealGrowing();
+    if (this.waiting.mustSeal(this.shelf.live.growing) || freeBoot !== this.growingFreeBoot) this.sealGrowing();
     this.growingFreeBoot = freeBoot;
-    const { last, made, growing } = this.live();
+    const { last, made, growing } = this.shelf.live;
     const stamp = { sealedAt: clock.now(), ...(freeBoot === undefined ? {} : { freeBoot }) };
     return this.waiting.number({ last, made, growing }, stamp);
   }
@@ -387,27 +327,22 @@ export class Outbox {
     };
     for (;;) {
       try {
-        return await this.live().append(batches, options);
+        return await this.shelf.live.append(batches, options);
       } catch (error) {
-        const code = fileErrorCode(error);
-        const isFull = code === 'ENOSPC' || code === 'EDQUOT';
         // After any other failure nobody knows what the disk holds: these numbers are not tried again.
-        if (!isFull) this.mustRoll = true;
-        if (!isFull || !(await this.freeStored())) throw error;
+        if (!isDiskFull(error)) this.rolling = 'needed';
+        if (!isDiskFull(error) || !(await this.shelf.freeStored())) throw error;
       }
     }
   }
 
   /** @param growing - number of the batch the first of them continued */
   private written(batches: readonly SealedBatch[], growing: number | undefined): void {
-    const lane = this.live();
+    const lane = this.shelf.live;
     const nowMs = this.options.clock.monotonicMs();
     this.lastFlushMs = nowMs;
     const explained = this.waiting.written(batches);
-    if (explained > 0) {
-      this.ledger = { ...this.ledger, overflowed: this.ledger.overflowed + explained };
-      this.ledgerDirty = true;
-    }
+    if (explained > 0) this.shelf.addOverflowed(explained);
     for (const batch of batches) {
       if (batch.seq <= lane.last) this.lastSealMs = nowMs;
       const isWhole = batch.seq !== growing && batch.seq <= lane.last;
@@ -423,141 +358,21 @@ export class Outbox {
   }
 
   private async rollNow(): Promise<void> {
-    this.mustRoll = false;
-    const live = this.live();
+    const { rolling } = this;
+    this.rolling = 'no';
     this.sealGrowing();
-    if (live.last === 0) return;
-    if (this.lanes.length >= LANES_MAX) await this.forgetOldest();
-    if (this.lanes.length >= LANES_MAX) {
-      this.options.log.warn({ code: 'outbox-lanes-full', lanes: LANES_MAX }, 'no room for another lane');
-      return;
-    }
-    await live.close();
-    const entries = this.ledger.lanes.slice(0, -1);
-    entries.push({ id: live.id, end: { seq: live.last, made: live.made } });
-    const before = this.ledger;
-    this.ledger = { ...before, lanes: entries };
     try {
-      await this.openLane();
-    } catch (error) {
-      this.ledger = before;
-      this.mustRoll = true;
-      throw error;
-    }
-  }
-
-  /** The list is on disk before the first number of a lane is. */
-  private async openLane(): Promise<void> {
-    const id = this.options.newId();
-    if (!ID_PATTERN.test(id)) throw new Error(`lane id ${id}`);
-    const lane = await Lane.create(id, join(this.options.folder, id));
-    const before = this.ledger;
-    this.ledger = { ...before, lanes: [...before.lanes, { id }] };
-    try {
-      await this.saveLedger();
-    } catch (error) {
-      this.ledger = before;
-      await lane.remove();
-      throw error;
-    }
-    this.lanes.push(lane);
-    this.changed();
-  }
-
-  private async saveLedger(clean = false): Promise<void> {
-    this.ledgerDirty = false;
-    this.lastLedgerMs = this.options.clock.monotonicMs();
-    this.ledger = { ...this.ledger, boot: this.options.clock.boot, clean };
-    await writeLedger(this.ledgerFile, this.ledger);
-  }
-
-  private async freeOverLimit(): Promise<void> {
-    let freed = false;
-    while (this.bytes() > this.options.settings.bytes) {
-      if (!(await this.freeStored()) && !(await this.dropOldest())) break;
-      freed = true;
-    }
-    if (freed) this.changed();
-  }
-
-  private async freeAged(): Promise<void> {
-    const { clock, settings, log } = this.options;
-    if (clock.state() === 'free') return;
-    const oldest = clock.now() - settings.age;
-    let freed = false;
-    for (const lane of this.lanes) {
-      for (;;) {
-        const segment = lane.oldestSegment();
-        if (segment === undefined || isFreeTime(segment.newestAt) || segment.newestAt >= oldest) break;
-        const lost = await lane.freeOldest(this.storedTo(lane));
-        if (lost > 0) log.error({ code: 'outbox-dropped', lane: lane.id, values: lost, why: 'age' }, 'values dropped');
-        freed = true;
-      }
-    }
-    if (freed) this.changed();
-  }
-
-  /** Frees the oldest file whose batches every gateway has. */
-  private async freeStored(): Promise<boolean> {
-    for (const lane of this.lanes) {
-      const segment = lane.oldestSegment();
-      if (segment === undefined || segment.last > this.storedTo(lane)) continue;
-      await lane.freeOldest(segment.last);
-      return true;
-    }
-    return false;
-  }
-
-  /** Drops the oldest file though somebody lacks it. */
-  private async dropOldest(): Promise<boolean> {
-    for (const lane of this.lanes) {
-      if (lane.oldestSegment() === undefined) continue;
-      const lost = await lane.freeOldest(this.storedTo(lane));
-      if (lost > 0)
-        this.options.log.error({ code: 'outbox-dropped', lane: lane.id, values: lost, why: 'space' }, 'values dropped');
-      return true;
-    }
-    return false;
-  }
-
-  /** Takes the oldest lane off the list when it is ended, off the disk, and every number of it is explained to everybody. */
-  private async forgetOldest(): Promise<boolean> {
-    for (const [index, lane] of this.lanes.entries()) {
-      if (index === this.lanes.length - 1) return false;
-      if (this.storedTo(lane) < lane.last) continue;
-      while (!lane.isEmptyOnDisk) await lane.freeOldest(lane.last);
-      const { forgotten } = this.ledger;
-      this.ledger = {
-        ...this.ledger,
-        lanes: this.ledger.lanes.filter(({ id }) => id !== lane.id),
-        forgotten: { made: forgotten.made + lane.made, dropped: forgotten.dropped + lane.droppedValues },
-      };
-      await this.saveLedger();
-      this.lanes.splice(index, 1);
-      await lane.remove();
+      await this.shelf.roll();
       this.changed();
-      return true;
+    } catch (error) {
+      if (rolling === 'needed') {
+        this.rolling = 'needed';
+        throw error;
+      }
+      // Live readings wait behind the backlog then, which is better than not being written.
+      this.report(error);
+      this.retryAtMs = 0;
     }
-    return false;
-  }
-
-  /** Every gateway that counts has the numbers of the lane up to this. */
-  private storedTo(lane: Lane): number {
-    const required = this.options.gateways.length > 0 ? this.options.gateways : Object.keys(this.ledger.gateways);
-    if (required.length === 0) return 0;
-    return Math.min(...required.map((id) => this.ledger.gateways[id]?.marks[lane.id] ?? 0), lane.last);
-  }
-
-  private bytes(): number {
-    return this.lanes.reduce((sum, lane) => sum + lane.bytes, 0);
-  }
-
-  private live(): Lane {
-    return this.lanes.at(-1) as Lane;
-  }
-
-  private lane(id: string): Lane | undefined {
-    return this.lanes.find((lane) => lane.id === id);
   }
 
   private changed(): void {

@@ -34,3 +34,9 @@ export function fileErrorCode(error: unknown): string {
   const code = (error as { code?: unknown }).code;
   return typeof code === 'string' ? code : 'other';
 }
+
+/** The disk, or our share of it, is full; any other failure leaves unknown what the disk holds. */
+export function isDiskFull(error: unknown): boolean {
+  const code = fileErrorCode(error);
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}

@@ -155,7 +155,7 @@ describe('outbox, whatever happens to it', () => {
           folder.remove();
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 120 },
     );
   });
 

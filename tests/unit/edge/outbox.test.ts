@@ -1,6 +1,7 @@
 import { appendFileSync, cpSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Lane } from '../../../edge/outbox/lane.ts';
 import { FolderInUseError } from '../../../edge/outbox/lock.ts';
 import { contents, FakeClock, numbered, openOutbox, temporaryFolder } from '../../support/outbox.ts';
 
@@ -364,38 +365,66 @@ describe('a batch written in parts', () => {
 });
 
 describe('outbox while the disk takes nothing', () => {
-  /** A file where the lane's folder should be: every write fails, as on a full disk. */
-  async function brokenOutbox(memory: number) {
-    const outbox = await openOutbox(folder.path, clock, { settings: { memory: Math.max(memory, 1) } });
-    outbox.append([numbered(0)], {});
-    await outbox.settled();
-    return outbox;
-  }
+  const failing = (code: string) =>
+    vi.spyOn(Lane.prototype, 'append').mockImplementation(async () => {
+      throw Object.assign(new Error('the disk failed'), { code });
+    });
+  afterEach(() => vi.restoreAllMocks());
 
   it('keeps readings in memory, counts what overflows, and explains it with a number of its own', async () => {
-    const outbox = await brokenOutbox(3);
-    const lane = outbox as unknown as { live(): { append: unknown } };
-    const working = lane.live().append;
-    lane.live().append = async () => {
-      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-    };
+    const outbox = await openOutbox(folder.path, clock, { settings: { memory: 3 } });
+    outbox.append([numbered(0)], {});
+    await outbox.settled();
+    const disk = failing('ENOSPC');
     outbox.append([numbered(1), numbered(2)], {});
     expect(await outbox.settled()).toBe(false);
     expect(outbox.status()).toMatchObject({ disk: 'ENOSPC', waiting: 2 });
     outbox.append([numbered(3), numbered(4), numbered(5)], {});
     expect(outbox.status()).toMatchObject({ waiting: 3, dropped: 2 });
-    lane.live().append = working;
+    disk.mockRestore();
     clock.advance(1000);
     expect(await outbox.settled()).toBe(true);
     expect(outbox.status()).toMatchObject({ disk: 'ok', waiting: 0, dropped: 2, made: 6 });
-    expect(await outbox.read(outbox.liveLane, 2)).toMatchObject({
-      seq: 2,
-      made: 3,
-      count: 2,
-      overflow: true,
-      readings: [],
-    });
-    expect((await outbox.read(outbox.liveLane, 3))?.readings.map(({ values }) => values.count)).toEqual([3, 4, 5]);
+    const live = outbox.liveLane;
+    expect(await outbox.read(live, 2)).toMatchObject({ seq: 2, made: 3, count: 2, overflow: true, readings: [] });
+    expect((await outbox.read(live, 3))?.readings.map(({ values }) => values.count)).toEqual([3, 4, 5]);
+    await outbox.close();
+  });
+
+  it('goes on in a new lane after a failure that leaves unknown what the disk holds', async () => {
+    const outbox = await openOutbox(folder.path, clock);
+    outbox.append([numbered(0)], {});
+    await outbox.settled();
+    const before = outbox.liveLane;
+    const disk = failing('EIO');
+    outbox.append([numbered(1)], {});
+    expect(await outbox.settled()).toBe(false);
+    disk.mockRestore();
+    expect(await outbox.settled()).toBe(true);
+    expect(outbox.liveLane).not.toBe(before);
+    expect([...(await contents(outbox)).values()]).toEqual([[0], [1]]);
+    expect(outbox.laneViews()).toMatchObject([
+      { id: before, last: 1, ended: true },
+      { last: 1, ended: false },
+    ]);
+    await outbox.close();
+  });
+
+  it('keeps the old lane when a new one finds no room, and live readings are written all the same', async () => {
+    const outbox = await openOutbox(folder.path, clock);
+    outbox.append([numbered(0)], {});
+    await outbox.settled();
+    const before = outbox.liveLane;
+    const create = vi.spyOn(Lane, 'create').mockRejectedValue(Object.assign(new Error('full'), { code: 'ENOSPC' }));
+    outbox.roll();
+    outbox.append([numbered(1)], {});
+    expect(await outbox.settled()).toBe(true);
+    expect(outbox.liveLane).toBe(before);
+    expect([...(await contents(outbox)).values()]).toEqual([[0], [1]]);
+    create.mockRestore();
+    outbox.roll();
+    await outbox.settled();
+    expect(outbox.liveLane).not.toBe(before);
     await outbox.close();
   });
 });
