@@ -12,6 +12,8 @@ import { isStale, viewReading } from './views.ts';
 const STREAM_BYTES_MAX = 256 * 1024;
 /** Readings written to one stream per flush; what is over stays marked and goes with the next. */
 const READINGS_PER_FLUSH = 2000;
+/** Points looked at per flush for a stream's first picture: some 10 ms. */
+const SCAN_POINTS = 20_000;
 /** A stream that reads nothing for so long is dropped. */
 const STALL_MAX_MS = 30_000;
 /** A subscription without a stream lives so long: a reload, a tunnel, a laptop lid. */
@@ -40,6 +42,8 @@ export interface PointName {
 export interface Wishes {
   /** Under which names a point is wished for: its own, those of the assets it measures, none. Its being wished is remembered. */
   readonly names: (point: PointInfo) => readonly PointName[];
+  /** Dense ids of all points that may be wished for, when they are few: spares the walk over the whole plant. */
+  readonly candidates?: () => Iterable<number>;
   readonly alarms: boolean;
   readonly devices: boolean;
 }
@@ -56,6 +60,10 @@ interface Held extends Subscription {
   known: Uint8Array;
   /** Points with a newer value than the stream was told. */
   readonly changed: PointQueue;
+  /** Points not looked at yet for the first picture, or for what changed while there was no stream. */
+  scan: Iterator<number> | undefined;
+  /** What changed after this step belongs to that picture; -1 = everything. */
+  scanAfter: number;
   /** Last alarm or device event written. */
   sentEvent: number;
   /** All readings up to this step are written. */
@@ -124,6 +132,8 @@ export class Feed {
       wishes,
       known: new Uint8Array(this.wanted.length),
       changed: new PointQueue(),
+      scan: undefined,
+      scanAfter: -1,
       sentEvent: this.events.newest,
       sentStep: this.step,
       stream: undefined,
@@ -251,10 +261,8 @@ export class Feed {
     held.sentEvent = resumed ? sentEvent : this.events.newest;
     held.sentStep = ours ? sentStep : -1;
     held.changed.clear();
-    for (const { id } of this.registry.points()) {
-      if (ours && (this.changedAt[id] ?? 0) <= sentStep) continue;
-      if (this.wants(held, id)) held.changed.add(id);
-    }
+    held.scan = (held.wishes.candidates?.() ?? idsOf(this.registry.points()))[Symbol.iterator]();
+    held.scanAfter = ours ? sentStep : -1;
     return resumed;
   }
 
@@ -270,6 +278,7 @@ export class Feed {
     if (stream === undefined) return;
     let readings = 0;
     let text = '';
+    this.lookOn(held);
     while (stream.sink.buffered() + text.length < STREAM_BYTES_MAX) {
       const next = this.nextEvent(held) ?? (readings < READINGS_PER_FLUSH ? this.nextReading(held) : undefined);
       if (next === undefined) {
@@ -281,6 +290,17 @@ export class Feed {
     }
     if (text !== '') stream.sink.write(text);
     stream.stalledSince ??= this.now();
+  }
+
+  /** Looks at some more points of the first picture; the whole of a large plant at once would hold up everything else. */
+  private lookOn(held: Held): void {
+    for (let looked = 0; held.scan !== undefined && looked < SCAN_POINTS; looked++) {
+      const { value: id, done } = held.scan.next();
+      if (done === true) {
+        held.scan = undefined;
+        if (held.changed.size === 0) held.sentStep = this.handedOut;
+      } else if ((this.changedAt[id] ?? 0) > held.scanAfter && this.wants(held, id)) held.changed.add(id);
+    }
   }
 
   private nextEvent(held: Held): string | undefined {
@@ -303,7 +323,7 @@ export class Feed {
 
   private nextReading(held: Held): string | undefined {
     for (let id = held.changed.take(); id !== undefined; id = held.changed.take()) {
-      if (held.changed.size === 0) held.sentStep = this.handedOut;
+      if (held.changed.size === 0 && held.scan === undefined) held.sentStep = this.handedOut;
       const point = this.registry.point(id);
       const last = this.registry.last(id);
       if (point === undefined || last === undefined) continue;
@@ -371,6 +391,10 @@ export class Feed {
     changedAt.set(this.changedAt);
     this.changedAt = changedAt;
   }
+}
+
+function* idsOf(points: Iterable<PointInfo>): Generator<number> {
+  for (const { id } of points) yield id;
 }
 
 export interface StreamHandle {

@@ -46,6 +46,9 @@ export function liveRoutes({ feed, registry, assets }: Door): readonly Route[] {
       handle({ body, identity }) {
         const held = feed.subscribe((identity as Identity).name, {
           names: namesOf(body.points, { registry, assets }),
+          ...(Array.isArray(body.points)
+            ? { candidates: () => idsOf(body.points as string[], { registry, assets }) }
+            : {}),
           alarms: body.alarms,
           devices: body.devices,
         });
@@ -117,4 +120,16 @@ function namesOf(
     }
     return ids === undefined ? names : names.filter(({ id }) => ids.has(id));
   };
+}
+
+/** Dense ids of named points that are there now. */
+function* idsOf(points: readonly string[], { registry, assets }: Pick<Door, 'registry' | 'assets'>): Generator<number> {
+  for (const text of points) {
+    const slash = text.indexOf('/');
+    const [owner, measurement] = [text.slice(0, slash), text.slice(slash + 1)];
+    const binding = assets.of(owner, measurement).at(-1);
+    const bound = binding === undefined ? undefined : registry.pointId(binding.device, binding.source);
+    const id = bound ?? registry.pointId(owner, measurement);
+    if (id !== undefined) yield id;
+  }
 }
