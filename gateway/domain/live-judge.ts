@@ -1,15 +1,15 @@
 import type { Alarm } from '../../contract/alarm.ts';
-import { BAD, QUALITIES, REASONS } from '../../contract/reading.ts';
-import { formatTime, type Millis } from '../../contract/time.ts';
+import { BAD } from '../../contract/reading.ts';
+import type { Millis } from '../../contract/time.ts';
 import { ACTIVE, Conditions, QUIET } from './alarm/condition.ts';
+import { EvidenceFinder } from './alarm/evidence.ts';
 import { LateConditions } from './alarm/late.ts';
-import { AlarmLedger, type Evidence, type Raise } from './alarm/ledger.ts';
+import { AlarmLedger } from './alarm/ledger.ts';
 import { beyondLimit } from './alarm/limit.ts';
-import { formatFigure } from './alarm/occurrence.ts';
-import { FOLD_MS, Suppression } from './alarm/suppression.ts';
+import { NAMES_MAX, type Opening, Raising } from './alarm/raising.ts';
 import { Evaluations } from './condition/evaluations.ts';
 import { Detectors, RECEIPT_LAG_MS } from './detectors.ts';
-import { DeviceHealth, type DeviceState, type HealthSink, type LineState } from './fault/device-health.ts';
+import { DeviceHealth, type DeviceState, type LineState } from './fault/device-health.ts';
 import { EdgeSilence } from './fault/edge-silence.ts';
 import type { Judge, JudgeOptions, Verdict } from './judge.ts';
 import { parseState, STATE_FORMAT } from './judge-state.ts';
@@ -32,10 +32,6 @@ import { siteClock } from './site-clock.ts';
 
 /** A reading stamped further ahead of its receipt than this is judged at its receipt: its clock is wrong. */
 export const AHEAD_MAX_MS = 5 * 60_000;
-/** What began and ended within one message, and ended longer ago than this, is journalled as raised late. */
-export const LATE_AFTER_MS = 2 * 60_000;
-/** How long such a trip waits for the rest of its backlog before it rings. */
-export const LATE_WAIT_MS = 10_000;
 /** Ticks further apart than this: the gateway was deaf in between, so the gap counts as one second of silence. */
 export const TICK_GAP_MAX_MS = 10_000;
 
@@ -56,7 +52,7 @@ interface SourceState {
  * Judges in place over typed arrays: a reading whose value lies in its point's calm band costs a few loads and stores;
  * everything else takes the long way.
  */
-export class LiveJudge implements Judge, HealthSink {
+export class LiveJudge implements Judge {
   private readonly points = new PointStates();
   private readonly table = new RuleTable();
   private readonly conditions = new Conditions();
@@ -65,27 +61,16 @@ export class LiveJudge implements Judge, HealthSink {
   private readonly health: DeviceHealth;
   private readonly edges: EdgeSilence;
   private readonly evaluations: Evaluations;
-  private readonly suppression: Suppression;
+  private readonly raising: Raising;
   private readonly detectors: Detectors;
-  private readonly where: NonNullable<JudgeOptions['device']>;
-  /** Line a device talks over, and what hangs on what: for roots and their consequences. */
-  private readonly lineOf = new Map<string, string | undefined>();
-  private readonly downstream = new Map<string, Set<string>>();
   private readonly sources = new Map<number, SourceState>();
   private readonly infos: PointInfo[] = [];
   private readonly idByName = new Map<string, number>();
   /** Sum of the ticks, gaps cut: how long we have been listening. */
   private clock: Millis = 0;
   private lastTick: Millis | undefined;
-  /** Newest wall clock we were told: when a transition was learned of. */
-  private wall: Millis = 0;
-  /** Tripped, not written yet: it may end in the same input, or in the next ones of a backlog. */
-  private readonly openings = new Map<number, Opening>();
-  /** Last live episode of rules that tripped: [since, returned], so that a repeat of old data is not taken for news. */
-  private readonly episodes = new Map<number, readonly [Millis, Millis]>();
   /** Rules may have gone since the snapshot; settled with the next input. */
   private checkRules = false;
-  private verdict: Verdict = { alarms: [], journal: [] };
 
   constructor(options: JudgeOptions) {
     const site = siteClock(options.timezone);
@@ -93,14 +78,16 @@ export class LiveJudge implements Judge, HealthSink {
     this.evaluations = new Evaluations(this.points, (point) => this.points.quality[point] === BAD, site);
     this.detectors = new Detectors(options.detectors ?? []);
     const where = options.device ?? (() => undefined);
-    this.where = where;
-    this.suppression = new Suppression({
-      upstream: (asset) => where(asset)?.upstream,
-      line: (asset) => this.lineOf.get(asset),
-      windows: options.maintenance ?? [],
-    });
     this.health = new DeviceHealth(this.points, this.table, this.conditions, this.infos, where);
     this.edges = new EdgeSilence(this.table, (edge) => this.affectedBy(edge));
+    const { table, points, evaluations, health } = this;
+    this.raising = new Raising({
+      ledger: this.ledger,
+      rule: (row) => table.rules[row]!,
+      evidence: new EvidenceFinder({ table, points, evaluations, health }),
+      where,
+      windows: options.maintenance ?? [],
+    });
   }
 
   addSource(info: SourceInfo): void {
@@ -136,8 +123,7 @@ export class LiveJudge implements Judge, HealthSink {
     if (isNew || this.points.source[id] !== sourceId) {
       this.points.source[id] = sourceId;
       this.health.join(id, source.line);
-      this.lineOf.set(info.device, source.line.key);
-      this.hang(info.device);
+      this.raising.hang(info.device, source.line.key);
     }
     this.points.firstRule[id] = this.table.rules.length;
     this.points.ruleCount[id] = rules.length;
@@ -156,7 +142,7 @@ export class LiveJudge implements Judge, HealthSink {
       const row = this.points.firstRule[id]! + rules.findIndex((rule) => rule.key === key);
       if (row < this.points.firstRule[id]!) continue;
       this.evaluations.load(row, known);
-      if (opening !== undefined) this.openings.set(row, opening);
+      if (opening !== undefined) this.raising.putOpening(row, opening);
       this.conditions.phase[row] = phase;
       this.conditions.since[row] = since;
       this.conditions.due[row] = due;
@@ -167,12 +153,12 @@ export class LiveJudge implements Judge, HealthSink {
   }
 
   apply(input: JudgeInput, readings: Readings, verdict: Verdict): Refusal | undefined {
-    this.verdict = verdict;
+    this.raising.verdict = verdict;
     if (this.checkRules) this.dropGoneRules();
     let refusal: Refusal | undefined;
     switch (input.kind) {
       case 'readings':
-        this.wall = Math.max(this.wall, input.receivedAt);
+        this.raising.wall = Math.max(this.raising.wall, input.receivedAt);
         this.judge(input, readings);
         break;
       case 'up-to': {
@@ -188,22 +174,22 @@ export class LiveJudge implements Judge, HealthSink {
         this.tick(input.at);
         break;
       case 'heard':
-        this.wall = Math.max(this.wall, input.at);
-        this.edges.heard(input.edge, input.at, this.clock, this);
+        this.raising.wall = Math.max(this.raising.wall, input.at);
+        this.edges.heard(input.edge, input.at, this.clock, this.raising);
         break;
       case 'edge':
         this.edges.state(input.edge, input.online, input.at, this.clock, input.heartbeatMs);
         break;
       case 'delivery':
-        this.edges.delivery(input.edge, input.missing, input.at, this.clock, this);
+        this.edges.delivery(input.edge, input.missing, input.at, this.clock, this.raising);
         break;
       case 'operator':
-        this.wall = Math.max(this.wall, input.command.at);
+        this.raising.wall = Math.max(this.raising.wall, input.command.at);
         refusal = this.ledger.operate(input.command, verdict);
         break;
     }
-    this.flushOpenings();
-    if (this.suppression.isReleaseDue(this.wall)) this.release();
+    this.raising.flush();
+    this.raising.release();
     return refusal;
   }
 
@@ -264,7 +250,7 @@ export class LiveJudge implements Judge, HealthSink {
     this.settleUntil(point, ts, newest);
     const device = this.health.deviceOf(point);
     if ((points.busy[point]! & (BUSY_STALE | BUSY_DEVICE_SILENT)) !== 0) {
-      this.health.silenceOver(point, ts, this.timeOf(source), this);
+      this.health.silenceOver(point, ts, this.timeOf(source), this.raising);
       source.wakeSilence = Number.NEGATIVE_INFINITY;
       for (const sibling of device.points) this.rearm(sibling);
     }
@@ -272,7 +258,7 @@ export class LiveJudge implements Judge, HealthSink {
     points.heard[point] = this.clock;
     points.quality[point] = quality;
     points.reason[point] = reason;
-    this.health.note(point, ts, isBad, reason, this);
+    this.health.note(point, ts, isBad, reason, this.raising);
     if (isBad) points.busy[point]! |= BUSY_BAD;
     else {
       points.busy[point]! &= ~BUSY_BAD;
@@ -293,16 +279,17 @@ export class LiveJudge implements Judge, HealthSink {
       const side = this.table.side[row]!;
       if (side === 0) continue;
       const rule = this.table.rules[row]!;
-      this.conditions.feed(row, beyondLimit(rule, side, value, this.conditions.isTripped(row)), ts, rule, this);
+      this.conditions.feed(row, beyondLimit(rule, side, value, this.conditions.isTripped(row)), ts, rule, this.raising);
     }
   }
 
   /** A rule that is no plain limit, on what is known at `ts`. */
   private evaluate(row: number, ts: Millis): void {
-    if (!this.evaluations.isUnknown(row)) this.conditions.complete(row, ts - 1, this.evaluations.heldUntil(row), this);
+    if (!this.evaluations.isUnknown(row))
+      this.conditions.complete(row, ts - 1, this.evaluations.heldUntil(row), this.raising);
     const found = this.evaluations.evaluate(row, ts, this.conditions.isTripped(row));
     if (found === undefined) return;
-    this.conditions.feed(row, found.truth, found.ts, this.table.rules[row]!, this);
+    this.conditions.feed(row, found.truth, found.ts, this.table.rules[row]!, this.raising);
     const source = this.sources.get(this.points.source[this.table.point[row]!]!);
     if (source !== undefined) this.watchDelay(source, row);
   }
@@ -319,9 +306,9 @@ export class LiveJudge implements Judge, HealthSink {
       const first = this.points.firstRule[point]!;
       const end = first + this.points.ruleCount[point]!;
       for (let row = first; row < end; row++)
-        if (this.table.side[row] !== 0) this.conditions.complete(row, ts - 1, heldUntil, this);
+        if (this.table.side[row] !== 0) this.conditions.complete(row, ts - 1, heldUntil, this.raising);
     }
-    for (const row of this.health.rowsOf(point)) this.conditions.complete(row, ts - 1, heldUntil, this);
+    for (const row of this.health.rowsOf(point)) this.conditions.complete(row, ts - 1, heldUntil, this.raising);
   }
 
   /** Came after newer readings: the live state stays as it is; what began and ended in there is journalled as late. */
@@ -344,7 +331,7 @@ export class LiveJudge implements Judge, HealthSink {
         },
         (tripped) => beyondLimit(rule, side, value, tripped),
         rule,
-        this,
+        this.raising,
       );
     }
   }
@@ -355,22 +342,22 @@ export class LiveJudge implements Judge, HealthSink {
     const gap = this.lastTick === undefined ? 0 : at - this.lastTick;
     this.clock += gap > TICK_GAP_MAX_MS ? 1000 : Math.max(0, gap);
     this.lastTick = at;
-    this.wall = Math.max(this.wall, at);
+    this.raising.wall = Math.max(this.raising.wall, at);
     for (const [id, source] of this.sources) {
       if (source.info.hasUpTo) continue;
       this.advance(source, this.clock);
       if (this.detectors.feeds(id)) this.detect(id, at - RECEIPT_LAG_MS);
     }
-    this.edges.tick(at, this.clock, this);
-    this.flushOpenings();
-    this.ledger.tick(at, this.verdict);
+    this.edges.tick(at, this.clock, this.raising);
+    this.raising.flush();
+    this.ledger.tick(at, this.raising.verdict);
   }
 
   /** What watches many points hears how far time has come. */
   private detect(source: number, upTo: Millis): void {
     for (const finding of this.detectors.advance(source, upTo)) {
-      if (finding.kind === 'raise') this.raise(finding.rule, finding.raise);
-      else this.ledger.clear(finding.rule, finding.at, this.wall, this.verdict);
+      if (finding.kind === 'raise') this.raising.raise(finding.rule, finding.raise);
+      else this.raising.clear(finding.rule, finding.at);
     }
   }
 
@@ -379,7 +366,7 @@ export class LiveJudge implements Judge, HealthSink {
     source.now = now;
     if (now >= source.wakeTimed) this.completeDelays(source);
     if (now >= source.wakeSilence) {
-      source.wakeSilence = this.health.lookForSilence(source.line.devices, this.timeOf(source), this);
+      source.wakeSilence = this.health.lookForSilence(source.line.devices, this.timeOf(source), this.raising);
       for (const device of source.line.devices) if (device.changed) this.rearmDevice(device);
     }
   }
@@ -395,7 +382,7 @@ export class LiveJudge implements Judge, HealthSink {
       const isUnknown = isEvaluated
         ? this.evaluations.isUnknown(row)
         : this.points.quality[point] === BAD && !this.health.judgesQuality(row);
-      if (!isUnknown) this.conditions.complete(row, this.pointTime(source, point), heldUntil, this);
+      if (!isUnknown) this.conditions.complete(row, this.pointTime(source, point), heldUntil, this.raising);
       if (!this.conditions.isTimed(row)) {
         source.timed.delete(row);
         this.rearm(point);
@@ -418,7 +405,7 @@ export class LiveJudge implements Judge, HealthSink {
   }
 
   private timeOf(source: SourceState): { readonly now: Millis; readonly byReceipt: boolean; readonly wall: Millis } {
-    return { now: source.now, byReceipt: !source.info.hasUpTo, wall: this.wall };
+    return { now: source.now, byReceipt: !source.info.hasUpTo, wall: this.raising.wall };
   }
 
   private watchDelays(source: SourceState, point: number): void {
@@ -450,142 +437,6 @@ export class LiveJudge implements Judge, HealthSink {
     for (const point of device.points) this.rearm(point);
   }
 
-  // -- what trips and clears --------------------------------------------------------------------------------------------
-
-  tripped(row: number, since: Millis, at: Millis, evidence?: Evidence): void {
-    this.openings.set(row, { since, at, evidence: evidence ?? this.evidenceOf(row, since, at), learnedAt: this.wall });
-  }
-
-  cleared(row: number, at: Millis): void {
-    const opening = this.openings.get(row);
-    const rule = this.table.rules[row]!;
-    const since = opening?.since ?? at;
-    this.episodes.delete(row);
-    if (this.episodes.size >= EPISODES_MAX) this.episodes.delete(this.episodes.keys().next().value as number);
-    this.episodes.set(row, [Math.min(since, this.sinceOf(row) ?? since), at]);
-    if (opening === undefined) {
-      this.ledger.clear(rule.key, at, this.wall, this.verdict);
-      if (rule.explains !== undefined) this.suppression.rootCleared(rule, this.wall);
-      return;
-    }
-    this.openings.delete(row);
-    if (this.wall - at > LATE_AFTER_MS && !this.ledger.isOpen(rule.key)) {
-      this.returnedLate(this.ledger.raiseLate(rule, opening, this.wall, this.verdict), at);
-      return;
-    }
-    this.raise(rule, opening);
-    this.ledger.clear(rule.key, at, this.wall, this.verdict);
-    if (rule.explains !== undefined) this.suppression.rootCleared(rule, this.wall);
-  }
-
-  raisedLate(row: number, since: Millis, at: Millis, value: number): string {
-    const rule = this.table.rules[row]!;
-    const episode = this.episodes.get(row);
-    if (episode !== undefined && at >= episode[0] && at <= episode[1]) return '';
-    const evidence = this.limitEvidence(rule, value, since, at);
-    return this.ledger.raiseLate(rule, { since, at, evidence }, this.wall, this.verdict);
-  }
-
-  returnedLate(id: string, at: Millis): void {
-    this.ledger.returnLate(id, at, this.wall, this.verdict);
-  }
-
-  private flushOpenings(): void {
-    if (this.openings.size === 0) return;
-    const openings: { rule: Rule; raise: Raise }[] = [];
-    for (const [row, { learnedAt, ...raise }] of this.openings) {
-      // Old news from a backlog: the rest of it may say that it ended.
-      if (learnedAt - raise.at > LATE_AFTER_MS && this.wall - learnedAt < LATE_WAIT_MS) continue;
-      this.openings.delete(row);
-      openings.push({ rule: this.table.rules[row]!, raise });
-    }
-    // Roots first: what they explain in the same message is born suppressed.
-    for (const { rule, raise } of openings) if (rule.explains !== undefined) this.raise(rule, raise);
-    for (const { rule, raise } of openings) if (rule.explains === undefined) this.raise(rule, raise);
-  }
-
-  private raise(rule: Rule, raise: Raise): void {
-    const cause = this.suppression.causeOf(rule, this.wall);
-    const told =
-      rule.explains === undefined ? raise : { ...raise, evidence: this.withAffected(rule.asset, raise.evidence) };
-    this.ledger.raise(rule, cause === undefined ? told : { ...told, cause }, this.wall, this.verdict);
-    if (rule.explains === undefined) return;
-    this.suppression.rootRaised(rule);
-    for (const other of this.ledger.open()) {
-      if (other.isSuppressed || other.rule.key === rule.key || other.since < raise.since - FOLD_MS) continue;
-      const explainedBy = this.suppression.causeOf(other.rule, this.wall);
-      if (explainedBy !== undefined)
-        this.ledger.suppress(other.rule.key, explainedBy, raise.at, this.wall, this.verdict);
-    }
-  }
-
-  /** A root or a maintenance window ended: what nothing explains any more stands for itself again. */
-  private release(): void {
-    for (const { rule, isSuppressed } of this.ledger.open()) {
-      if (isSuppressed && this.suppression.causeOf(rule, this.wall) === undefined)
-        this.ledger.unsuppress(rule.key, this.wall, this.wall, this.verdict);
-    }
-    this.suppression.released(this.wall);
-  }
-
-  /** Notes that a device hangs on another, and that on the next. */
-  private hang(device: string): void {
-    let below = device;
-    for (let depth = 0; depth < HANG_DEPTH_MAX; depth++) {
-      const above = this.where(below)?.upstream;
-      if (above === undefined) return;
-      const on = this.downstream.get(above) ?? new Set<string>();
-      if (on.has(device)) return;
-      on.add(device);
-      this.downstream.set(above, on);
-      below = above;
-    }
-  }
-
-  private withAffected(asset: string, evidence: Evidence): Evidence {
-    const below = this.downstream.get(asset);
-    if (below === undefined) return evidence;
-    const against = [evidence.against, `${below.size} devices behind it`].filter((part) => part !== undefined);
-    const againstZh = [evidence.againstZh, `影响 ${below.size} 台设备`].filter((part) => part !== undefined);
-    return {
-      ...evidence,
-      against: against.join(', '),
-      againstZh: againstZh.join('，'),
-      details: { ...evidence.details, affected: below.size, devices: [...below].slice(0, NAMES_MAX) },
-    };
-  }
-
-  private sinceOf(row: number): Millis | undefined {
-    return this.ledger.since(this.table.rules[row]!.key);
-  }
-
-  private evidenceOf(row: number, since: Millis, at: Millis): Evidence {
-    const rule = this.table.rules[row]!;
-    const point = this.table.point[row]!;
-    if (this.table.side[row] !== 0) return this.limitEvidence(rule, this.points.value(point), since, at);
-    const evaluator = this.evaluations.evaluator(row);
-    if (evaluator === undefined) return this.health.evidence(row, since, at);
-    const { details, ...evidence } = evaluator.evidence();
-    return { ...evidence, details: { ...details, window: { from: formatTime(since), to: formatTime(at) } } };
-  }
-
-  private limitEvidence(rule: Rule, value: number, since: Millis, at: Millis): Evidence {
-    const quality = this.points.quality[rule.point] ?? 0;
-    return {
-      value,
-      against: `limit ${formatFigure(rule.setpoint as number)}`,
-      againstZh: `限值 ${formatFigure(rule.setpoint as number)}`,
-      details: {
-        value,
-        limit: rule.setpoint,
-        deadband: rule.deadband,
-        ...(rule.unit === undefined ? {} : { unit: rule.unit }),
-        window: { from: formatTime(since), to: formatTime(at) },
-        ...(quality === 0 ? {} : { quality: QUALITIES[quality], reason: REASONS[this.points.reason[rule.point]!] }),
-      },
-    };
-  }
-
   // -- rules come and go ------------------------------------------------------------------------------------------------
 
   /** Takes a point's rules out of the running; what runs is handed to those that follow under the same key. */
@@ -596,8 +447,7 @@ export class LiveJudge implements Judge, HealthSink {
     const running: RunningRule[] = [];
     for (let row = first; row < first + this.points.ruleCount[point]!; row++) {
       const known = this.evaluations.remove(row);
-      const opening = this.openings.get(row);
-      this.openings.delete(row);
+      const opening = this.raising.takeOpening(row);
       if (phase[row] !== QUIET || known !== undefined)
         running.push({
           key: this.table.rules[row]!.key,
@@ -628,14 +478,17 @@ export class LiveJudge implements Judge, HealthSink {
   /** Alarms whose rule is no longer configured are closed. */
   private dropGoneRules(): void {
     this.checkRules = false;
-    const keys = new Set<string>(this.detectors.openKeys());
-    for (let row = 0; row < this.table.rules.length; row++) {
+    const known = new Set<string>(this.detectors.openKeys());
+    const open = new Set(this.ledger.open().map(({ rule }) => rule.key));
+    for (let row = 0; open.size > 0 && row < this.table.rules.length; row++) {
+      const { key } = this.table.rules[row]!;
+      if (!open.has(key)) continue;
       const point = this.table.point[row]!;
       const first = point < 0 ? row : this.points.firstRule[point]!;
       const isCurrent = this.table.isBuiltIn(row) || (row >= first && row < first + this.points.ruleCount[point]!);
-      if (isCurrent) keys.add(this.table.rules[row]!.key);
+      if (isCurrent) known.add(key);
     }
-    this.ledger.closeUnknown((key) => keys.has(key), this.wall, this.verdict);
+    this.ledger.closeUnknown((key) => known.has(key), this.raising.wall, this.raising.verdict);
   }
 
   // -- snapshot ---------------------------------------------------------------------------------------------------------
@@ -667,7 +520,7 @@ export class LiveJudge implements Judge, HealthSink {
       format: STATE_FORMAT,
       clock: this.clock,
       lastTick: this.lastTick,
-      wall: this.wall,
+      wall: this.raising.wall,
       sources: [...this.sources].map(([id, { now }]) => [id, Number.isFinite(now) ? now : null]),
       builtIn: this.table.snapshotBuiltIn(),
       conditions,
@@ -675,9 +528,7 @@ export class LiveJudge implements Judge, HealthSink {
       edges: this.edges.snapshot(),
       late: this.late.snapshot(keyOf),
       evaluations: this.evaluations.snapshot(keyOf),
-      episodes: [...this.episodes].map(([row, span]) => [keyOf(row), ...span]),
-      openings: [...this.openings].map(([row, opening]) => [keyOf(row), opening]),
-      suppression: this.suppression.snapshot(),
+      ...this.raising.snapshot(keyOf),
       ledger: this.ledger.snapshot(),
       detectors: this.detectors.snapshot(),
     });
@@ -687,18 +538,13 @@ export class LiveJudge implements Judge, HealthSink {
     const state = parseState(text);
     this.clock = state.clock;
     this.lastTick = state.lastTick;
-    this.wall = state.wall;
+    this.raising.wall = state.wall;
     this.points.restore(state.points);
     this.table.restoreBuiltIn(state.builtIn as unknown as { rule: Rule; point: number }[]);
     this.health.restore(state.devices);
     this.edges.restore(state.edges);
     this.ledger.restore(state.ledger);
     this.detectors.restore(state.detectors);
-    const active = this.ledger.open().filter(({ rule, isActive }) => isActive && rule.explains !== undefined);
-    this.suppression.restore(
-      state.suppression,
-      active.map(({ rule }) => rule),
-    );
     this.conditions.resize(this.table.rules.length);
     const keyed = [state.conditions, state.episodes, state.openings, state.evaluations].flatMap((list) =>
       list.map(([key]) => key),
@@ -713,16 +559,7 @@ export class LiveJudge implements Judge, HealthSink {
     }
     this.late.restore(state.late, (key) => rows.get(key));
     this.evaluations.restore(state.evaluations, (key) => rows.get(key));
-    this.openings.clear();
-    for (const [key, opening] of state.openings) {
-      const row = rows.get(key);
-      if (row !== undefined) this.openings.set(row, opening as Opening);
-    }
-    this.episodes.clear();
-    for (const [key, since, returned] of state.episodes) {
-      const row = rows.get(key);
-      if (row !== undefined) this.episodes.set(row, [since, returned]);
-    }
+    this.raising.restore(state, (key) => rows.get(key));
     for (const [id, now] of state.sources) {
       const source = this.sources.get(id);
       if (source === undefined) continue;
@@ -743,7 +580,7 @@ export class LiveJudge implements Judge, HealthSink {
     const health = this.health.adopt(open);
     for (const alarm of open) {
       const row = byKey.get(ruleKeyOf(alarm)) ?? health.get(alarm.id) ?? this.edges.adopt(alarm, this.clock);
-      this.wall = Math.max(this.wall, alarm.changedAt);
+      this.raising.wall = Math.max(this.raising.wall, alarm.changedAt);
       if (row === undefined) {
         // Its rule is gone: the next step closes it.
         this.ledger.adopt(goneRule(alarm), alarm);
@@ -754,7 +591,7 @@ export class LiveJudge implements Judge, HealthSink {
       const point = this.table.point[row]!;
       // Silence and edges keep their own state; everything else is cleared by a reading that says it is over.
       if (alarm.active && point >= 0 && rule.kind !== 'stale') this.conditions.phase[row] = ACTIVE;
-      if (alarm.active && rule.explains !== undefined) this.suppression.rootRaised(rule);
+      if (alarm.active && rule.explains !== undefined) this.raising.suppression.rootRaised(rule);
       if (point >= 0) for (const sibling of this.health.deviceOf(point).points) this.rearm(sibling);
     }
     this.checkRules = true;
@@ -803,15 +640,3 @@ interface RunningRule {
   readonly known: unknown;
   readonly opening: Opening | undefined;
 }
-
-/** A trip that waits to be written. */
-interface Opening extends Raise {
-  readonly learnedAt: Millis;
-}
-
-/** Rules whose last episode is remembered. */
-const EPISODES_MAX = 10_000;
-/** Devices named in the evidence of a silent edge; the count says the rest. */
-const NAMES_MAX = 20;
-/** How far up a chain of "hangs on" is followed. */
-const HANG_DEPTH_MAX = 16;
