@@ -35,7 +35,6 @@ bind-address = "127.0.0.1:${rpc}"
   wal-dir = "${folder}/wal"
   index-version = "tsi1"
   cache-snapshot-write-cold-duration = "5s"
-  cache-snapshot-memory-size = "4m"
 [http]
   bind-address = "127.0.0.1:${port}"
   log-enabled = false

@@ -1,8 +1,9 @@
 import { fork } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { barChart } from './chart.ts';
 import type { FinishReport } from './district-gateway.ts';
 import type { DistrictReport, DistrictTask } from './district-load.ts';
 import type { BenchOptions } from './index.ts';
@@ -24,7 +25,11 @@ const PAST_MS = 3_600_000;
 export async function runStoreBench({ args }: BenchOptions): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { points: { type: 'string', default: '3000' }, rounds: { type: 'string', default: '1000' } },
+    options: {
+      points: { type: 'string', default: '3000' },
+      rounds: { type: 'string', default: '1000' },
+      svg: { type: 'string' },
+    },
   });
   const [points, rounds] = [Number(values.points), Number(values.rounds)];
   const folder = await mkdtemp(join(tmpdir(), 'hanfeng-bench-'));
@@ -39,8 +44,20 @@ export async function runStoreBench({ args }: BenchOptions): Promise<number> {
   }
   console.table(rows);
   console.log(JSON.stringify({ bench: 'store', node: process.version, points, rounds, rows }));
+  if (values.svg !== undefined) await writeFile(values.svg, picture(rows));
   await rm(folder, { recursive: true, force: true });
   return rows.every(({ lost }) => lost === 0) ? 0 : 1;
+}
+
+/** The same figures as bars. */
+function picture(rows: readonly Record<string, unknown>[]): string {
+  const bars = (key: string) => rows.map((row) => ({ label: String(row['store']), value: Number(row[key]) }));
+  return barChart([
+    { title: 'CPU of the server, µs per reading taken in (less is better)', bars: bars('cpuUsPerReading') },
+    { title: 'Bytes on disk per reading (less is better)', bars: bars('bytesPerReading') },
+    { title: 'One point in 300 buckets, ms (less is better)', bars: bars('onePointMs') },
+    { title: '500 points summed per minute, ms (less is better)', bars: bars('manyPointsMs') },
+  ]);
 }
 
 async function ourRow(dataDir: string, points: number, rounds: number): Promise<Record<string, unknown>> {
