@@ -81,9 +81,10 @@ if (process.argv[1] !== undefined && fileURLToPath(import.meta.url) === process.
   install();
   build();
   if (what === 'demo') handOver([COMMAND, 'demo', ...rest]);
+  else if (what === 'dev') handOver([join(ROOT, 'cli', 'dev.mjs'), ...rest]);
   else if (what === 'test') handOver([join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...rest]);
   else {
-    process.stderr.write(`hanfeng: bootstrap knows demo and test, not ${what}\n`);
+    process.stderr.write(`hanfeng: bootstrap knows demo, dev and test, not ${what}\n`);
     process.exit(2);
   }
 }
