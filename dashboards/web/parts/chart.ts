@@ -313,7 +313,7 @@ export class Chart {
     );
   }
 
-  /** The newest value: a dot with its figure; hollow and dotted on to now when it is stale. */
+  /** The newest value: a dot with its figure; hollow when nothing good came since, and dotted on to now when it is stale. */
   #drawLast(plot: uPlot): void {
     const { shape, from, to, until, decimals, limits } = this.#content;
     const { last } = shape;
@@ -323,7 +323,8 @@ export class Chart {
     const x = this.#x(plot, last.ts);
     const y = plot.valToPos(last.value, 'y', true);
     const tail = shape.stretches.at(-1);
-    const stale = tail !== undefined && tail.kind === 'stale' && tail.to >= until - 1;
+    const ended = tail !== undefined && tail.to >= until - 1 && tail.kind !== 'uncertain';
+    const stale = ended && tail.kind === 'stale';
     if (stale) {
       ctx.strokeStyle = this.#colors['--ink2'] ?? '#888';
       ctx.lineWidth = 1.6 * ratio;
@@ -336,14 +337,16 @@ export class Chart {
     }
     ctx.lineWidth = 1.5 * ratio;
     ctx.strokeStyle = this.#colors['--ink'] ?? '#888';
-    ctx.fillStyle = (stale ? this.#colors['--panel'] : this.#colors['--ink']) ?? '#888';
+    ctx.fillStyle = (ended ? this.#colors['--panel'] : this.#colors['--ink']) ?? '#888';
     ctx.beginPath();
     ctx.arc(x, y, 3 * ratio, 0, 2 * Math.PI);
     ctx.fill();
     ctx.stroke();
     const crowded = limits.some((limit) => Math.abs(plot.valToPos(limit, 'y', true) - y) < 12 * ratio);
     const shift = crowded ? (limits.some((limit) => plot.valToPos(limit, 'y', true) >= y) ? -13 : 13) * ratio : 0;
-    const edge = bbox.left + bbox.width + 6 * ratio;
+    // An old value stands where it was measured, not at now.
+    const right = bbox.left + bbox.width;
+    const edge = x < right - 40 * ratio ? x + 7 * ratio : right + 6 * ratio;
     this.#label(ctx, writeNumber(last.value, decimals), edge, y + shift, '--t1', 700, 'left');
   }
 
