@@ -8,8 +8,9 @@ import { AlarmLedger } from './alarm/ledger.ts';
 import { beyondLimit } from './alarm/limit.ts';
 import { NAMES_MAX, type Opening, Raising } from './alarm/raising.ts';
 import { Evaluations } from './condition/evaluations.ts';
+import { Delays, type SourceState } from './delays.ts';
 import { Detectors, RECEIPT_LAG_MS } from './detectors.ts';
-import { DeviceHealth, type DeviceState, type LineState } from './fault/device-health.ts';
+import { DeviceHealth, type DeviceState } from './fault/device-health.ts';
 import { EdgeSilence } from './fault/edge-silence.ts';
 import type { Judge, JudgeOptions, Verdict } from './judge.ts';
 import { parseState, STATE_FORMAT } from './judge-state.ts';
@@ -35,19 +36,6 @@ export const AHEAD_MAX_MS = 5 * 60_000;
 /** Ticks further apart than this: the gateway was deaf in between, so the gap counts as one second of silence. */
 export const TICK_GAP_MAX_MS = 10_000;
 
-/** One stream of event time. */
-interface SourceState {
-  readonly info: SourceInfo;
-  /** With `upTo`: event time so far. Without: the judge's clock. */
-  now: Millis;
-  readonly line: LineState;
-  /** Rules with a running delay. */
-  readonly timed: Set<number>;
-  /** Nothing is due before these moments of the source's time. */
-  wakeTimed: Millis;
-  wakeSilence: Millis;
-}
-
 /**
  * Judges in place over typed arrays: a reading whose value lies in its point's calm band costs a few loads and stores;
  * everything else takes the long way.
@@ -62,6 +50,7 @@ export class LiveJudge implements Judge {
   private readonly edges: EdgeSilence;
   private readonly evaluations: Evaluations;
   private readonly raising: Raising;
+  private readonly delays: Delays;
   private readonly detectors: Detectors;
   private readonly sources = new Map<number, SourceState>();
   private readonly infos: PointInfo[] = [];
@@ -87,6 +76,16 @@ export class LiveJudge implements Judge {
       evidence: new EvidenceFinder({ table, points, evaluations, health }),
       where,
       windows: options.maintenance ?? [],
+    });
+    const settled = (point: number) => this.rearm(point);
+    this.delays = new Delays({
+      table,
+      points,
+      conditions: this.conditions,
+      evaluations,
+      health,
+      sink: this.raising,
+      settled,
     });
   }
 
@@ -146,7 +145,7 @@ export class LiveJudge implements Judge {
       this.conditions.phase[row] = phase;
       this.conditions.since[row] = since;
       this.conditions.due[row] = due;
-      this.watchDelay(source, row);
+      this.delays.watch(source, row);
     }
     source.wakeSilence = Number.NEGATIVE_INFINITY;
     this.rearm(id);
@@ -267,8 +266,8 @@ export class LiveJudge implements Judge {
       if ((points.busy[point]! & BUSY_EVALUATOR) !== 0)
         for (const row of this.evaluations.news(point, ts)) this.evaluate(row, ts);
     }
-    this.watchDelays(source, point);
-    for (const row of this.health.rowsOf(point)) this.watchDelay(source, row);
+    this.delays.watchPoint(source, point);
+    for (const row of this.health.rowsOf(point)) this.delays.watch(source, row);
     this.rearm(point);
   }
 
@@ -291,7 +290,7 @@ export class LiveJudge implements Judge {
     if (found === undefined) return;
     this.conditions.feed(row, found.truth, found.ts, this.table.rules[row]!, this.raising);
     const source = this.sources.get(this.points.source[this.table.point[row]!]!);
-    if (source !== undefined) this.watchDelay(source, row);
+    if (source !== undefined) this.delays.watch(source, row);
   }
 
   private readonly watchPoint = (point: number): void => {
@@ -364,64 +363,15 @@ export class LiveJudge implements Judge {
   private advance(source: SourceState, now: Millis): void {
     if (now < source.now) return;
     source.now = now;
-    if (now >= source.wakeTimed) this.completeDelays(source);
+    if (now >= source.wakeTimed) this.delays.complete(source, this.clock);
     if (now >= source.wakeSilence) {
       source.wakeSilence = this.health.lookForSilence(source.line.devices, this.timeOf(source), this.raising);
       for (const device of source.line.devices) if (device.changed) this.rearmDevice(device);
     }
   }
 
-  private completeDelays(source: SourceState): void {
-    let wake = Number.POSITIVE_INFINITY;
-    for (const row of source.timed) {
-      const point = this.table.point[row]!;
-      const isEvaluated = this.evaluations.has(row);
-      const heldUntil = isEvaluated
-        ? this.evaluations.heldUntil(row)
-        : this.points.newest(point) + this.points.maxSilenceMs[point]!;
-      const isUnknown = isEvaluated
-        ? this.evaluations.isUnknown(row)
-        : this.points.quality[point] === BAD && !this.health.judgesQuality(row);
-      if (!isUnknown) this.conditions.complete(row, this.pointTime(source, point), heldUntil, this.raising);
-      if (!this.conditions.isTimed(row)) {
-        source.timed.delete(row);
-        this.rearm(point);
-      } else if (!isUnknown && this.conditions.due[row]! <= heldUntil) {
-        wake = Math.min(wake, this.sourceTime(source, point, this.conditions.due[row]!));
-      }
-    }
-    source.wakeTimed = wake;
-  }
-
-  /** Event time that a point's silence has reached. */
-  private pointTime(source: SourceState, point: number): Millis {
-    if (source.info.hasUpTo) return source.now;
-    return this.points.newest(point) + (this.clock - this.points.heard[point]!);
-  }
-
-  /** The source's time at which the point's event time will be `at`. */
-  private sourceTime(source: SourceState, point: number, at: Millis): Millis {
-    return source.info.hasUpTo ? at : this.points.heard[point]! + (at - this.points.newest(point));
-  }
-
   private timeOf(source: SourceState): { readonly now: Millis; readonly byReceipt: boolean; readonly wall: Millis } {
     return { now: source.now, byReceipt: !source.info.hasUpTo, wall: this.raising.wall };
-  }
-
-  private watchDelays(source: SourceState, point: number): void {
-    const first = this.points.firstRule[point]!;
-    const end = first + this.points.ruleCount[point]!;
-    for (let row = first; row < end; row++) this.watchDelay(source, row);
-  }
-
-  private watchDelay(source: SourceState, row: number): void {
-    if (!this.conditions.isTimed(row)) {
-      source.timed.delete(row);
-      return;
-    }
-    source.timed.add(row);
-    const point = this.table.point[row]!;
-    source.wakeTimed = Math.min(source.wakeTimed, this.sourceTime(source, point, this.conditions.due[row]!));
   }
 
   private rearm(point: number): void {
