@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterEach, expect, it } from 'vitest';
 import { acquire, addressModel, addressValue, type Harness, wrongValues } from '../support/acquisition.ts';
 import { type Peer, startLibmodbusTcp, startPymodbus } from '../support/modbus-peers.ts';
@@ -68,6 +70,43 @@ for (const [name, start] of [
     },
   );
 }
+
+describeWithPeers(['pymodbus', 'mbpoll'], 'mbpoll as a second reader', () => {
+  it('reads from the same server what we read', async () => {
+    const port = await freePort();
+    peer = await startPymodbus(port);
+    harness = acquire(
+      `- { id: l1, transport: tcp, host: 127.0.0.1, port: ${port}, devices: [{ id: d1, model: addresses, every: 100ms }] }`,
+      addressModel(POINTS.slice(0, 20)),
+    );
+    await harness.until((all) => all.filter(({ wire }) => isGood(wire)).length >= 20);
+    const args = [
+      '-m',
+      'tcp',
+      '-p',
+      String(port),
+      '-a',
+      '1',
+      '-0',
+      '-t',
+      '4',
+      '-r',
+      '0',
+      '-c',
+      '20',
+      '-o',
+      '1',
+      '-1',
+      '127.0.0.1',
+    ];
+    const { stdout } = await promisify(execFile)('mbpoll', args);
+    const theirs = new Map(
+      [...stdout.matchAll(/^\[(\d+)\]:\s+(\d+)/gm)].map(([, at, value]) => [`h${at}`, Number(value)]),
+    );
+    expect(theirs.size).toBe(20);
+    for (const { measurement, wire } of harness.sampled) expect(wire).toBe(theirs.get(measurement));
+  });
+});
 
 describeWithPeers(['pymodbus'], 'acquisition from a device with holes', () => {
   it('cuts a block the device refuses, and then reads all but the missing register', async () => {

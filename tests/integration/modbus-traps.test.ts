@@ -182,6 +182,24 @@ for (const [transport, kind] of KINDS) {
       }
     });
 
+    it('a meter that sleeps when it is not asked loses the first request, and no reading', async () => {
+      let lastMs = Number.NEGATIVE_INFINITY;
+      const sleepy = addressModel(holding(10, 11, 12), 'quirks: { wakeUpAfter: 150ms }');
+      const { harness } = await start(
+        transport,
+        sleepy,
+        ({ atMs }, honest) => {
+          const asleep = atMs - lastMs > 150;
+          lastMs = atMs;
+          return asleep ? [] : [{ afterMs: 0, bytes: honest }];
+        },
+        { every: '400ms', line: ', retries: 0' },
+      );
+      await harness.until((all) => goodOf(all, 'h10').length >= 4);
+      expect([...reasonsOf(harness.sampled)]).toEqual([]);
+      expect(wrongValues(harness.sampled)).toEqual([]);
+    });
+
     it('traps 21 and 22: a connection that has silently died is found out and opened again', async () => {
       const { harness, slave } = await start(transport, SHAPES, (_, honest) => [{ afterMs: 0, bytes: honest }]);
       await harness.until((all) => goodOf(all).length > 10);
