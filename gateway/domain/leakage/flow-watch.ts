@@ -12,6 +12,8 @@ const CUSUM_LIMIT = 25;
 const CLIP_SIGMAS = 3.5;
 /** Shorter than this it may be a flushing, a fire, or a tank lorry. */
 const PERSIST_MS = 2.5 * 3_600_000;
+/** By day, unless it is huge: irrigation and flushing last for hours, too. */
+const DAY_PERSIST_MS = 4 * 3_600_000;
 const PERSIST_MAX_MS = 6 * 3_600_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
@@ -25,7 +27,7 @@ const SUSPICION_MAX_MS = 3 * DAY_MS;
 /** Smallest slow rise worth a crew, as a part of mean and of night flow. */
 const SLOW_MEAN_PART = 0.018;
 const SLOW_NIGHT_PART = 0.05;
-const SLOW_SIGMAS = 4;
+const SLOW_SIGMAS = 5;
 const SLOW_DAYS = 3;
 /** Growth this long ago is another leak's when it starts again. */
 const SETTLED_DAYS = 14;
@@ -584,7 +586,8 @@ export class FlowWatch {
           sign * quietMean > 0.6 * sign * loudMean &&
           sign * quietMean > NIGHT_SIGMAS * quietError &&
           this.isNewAtNight(sum, sign, quietMean, NIGHT_SIGMAS * quietError);
-        const isBig = this.isBeyondAnyDay(sign) && sign * mean3h > 1.6 * state.naturalMean3h;
+        const lasts = sum.n * options.binMs >= DAY_PERSIST_MS || sign * mean3h > 3 * state.naturalMean3h;
+        const isBig = lasts && this.isBeyondAnyDay(sign) && sign * mean3h > 1.6 * state.naturalMean3h;
         if (!isNightly && !isBig) {
           if (sum.quietN >= 2 * perHour && sign * quietMean < 0.3 * sign * Math.max(sign * size, sign * loudMean))
             this.resetSums();
@@ -752,8 +755,7 @@ export class FlowWatch {
       return [];
     }
     if (state.leaks.length === 0 && bin.at - state.lastRepairAt >= 7 * DAY_MS) state.grownTold = 0;
-    // Open leaks breathe with the pressure: what is new must stand out from them.
-    if (excess > Math.max(least, BREATHING_PART * this.known) && excessMin > 0.4 * excess) {
+    if (excess > least && excessMin > 0.4 * excess) {
       state.slowDays++;
       if (state.slowDays === 1) state.slowSince = bin.at;
     } else state.slowDays = 0;
@@ -762,7 +764,12 @@ export class FlowWatch {
       const growing = state.leaks.findLast(({ kind }) => kind === 'slow');
       const isSettled = growing === undefined || bin.at - growing.grownAt > SETTLED_DAYS * DAY_MS;
       state.slowDays = 0;
-      if (state.leaks.length > 0 && !isSettled) events.push(this.grow(bin.at, excess));
+      if (excess < BREATHING_PART * this.known) {
+        // Open leaks breathe with the pressure: what is new must stand out from them.
+        const newest = state.leaks.at(-1)!;
+        newest.size += excess;
+        state.grownTold += excess;
+      } else if (state.leaks.length > 0 && !isSettled) events.push(this.grow(bin.at, excess));
       else {
         const error = Math.max(state.weekScale, 0.25 * least);
         const since = this.riseBegan(bin.at, excess);
