@@ -51,7 +51,7 @@ export async function runStoreBench({ args }: BenchOptions): Promise<number> {
 
 /** The same figures as bars. */
 function picture(rows: readonly Record<string, unknown>[]): string {
-  const bars = (key: string) => rows.map((row) => ({ label: String(row['store']), value: Number(row[key]) }));
+  const bars = (key: string) => rows.map((row) => ({ label: String(row.store), value: Number(row[key]) }));
   return barChart([
     { title: 'CPU of the server, µs per reading taken in (less is better)', bars: bars('cpuUsPerReading') },
     { title: 'Bytes on disk per reading (less is better)', bars: bars('bytesPerReading') },

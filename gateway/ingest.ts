@@ -3,43 +3,20 @@ import type { Alarm, JournalEntry } from '../contract/alarm.ts';
 import type { BatchEnvelope, RejectReason } from '../contract/reading.ts';
 import type { EdgeState } from '../contract/state.ts';
 import type { Millis } from '../contract/time.ts';
-import {
-  Admission,
-  type Admitted,
-  CLOCK_OFF_MS,
-  type DoubtfulReading,
-  type Rejection,
-  type SourceRange,
-} from './admission.ts';
+import { Admission, CLOCK_OFF_MS, type Rejection, type SourceRange } from './admission.ts';
 import type { Bundle } from './bundle.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { Judge, Verdict } from './domain/judge.ts';
 import type { DeviceInfo, JudgeInput, OperatorCommand } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
+import { countValues, type Door, DoorReadings, type DoorReceipt } from './door-readings.ts';
 import { countDuplicates, countReadings, missingReadings, newLane, placeBatch } from './lanes.ts';
 import { type PlantCatalog, PlantGrowth, UNNAMED_LINE } from './plant-growth.ts';
 import { recoverPlant } from './recovery.ts';
 import type { PlantRegistry } from './registry.ts';
-import type {
-  AuditEntry,
-  Commit,
-  DeadLetter,
-  EdgeRecord,
-  LaneMark,
-  Notification,
-  Store,
-  StoredReading,
-} from './store/store.ts';
+import type { AuditEntry, Commit, DeadLetter, EdgeRecord, LaneMark, Notification, Store } from './store/store.ts';
 
-/** What became of a message at a door other than the batch door; sent once it is on disk. */
-export interface DoorReceipt {
-  readonly stored: number;
-  /** Same point, time and value as before: nothing to do. */
-  readonly duplicate: number;
-  /** Same point and time, another value: the last one wins. */
-  readonly corrected: number;
-  readonly rejected: readonly { readonly reason: RejectReason; readonly detail: string }[];
-}
+export type { DoorReceipt };
 
 /** One durable step, after the fact: what the screens, the marks and the phones are told. */
 export interface Committed {
@@ -63,12 +40,7 @@ export interface Ingest {
   /** A batch of an edge's outbox; stored once, whatever comes twice, late or out of order. */
   batch(edge: string, envelope: BatchEnvelope, receivedAt: Millis): Promise<LaneMark>;
   /** Readings from a door without lanes (a device's own message, HTTP, line protocol). */
-  readings(
-    door: 'mqtt' | 'http' | 'line-protocol',
-    entries: readonly unknown[],
-    receivedAt: Millis,
-    idempotencyKey?: string,
-  ): Promise<DoorReceipt>;
+  readings(door: Door, entries: readonly unknown[], receivedAt: Millis, idempotencyKey?: string): Promise<DoorReceipt>;
   edgeState(edge: string, state: EdgeState, at: Millis): Promise<void>;
   /** @throws OperatorError when the alarm is unknown or the action makes no sense in its state */
   operate(command: OperatorCommand): Promise<Alarm>;
@@ -102,9 +74,6 @@ export const DEAD_LETTER_BYTES_MAX = 4096;
 const LETTERS_PER_MESSAGE_MAX = 100;
 /** An edge's sign of life enters the judge's inputs at most this often. */
 const HEARD_MS = 1000;
-/** Look-ups repeated because a commit went between; after these the reading is stored as it is, and the last committed wins. */
-const LOOKUPS_MAX = 5;
-
 export interface IngestOptions {
   readonly store: Store;
   readonly judge: Judge;
@@ -149,11 +118,11 @@ export class IngestPath implements Ingest {
   private readonly growth: PlantGrowth;
   private readonly admission: Admission;
   private readonly queue: CommitQueue;
+  private readonly doors: DoorReadings;
   private readonly lanes = new Map<string, LaneMark>();
   private readonly heardAt = new Map<string, Millis>();
   /** Readings missing per edge, as the judge was told since the start: the first time also that there is none. */
   private readonly missing = new Map<string, number>();
-  private readonly keysUnderWay = new Map<string, Promise<DoorReceipt>>();
   private readonly listeners = new Set<(committed: Committed) => void>();
   private lastTickAt = Number.NEGATIVE_INFINITY;
 
@@ -171,6 +140,18 @@ export class IngestPath implements Ingest {
     });
     this.growth = new PlantGrowth({ registry, judge, catalog, bundle: () => this.filling });
     this.admission = new Admission({ registry, growth: this.growth, discovers: options.discovery === 'accept' });
+    this.doors = new DoorReadings({
+      store,
+      queue: this.queue,
+      admission: this.admission,
+      judgeRanges: (ranges, receivedAt) => this.judgeRanges(ranges, receivedAt),
+      bury: (rejections, rejected, from) => this.bury(rejections, rejected, from),
+      count: ({ stored, duplicate, corrected }) => {
+        this.counts.stored += stored + corrected;
+        this.counts.duplicates += duplicate;
+        this.counts.corrected += corrected;
+      },
+    });
   }
 
   /** Brings registry and judge to where the last commit left them, adds what the configuration declares, and is ready. */
@@ -203,20 +184,8 @@ export class IngestPath implements Ingest {
     return this.queue.enqueue(() => this.takeBatch(edge, envelope, receivedAt));
   }
 
-  readings(
-    door: 'mqtt' | 'http' | 'line-protocol',
-    entries: readonly unknown[],
-    receivedAt: Millis,
-    idempotencyKey?: string,
-  ): Promise<DoorReceipt> {
-    if (idempotencyKey === undefined) return this.takeReadings(door, entries, receivedAt);
-    const underWay = this.keysUnderWay.get(idempotencyKey);
-    if (underWay !== undefined) return underWay;
-    const receipt = this.takeKeyed(door, entries, receivedAt, idempotencyKey).finally(() =>
-      this.keysUnderWay.delete(idempotencyKey),
-    );
-    this.keysUnderWay.set(idempotencyKey, receipt);
-    return receipt;
+  readings(door: Door, entries: readonly unknown[], receivedAt: Millis, idempotencyKey?: string): Promise<DoorReceipt> {
+    return this.doors.readings(door, entries, receivedAt, idempotencyKey);
   }
 
   edgeState(edge: string, state: EdgeState, at: Millis): Promise<void> {
@@ -360,122 +329,6 @@ export class IngestPath implements Ingest {
     return countReadings(lane, admitted);
   }
 
-  private async takeKeyed(
-    door: 'mqtt' | 'http' | 'line-protocol',
-    entries: readonly unknown[],
-    receivedAt: Millis,
-    key: string,
-  ): Promise<DoorReceipt> {
-    if (await this.options.store.hasIdempotencyKey(key))
-      return { stored: 0, duplicate: countValues(entries), corrected: 0, rejected: [] };
-    return this.takeReadings(door, entries, receivedAt, key);
-  }
-
-  /** Newer than anything of its point is new without a look-up; the rest is looked up in what is stored and under way. */
-  private async takeReadings(
-    door: 'mqtt' | 'http' | 'line-protocol',
-    entries: readonly unknown[],
-    receivedAt: Millis,
-    key?: string,
-  ): Promise<DoorReceipt> {
-    const doubtful: DoubtfulReading[] = [];
-    const finish = (
-      counts: { duplicate: number; corrected: number; late: number },
-      admitted: Admitted,
-    ): DoorReceipt => {
-      if (key !== undefined) this.filling.idempotencyKeys.push(key);
-      const stored = admitted.stored + counts.late;
-      this.counts.stored += stored + counts.corrected;
-      this.counts.duplicates += counts.duplicate;
-      this.counts.corrected += counts.corrected;
-      return {
-        stored,
-        duplicate: counts.duplicate,
-        corrected: counts.corrected,
-        rejected: admitted.rejections.map(({ reason, detail }) => ({ reason, detail })),
-      };
-    };
-    let admitted: Admitted | undefined;
-    const first = this.queue.enqueue(() => {
-      const taken = this.admission.admit(entries, { receivedAt, into: this.filling.readings, doubtful });
-      admitted = taken;
-      this.judgeRanges(taken.ranges, receivedAt);
-      const source = sourceName(entries);
-      this.bury(taken.rejections, taken.rejected, { door, source, at: receivedAt });
-      return doubtful.length === 0 ? finish({ duplicate: 0, corrected: 0, late: 0 }, taken) : undefined;
-    });
-    const isTaken = admitted !== undefined;
-    if (isTaken && doubtful.length > 0) {
-      // What is settled comes into the same commit or a later one: waiting for the first would be waiting twice.
-      first.catch(() => {});
-    } else {
-      const receipt = await first;
-      if (receipt !== undefined) return receipt;
-    }
-    return this.settle(doubtful, receivedAt, (counts) => finish(counts, admitted as Admitted));
-  }
-
-  private async settle(
-    doubtful: readonly DoubtfulReading[],
-    receivedAt: Millis,
-    finish: (counts: { duplicate: number; corrected: number; late: number }) => DoorReceipt,
-  ): Promise<DoorReceipt> {
-    for (let attempt = 1; ; attempt++) {
-      const asOf = this.queue.commits;
-      const stored = await this.options.store.existing(doubtful);
-      let stale = false;
-      const receipt = await this.queue.enqueue(() => {
-        // A commit went between: what it held is neither in the answer nor under way any more.
-        stale = asOf !== this.queue.commits && attempt < LOOKUPS_MAX;
-        return stale ? undefined : finish(this.putDoubtful(doubtful, stored, receivedAt));
-      });
-      if (!stale && receipt !== undefined) return receipt;
-    }
-  }
-
-  private putDoubtful(
-    doubtful: readonly DoubtfulReading[],
-    stored: readonly (StoredReading | undefined)[],
-    receivedAt: Millis,
-  ): { duplicate: number; corrected: number; late: number } {
-    const counts = { duplicate: 0, corrected: 0, late: 0 };
-    const underWay = this.underWay(doubtful);
-    const { readings } = this.filling;
-    doubtful.forEach(({ source, point, ts, value, quality, reason }, index) => {
-      const key = `${point}@${ts}`;
-      const before = stored[index];
-      const known = underWay.get(key) ?? (before === undefined ? undefined : (before.value ?? Number.NaN));
-      if (known !== undefined && Object.is(known, value)) {
-        counts.duplicate++;
-        return;
-      }
-      if (known === undefined) counts.late++;
-      else counts.corrected++;
-      underWay.set(key, value);
-      const from = readings.length;
-      readings.push(point, ts, value, quality, reason);
-      this.judgeRanges([{ source, from, to: from + 1 }], receivedAt);
-    });
-    return counts;
-  }
-
-  /** Values of these moments in the commits under way; the later row wins. */
-  private underWay(wanted: readonly DoubtfulReading[]): Map<string, number> {
-    const found = new Map<string, number>();
-    const points = new Set(wanted.map(({ point }) => point));
-    const keys = new Set(wanted.map(({ point, ts }) => `${point}@${ts}`));
-    for (const bundle of [this.queue.storing, this.filling]) {
-      if (bundle === undefined) continue;
-      const { point, tsMs, value, length } = bundle.readings;
-      for (let row = 0; row < length; row++) {
-        if (!points.has(point[row] as number)) continue;
-        const key = `${point[row]}@${tsMs[row]}`;
-        if (keys.has(key)) found.set(key, value[row] as number);
-      }
-    }
-    return found;
-  }
-
   /** What the ledger misses of each edge, whenever it has changed. */
   private judgeDelivery(at: Millis): void {
     const missing = new Map<string, number>();
@@ -573,20 +426,4 @@ export class IngestPath implements Ingest {
       }
     }
   }
-}
-
-/** How many values a message holds, whatever they are. */
-function countValues(entries: readonly unknown[]): number {
-  let count = 0;
-  for (const entry of entries) {
-    const values = (entry as { values?: unknown } | null | undefined)?.values;
-    if (typeof values === 'object' && values !== null) for (const _ in values) count++;
-  }
-  return count;
-}
-
-/** The device a door's message is about, for its dead letters. */
-function sourceName(entries: readonly unknown[]): string {
-  const device = (entries[0] as { device?: unknown } | null | undefined)?.device;
-  return typeof device === 'string' ? device.slice(0, 64) : '';
 }

@@ -1,0 +1,190 @@
+import type { RejectReason } from '../contract/reading.ts';
+import type { Millis } from '../contract/time.ts';
+import type { Admission, Admitted, DoubtfulReading, Rejection, SourceRange } from './admission.ts';
+import type { CommitQueue } from './commit-queue.ts';
+import type { Store, StoredReading } from './store/store.ts';
+
+/** A way in without lanes. */
+export type Door = 'mqtt' | 'http' | 'line-protocol';
+
+/** What became of a message at a door other than the batch door; sent once it is on disk. */
+export interface DoorReceipt {
+  readonly stored: number;
+  /** Same point, time and value as before: nothing to do. */
+  readonly duplicate: number;
+  /** Same point and time, another value: the last one wins. */
+  readonly corrected: number;
+  readonly rejected: readonly { readonly reason: RejectReason; readonly detail: string }[];
+}
+
+/** Look-ups repeated because a commit went between; after these the reading is stored as it is, and the last committed wins. */
+const LOOKUPS_MAX = 5;
+
+export interface DoorParts {
+  readonly store: Pick<Store, 'existing' | 'hasIdempotencyKey'>;
+  readonly queue: CommitQueue;
+  readonly admission: Admission;
+  readonly judgeRanges: (ranges: readonly SourceRange[], receivedAt: Millis) => void;
+  readonly bury: (
+    rejections: readonly Rejection[],
+    rejected: number,
+    from: { readonly door: string; readonly source: string; readonly at: Millis },
+  ) => void;
+  readonly count: (receipt: DoorReceipt) => void;
+}
+
+/** Readings from doors without lanes, where identity is (point, ts): stored exactly once when they carry a time. */
+export class DoorReadings {
+  private readonly parts: DoorParts;
+  private readonly keysUnderWay = new Map<string, Promise<DoorReceipt>>();
+
+  constructor(parts: DoorParts) {
+    this.parts = parts;
+  }
+
+  readings(door: Door, entries: readonly unknown[], receivedAt: Millis, idempotencyKey?: string): Promise<DoorReceipt> {
+    if (idempotencyKey === undefined) return this.takeReadings(door, entries, receivedAt);
+    const underWay = this.keysUnderWay.get(idempotencyKey);
+    if (underWay !== undefined) return underWay;
+    const receipt = this.takeKeyed(door, entries, receivedAt, idempotencyKey).finally(() =>
+      this.keysUnderWay.delete(idempotencyKey),
+    );
+    this.keysUnderWay.set(idempotencyKey, receipt);
+    return receipt;
+  }
+
+  private async takeKeyed(
+    door: Door,
+    entries: readonly unknown[],
+    receivedAt: Millis,
+    key: string,
+  ): Promise<DoorReceipt> {
+    if (await this.parts.store.hasIdempotencyKey(key))
+      return { stored: 0, duplicate: countValues(entries), corrected: 0, rejected: [] };
+    return this.takeReadings(door, entries, receivedAt, key);
+  }
+
+  /** Newer than anything of its point is new without a look-up; the rest is looked up in what is stored and under way. */
+  private async takeReadings(
+    door: Door,
+    entries: readonly unknown[],
+    receivedAt: Millis,
+    key?: string,
+  ): Promise<DoorReceipt> {
+    const doubtful: DoubtfulReading[] = [];
+    const finish = (
+      counts: { duplicate: number; corrected: number; late: number },
+      admitted: Admitted,
+    ): DoorReceipt => {
+      if (key !== undefined) this.parts.queue.filling.idempotencyKeys.push(key);
+      const stored = admitted.stored + counts.late;
+      const receipt: DoorReceipt = {
+        stored,
+        duplicate: counts.duplicate,
+        corrected: counts.corrected,
+        rejected: admitted.rejections.map(({ reason, detail }) => ({ reason, detail })),
+      };
+      this.parts.count(receipt);
+      return receipt;
+    };
+    let admitted: Admitted | undefined;
+    const first = this.parts.queue.enqueue(() => {
+      const taken = this.parts.admission.admit(entries, {
+        receivedAt,
+        into: this.parts.queue.filling.readings,
+        doubtful,
+      });
+      admitted = taken;
+      this.parts.judgeRanges(taken.ranges, receivedAt);
+      const source = sourceName(entries);
+      this.parts.bury(taken.rejections, taken.rejected, { door, source, at: receivedAt });
+      return doubtful.length === 0 ? finish({ duplicate: 0, corrected: 0, late: 0 }, taken) : undefined;
+    });
+    const isTaken = admitted !== undefined;
+    if (isTaken && doubtful.length > 0) {
+      // What is settled comes into the same commit or a later one: waiting for the first would be waiting twice.
+      first.catch(() => {});
+    } else {
+      const receipt = await first;
+      if (receipt !== undefined) return receipt;
+    }
+    return this.settle(doubtful, receivedAt, (counts) => finish(counts, admitted as Admitted));
+  }
+
+  private async settle(
+    doubtful: readonly DoubtfulReading[],
+    receivedAt: Millis,
+    finish: (counts: { duplicate: number; corrected: number; late: number }) => DoorReceipt,
+  ): Promise<DoorReceipt> {
+    for (let attempt = 1; ; attempt++) {
+      const asOf = this.parts.queue.commits;
+      const stored = await this.parts.store.existing(doubtful);
+      let stale = false;
+      const receipt = await this.parts.queue.enqueue(() => {
+        // A commit went between: what it held is neither in the answer nor under way any more.
+        stale = asOf !== this.parts.queue.commits && attempt < LOOKUPS_MAX;
+        return stale ? undefined : finish(this.putDoubtful(doubtful, stored, receivedAt));
+      });
+      if (!stale && receipt !== undefined) return receipt;
+    }
+  }
+
+  private putDoubtful(
+    doubtful: readonly DoubtfulReading[],
+    stored: readonly (StoredReading | undefined)[],
+    receivedAt: Millis,
+  ): { duplicate: number; corrected: number; late: number } {
+    const counts = { duplicate: 0, corrected: 0, late: 0 };
+    const underWay = this.underWay(doubtful);
+    const { readings } = this.parts.queue.filling;
+    doubtful.forEach(({ source, point, ts, value, quality, reason }, index) => {
+      const key = `${point}@${ts}`;
+      const before = stored[index];
+      const known = underWay.get(key) ?? (before === undefined ? undefined : (before.value ?? Number.NaN));
+      if (known !== undefined && Object.is(known, value)) {
+        counts.duplicate++;
+        return;
+      }
+      if (known === undefined) counts.late++;
+      else counts.corrected++;
+      underWay.set(key, value);
+      const from = readings.length;
+      readings.push(point, ts, value, quality, reason);
+      this.parts.judgeRanges([{ source, from, to: from + 1 }], receivedAt);
+    });
+    return counts;
+  }
+
+  /** Values of these moments in the commits under way; the later row wins. */
+  private underWay(wanted: readonly DoubtfulReading[]): Map<string, number> {
+    const found = new Map<string, number>();
+    const points = new Set(wanted.map(({ point }) => point));
+    const keys = new Set(wanted.map(({ point, ts }) => `${point}@${ts}`));
+    for (const bundle of [this.parts.queue.storing, this.parts.queue.filling]) {
+      if (bundle === undefined) continue;
+      const { point, tsMs, value, length } = bundle.readings;
+      for (let row = 0; row < length; row++) {
+        if (!points.has(point[row] as number)) continue;
+        const key = `${point[row]}@${tsMs[row]}`;
+        if (keys.has(key)) found.set(key, value[row] as number);
+      }
+    }
+    return found;
+  }
+}
+
+/** How many values a message holds, whatever they are. */
+export function countValues(entries: readonly unknown[]): number {
+  let count = 0;
+  for (const entry of entries) {
+    const values = (entry as { values?: unknown } | null | undefined)?.values;
+    if (typeof values === 'object' && values !== null) for (const _ in values) count++;
+  }
+  return count;
+}
+
+/** The device a door's message is about, for its dead letters. */
+function sourceName(entries: readonly unknown[]): string {
+  const device = (entries[0] as { device?: unknown } | null | undefined)?.device;
+  return typeof device === 'string' ? device.slice(0, 64) : '';
+}
