@@ -1,7 +1,7 @@
 import type { Alarm } from '../../contract/alarm.ts';
 import { BAD } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
-import { ACTIVE, Conditions, QUIET } from './alarm/condition.ts';
+import { Conditions, QUIET } from './alarm/condition.ts';
 import { EvidenceFinder } from './alarm/evidence.ts';
 import { LateConditions } from './alarm/late.ts';
 import { AlarmLedger } from './alarm/ledger.ts';
@@ -13,7 +13,7 @@ import { Detectors, RECEIPT_LAG_MS } from './detectors.ts';
 import { DeviceHealth, type DeviceState } from './fault/device-health.ts';
 import { EdgeSilence } from './fault/edge-silence.ts';
 import type { Judge, JudgeOptions, Verdict } from './judge.ts';
-import { parseState, STATE_FORMAT } from './judge-state.ts';
+import { adoptAlarms, freezeState, type JudgeParts, restoreState } from './judge-state.ts';
 import type { JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
 import {
   BUSY_BAD,
@@ -51,6 +51,7 @@ export class LiveJudge implements Judge {
   private readonly evaluations: Evaluations;
   private readonly raising: Raising;
   private readonly delays: Delays;
+  private readonly parts: JudgeParts;
   private readonly detectors: Detectors;
   private readonly sources = new Map<number, SourceState>();
   private readonly infos: PointInfo[] = [];
@@ -87,6 +88,8 @@ export class LiveJudge implements Judge {
       sink: this.raising,
       settled,
     });
+    const { conditions, sources, late, ledger, edges, raising, detectors } = this;
+    this.parts = { points, table, conditions, sources, late, ledger, health, edges, evaluations, raising, detectors };
   }
 
   addSource(info: SourceInfo): void {
@@ -448,137 +451,24 @@ export class LiveJudge implements Judge {
   }
 
   freeze(): Iterable<string> {
-    const points = this.points.freeze();
-    const rest = this.freezeRest();
-    return (function* () {
-      yield rest.slice(0, -1);
-      yield ',"points":';
-      yield* points();
-      yield '}';
-    })();
-  }
-
-  /** All but the columns of the points: little, because only what is going on is in it. */
-  private freezeRest(): string {
-    const conditions: unknown[] = [];
-    const { phase, since, due } = this.conditions;
-    for (let row = 0; row < this.table.rules.length; row++) {
-      if (phase[row] !== QUIET) conditions.push([this.table.rules[row]!.key, phase[row], since[row], due[row]]);
-    }
-    const keyOf = (row: number) => this.table.rules[row]!.key;
-    return JSON.stringify({
-      format: STATE_FORMAT,
+    return freezeState(this.parts, {
       clock: this.clock,
-      lastTick: this.lastTick,
-      wall: this.raising.wall,
-      sources: [...this.sources].map(([id, { now }]) => [id, Number.isFinite(now) ? now : null]),
-      builtIn: this.table.snapshotBuiltIn(),
-      conditions,
-      devices: this.health.snapshot(),
-      edges: this.edges.snapshot(),
-      late: this.late.snapshot(keyOf),
-      evaluations: this.evaluations.snapshot(keyOf),
-      ...this.raising.snapshot(keyOf),
-      ledger: this.ledger.snapshot(),
-      detectors: this.detectors.snapshot(),
+      ...(this.lastTick === undefined ? {} : { lastTick: this.lastTick }),
     });
   }
 
   restore(text: string): void {
-    const state = parseState(text);
-    this.clock = state.clock;
-    this.lastTick = state.lastTick;
-    this.raising.wall = state.wall;
-    this.points.restore(state.points);
-    this.table.restoreBuiltIn(state.builtIn as unknown as { rule: Rule; point: number }[]);
-    this.health.restore(state.devices);
-    this.edges.restore(state.edges);
-    this.ledger.restore(state.ledger);
-    this.detectors.restore(state.detectors);
-    this.conditions.resize(this.table.rules.length);
-    const keyed = [state.conditions, state.episodes, state.openings, state.evaluations].flatMap((list) =>
-      list.map(([key]) => key),
-    );
-    const rows = this.rowsByKey(new Set([...keyed, ...state.late.map(({ key }) => key)]));
-    for (const [key, phase, since, due] of state.conditions) {
-      const row = rows.get(key);
-      if (row === undefined) continue;
-      this.conditions.phase[row] = phase;
-      this.conditions.since[row] = since;
-      this.conditions.due[row] = due;
-    }
-    this.late.restore(state.late, (key) => rows.get(key));
-    this.evaluations.restore(state.evaluations, (key) => rows.get(key));
-    this.raising.restore(state, (key) => rows.get(key));
-    for (const [id, now] of state.sources) {
-      const source = this.sources.get(id);
-      if (source === undefined) continue;
-      source.now = now ?? Number.NEGATIVE_INFINITY;
-      source.wakeSilence = Number.NEGATIVE_INFINITY;
-      source.wakeTimed = Number.NEGATIVE_INFINITY;
-    }
-    for (const row of rows.values()) {
-      const source = this.sources.get(this.points.source[this.table.point[row]!] ?? -1);
-      if (source !== undefined && this.conditions.isTimed(row)) source.timed.add(row);
-    }
+    const { clock, lastTick } = restoreState(this.parts, text);
+    this.clock = clock;
+    this.lastTick = lastTick;
     for (let point = 0; point < this.points.count; point++) if (this.infos[point] !== undefined) this.rearm(point);
     this.checkRules = true;
   }
 
   adopt(open: readonly Alarm[]): void {
-    const byKey = this.rowsByKey(new Set(open.map(ruleKeyOf)));
-    const health = this.health.adopt(open);
-    for (const alarm of open) {
-      const row = byKey.get(ruleKeyOf(alarm)) ?? health.get(alarm.id) ?? this.edges.adopt(alarm, this.clock);
-      this.raising.wall = Math.max(this.raising.wall, alarm.changedAt);
-      if (row === undefined) {
-        // Its rule is gone: the next step closes it.
-        this.ledger.adopt(goneRule(alarm), alarm);
-        continue;
-      }
-      const rule = this.table.rules[row]!;
-      this.ledger.adopt(rule, alarm);
-      const point = this.table.point[row]!;
-      // Silence and edges keep their own state; everything else is cleared by a reading that says it is over.
-      if (alarm.active && point >= 0 && rule.kind !== 'stale') this.conditions.phase[row] = ACTIVE;
-      if (alarm.active && rule.explains !== undefined) this.raising.suppression.rootRaised(rule);
-      if (point >= 0) for (const sibling of this.health.deviceOf(point).points) this.rearm(sibling);
-    }
+    for (const point of adoptAlarms(this.parts, open, this.clock)) this.rearm(point);
     this.checkRules = true;
   }
-
-  private rowsByKey(wanted: ReadonlySet<string>): Map<string, number> {
-    const rows = new Map<string, number>();
-    for (let row = 0; row < this.table.rules.length; row++) {
-      const { key } = this.table.rules[row]!;
-      if (wanted.has(key)) rows.set(key, row);
-    }
-    return rows;
-  }
-}
-
-/** Records of earlier versions don't name their rule. */
-function ruleKeyOf(alarm: Alarm): string {
-  return alarm.rule ?? `${alarm.point ?? alarm.asset}#${alarm.kind}`;
-}
-
-/** What is known of a rule that is no longer configured. */
-function goneRule(alarm: Alarm): Rule {
-  const { kind, asset, priority, point, location } = alarm;
-  return {
-    key: `${ruleKeyOf(alarm)}@${alarm.id}`,
-    kind,
-    asset,
-    priority,
-    point: -1,
-    pointId: point ?? '',
-    deadband: 0,
-    onDelayMs: 0,
-    offDelayMs: 0,
-    latch: false,
-    title: alarm.message,
-    ...(location === undefined ? {} : { location }),
-  };
 }
 
 /** What runs of a rule that is taken out, for the one that follows under its key. */

@@ -34,6 +34,15 @@ export class RuleTable {
     return this.builtIn.get(key);
   }
 
+  /** Rows of these keys; of a rule that was replaced, the newest. */
+  rowsByKey(wanted: ReadonlySet<string>): Map<string, number> {
+    const rows = new Map<string, number>();
+    this.rules.forEach(({ key }, row) => {
+      if (wanted.has(key)) rows.set(key, row);
+    });
+    return rows;
+  }
+
   isBuiltIn(row: number): boolean {
     return this.builtInRows.has(row);
   }
