@@ -4,6 +4,7 @@ import type { Bucket, Range, Series, SeriesQuery, StoredReading } from '../store
 import { findPoint, type PointFilter, pointFilter } from './points.ts';
 import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
+import { walk } from './walk.ts';
 
 /** Where the values of a point come from, one part of time after the other. */
 export interface Part extends Range {
@@ -146,10 +147,10 @@ export interface Selected extends Measured {
 }
 
 /** What a selector means, in its order; only ids name points of assets. @throws Problem for unknown ids, and for too many */
-export function selectPoints(
+export async function selectPoints(
   door: Pick<Door, 'registry' | 'assets'>,
   selector: PointSelector | undefined,
-): readonly Selected[] {
+): Promise<readonly Selected[]> {
   if (selector === undefined)
     throw new Problem('input-invalid', 'Say which points.', {
       errors: [{ path: 'points', found: 'nothing', allowed: 'a list of ids, or {class, site, device, measurement}' }],
@@ -164,13 +165,13 @@ export function selectPoints(
   }
   const matches = pointFilter(selector as PointFilter);
   const found: Selected[] = [];
-  for (const point of registry.points()) {
-    if (!matches(point, registry.device(point.device))) continue;
+  await walk(registry.points(), (point) => {
+    if (!matches(point, registry.device(point.device))) return true;
     found.push({ id: `${point.device}/${point.measurement}`, ...always(point) });
-    if (found.length > POINTS_SELECTED_MAX)
-      throw new Problem('query-too-large', `More than ${POINTS_SELECTED_MAX} points: narrow the selector.`);
-  }
-  return found;
+    return found.length <= POINTS_SELECTED_MAX;
+  });
+  if (found.length <= POINTS_SELECTED_MAX) return found;
+  throw new Problem('query-too-large', `More than ${POINTS_SELECTED_MAX} points: narrow the selector.`);
 }
 
 /** The one device point that gives the values over the whole range as they are; undefined when there is more to it. */

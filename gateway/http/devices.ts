@@ -9,6 +9,7 @@ import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
 import { type Route, route } from './route.ts';
 import { deviceView, pointView, viewDevice, viewPoint } from './views.ts';
+import { walk } from './walk.ts';
 
 const countsView = z.object({ 1: z.number(), 2: z.number(), 3: z.number(), 4: z.number() });
 
@@ -43,20 +44,23 @@ export function deviceRoutes(door: Door): readonly Route[] {
         cursor: cursorSchema.optional(),
       }),
       answer: z.object({ devices: z.array(deviceWithState), cursor: z.string().optional() }),
-      handle({ query }) {
+      async handle({ query }) {
         const after = decodeCursor(query.cursor, 'string');
         const text = query.q?.toLowerCase();
-        const found = [...registry.devices()].filter(
-          (device) =>
-            (after === undefined || device.id > after) &&
+        const says = (word: string | undefined) => word?.toLowerCase().includes(text ?? '') === true;
+        const found: DeviceInfo[] = [];
+        await walk(registry.devices(), (device) => {
+          const { id, name, nameZh, location } = device;
+          if (
+            (after === undefined || id > after) &&
             (query.class === undefined || device.class === query.class) &&
             (query.site === undefined || device.site === query.site) &&
             (query.edge === undefined || device.edge === query.edge) &&
-            (text === undefined ||
-              [device.id, device.name, device.nameZh, device.location].some((word) =>
-                word?.toLowerCase().includes(text),
-              )),
-        );
+            (text === undefined || says(id) || says(name) || says(nameZh) || says(location))
+          )
+            found.push(device);
+          return true;
+        });
         found.sort((a, b) => (a.id < b.id ? -1 : 1));
         const page = found.slice(0, query.limit);
         const last = page.at(-1);

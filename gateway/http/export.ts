@@ -42,7 +42,7 @@ export function exportRoutes(door: Door, outgoing: Outgoing): readonly Route[] {
         const { points: ids, device, class: assetClass, site, measurement } = query;
         const selector = { device, class: assetClass, site, measurement };
         const named = ids ?? (Object.values(selector).some((word) => word !== undefined) ? selector : undefined);
-        const points = selectPoints(door, named);
+        const points = await selectPoints(door, named);
         const transfer = outgoing.begin();
         const done = () => transfer.end();
         const name = `hanfeng-${formatTime(range.from).slice(0, 10)}.${query.format}`;

@@ -5,6 +5,7 @@ import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
 import { type Route, route } from './route.ts';
 import { pointView, viewPoint } from './views.ts';
+import { walk } from './walk.ts';
 
 const POINTS_MAX = 10_000;
 
@@ -30,20 +31,23 @@ export function pointRoutes(door: Door): readonly Route[] {
         cursor: cursorSchema.optional(),
       }),
       answer: z.object({ points: z.array(pointView), cursor: z.string().optional() }),
-      handle({ query }) {
+      async handle({ query }) {
         const after = decodeCursor(query.cursor, 'number') ?? -1;
         const matches = pointFilter(query);
         const points: z.infer<typeof pointView>[] = [];
         let last = after;
-        for (const point of query.device === undefined ? registry.points() : registry.pointsOf(query.device)) {
-          if (point.id <= after) continue;
+        let isMore = false;
+        await walk(query.device === undefined ? registry.points() : registry.pointsOf(query.device), (point) => {
+          if (point.id <= after) return true;
           const device = registry.device(point.device);
-          if (!matches(point, device)) continue;
-          if (points.length === query.limit) return { points, cursor: encodeCursor(last) };
+          if (!matches(point, device)) return true;
+          isMore = points.length === query.limit;
+          if (isMore) return false;
           points.push(viewPoint(point, device, registry.last(point.id), rulesOf(point.id), now()));
           last = point.id;
-        }
-        return { points };
+          return true;
+        });
+        return { points, ...(isMore ? { cursor: encodeCursor(last) } : {}) };
       },
     }),
     route({
@@ -84,18 +88,23 @@ export interface PointFilter {
 /** Which points a filter means; what it leaves open matches all. */
 export function pointFilter(filter: PointFilter): (point: PointInfo, device: DeviceInfo | undefined) => boolean {
   const text = filter.q?.toLowerCase();
+  const says = (word: string | undefined) => word?.toLowerCase().includes(text ?? '') === true;
+  // Points of one device follow each other: its own words are looked through once.
+  let lastDevice: DeviceInfo | undefined;
+  let isLastNamed = false;
+  const isNamed = (device: DeviceInfo | undefined) => {
+    if (device !== lastDevice) isLastNamed = says(device?.name) || says(device?.nameZh) || says(device?.location);
+    lastDevice = device;
+    return device !== undefined && isLastNamed;
+  };
   return (point, device) =>
     (filter.device === undefined || point.device === filter.device) &&
     (filter.measurement === undefined || point.measurement === filter.measurement) &&
     (filter.class === undefined || device?.class === filter.class) &&
     (filter.site === undefined || device?.site === filter.site) &&
     (text === undefined ||
-      [
-        `${point.device}/${point.measurement}`,
-        point.label,
-        point.labelZh,
-        device?.name,
-        device?.nameZh,
-        device?.location,
-      ].some((word) => word?.toLowerCase().includes(text)));
+      says(`${point.device}/${point.measurement}`) ||
+      says(point.label) ||
+      says(point.labelZh) ||
+      isNamed(device));
 }

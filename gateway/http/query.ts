@@ -52,7 +52,7 @@ export function queryRoutes(door: Door): readonly Route[] {
       }),
       async handle({ body }) {
         const range = rangeOf(body, now());
-        const points = selectPoints(door, body.points ?? body.selector);
+        const points = await selectPoints(door, body.points ?? body.selector);
         const slots = Math.ceil((range.to - range.from) / body.step);
         const values = slots * (body.across === undefined ? points.length : 1);
         if (slots > SLOTS_MAX || values > VALUES_MAX)

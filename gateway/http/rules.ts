@@ -7,6 +7,7 @@ import { countSchema, cursorSchema, decodeCursor, durationSchema, encodeCursor, 
 import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
 import { type Route, route } from './route.ts';
+import { walk } from './walk.ts';
 
 const limitFields = {
   setpoint: z.number().optional(),
@@ -93,14 +94,16 @@ export function ruleRoutes(door: Door): readonly Route[] {
         cursor: cursorSchema.optional(),
       }),
       answer: z.object({ rules: z.array(ruleView), cursor: z.string().optional() }),
-      handle({ query }) {
+      async handle({ query }) {
         const after = decodeCursor(query.cursor, 'number') ?? -1;
         const rules: z.infer<typeof ruleView>[] = [];
         let last = after;
-        for (const point of registry.points()) {
-          if (point.id <= after) continue;
+        let isMore = false;
+        await walk(registry.points(), (point) => {
+          if (point.id <= after) return true;
           // A point's rules stay together on one page.
-          if (rules.length >= query.limit) return { rules, cursor: encodeCursor(last) };
+          isMore = rules.length >= query.limit;
+          if (isMore) return false;
           last = point.id;
           for (const rule of rulesOf(point)) {
             const isChanged = desk.changes.of(rule.key) !== undefined;
@@ -109,8 +112,9 @@ export function ruleRoutes(door: Door): readonly Route[] {
             if (query.changed !== undefined && String(isChanged) !== query.changed) continue;
             rules.push(view(point, rule));
           }
-        }
-        return { rules };
+          return true;
+        });
+        return { rules, ...(isMore ? { cursor: encodeCursor(last) } : {}) };
       },
     }),
     route({
