@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Alarm } from '../../contract/alarm.ts';
@@ -9,7 +8,9 @@ import { int } from './columns.ts';
 import { isCommitted, writeCommit } from './commit.ts';
 import { Database, isDiskFull, isFatal } from './database.ts';
 import { backupTo, exportParquet } from './export.ts';
-import { History, type HotTable } from './history.ts';
+import { folderId } from './folder-id.ts';
+import { History } from './history.ts';
+import { HotTables, type SEAL_READINGS } from './hot-tables.ts';
 import { latestOf } from './latest.ts';
 import {
   alarmPage,
@@ -58,10 +59,6 @@ const EXISTING_PAIRS_MAX = 2000;
 /** A range no segment lies in: hot tables only. */
 const NOTHING: Range = { from: 0, to: 0 };
 
-/** Rows of a hot table before the next one is begun: 24 s of full load, some 250 MB in the log. */
-export const SEAL_READINGS = 8_000_000;
-/** Age of a hot table before the next one is begun. */
-export const SEAL_AFTER_MS = 3_600_000;
 /** Log size above which a drop of a sealed table is followed by a checkpoint: cheap then, the rows are gone. */
 const SEALED_WAL_BYTES = 64 * 1024 * 1024;
 /** A query whose hot table was sealed away while it was being planned is planned again. */
@@ -74,10 +71,7 @@ export class DuckDbStore implements Store {
   private readonly ballast: Ballast;
   private readonly options: DuckDbStoreOptions;
   private storeId: string;
-  /** Oldest first; the last one is written. */
-  private hotTables: HotTable[] = [];
-  private hotReadings = 0;
-  private hotSince: Millis;
+  private readonly hot: HotTables;
   private lastCommit = 0;
   private snapshotCommit = 0;
   /** After an error nobody knows whether the commit went through. */
@@ -92,7 +86,7 @@ export class DuckDbStore implements Store {
     this.database = database;
     this.storeId = id;
     this.options = options;
-    this.hotSince = (options.now ?? Date.now)();
+    this.hot = new HotTables(options.now ?? Date.now, options.sealReadings);
     this.ballast = new Ballast(database.dataDir, options.ballastBytes ?? BALLAST_BYTES, () => database.freeBytes());
     this.history = new History(database, (work) => this.write(work));
   }
@@ -130,8 +124,8 @@ export class DuckDbStore implements Store {
   get sizes() {
     const raw = this.history.segments.filter(({ kind }) => kind === 'readings');
     return {
-      hotTables: this.hotTables.length,
-      hotReadings: this.hotReadings,
+      hotTables: this.hot.list.length,
+      hotReadings: this.hot.readings,
       sealedFiles: raw.length,
       sealedReadings: raw.reduce((sum, { readings }) => sum + readings, 0),
       sealedBytes: this.history.segments.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -152,7 +146,7 @@ export class DuckDbStore implements Store {
 
   async *replay(after: number): ReturnType<Store['replay']> {
     // Before the first commit nobody else needs the writer, and a replay may take longer than a read may.
-    const tables = this.hotTables.map(({ name }) => name);
+    const tables = this.hot.list.map(({ name }) => name);
     yield* replay(this.database.writer, tables, after);
   }
 
@@ -165,10 +159,10 @@ export class DuckDbStore implements Store {
         });
       }
       if (await this.wasWritten(connection, commit.number)) return;
-      await this.rotateIfDue(connection, commit.number);
-      await writeCommit(connection, this.hotTables.at(-1)?.name as string, commit);
+      await this.hot.rotateIfDue(connection, commit.number);
+      await writeCommit(connection, this.hot.written, commit);
       this.lastCommit = commit.number;
-      this.hotReadings += commit.readings.length;
+      this.hot.readings += commit.readings.length;
     }, true);
   }
 
@@ -291,7 +285,7 @@ export class DuckDbStore implements Store {
     const names = await this.pointNames(points);
     await this.exclusively(() =>
       this.database.background((connection) =>
-        exportParquet(connection, this.history.sources(this.hotTables), names, range, file),
+        exportParquet(connection, this.history.sources(this.hot.list), names, range, file),
       ),
     );
   }
@@ -314,7 +308,7 @@ export class DuckDbStore implements Store {
 
   /** Begins a new hot table with the next commit, whatever the size of this one. */
   async rotate(): Promise<void> {
-    await this.write((connection) => this.rotateHot(connection, this.lastCommit + 1));
+    await this.write((connection) => this.hot.rotate(connection, this.lastCommit + 1));
   }
 
   async close(): Promise<void> {
@@ -327,39 +321,11 @@ export class DuckDbStore implements Store {
 
   private async load(): Promise<void> {
     const { writer } = this.database;
-    const tables = await writer.runAndReadAll(
-      `SELECT n, 'hot_' || n AS name, first_commit::DOUBLE AS "firstCommit" FROM hot_tables ORDER BY n`,
-    );
-    this.hotTables = tables.getRowObjects() as unknown as HotTable[];
+    await this.hot.load(writer);
     const number = async (sql: string) => (await writer.runAndReadAll(sql)).getRows()[0]?.[0] as number;
     this.lastCommit = await number('SELECT coalesce(max(number), 0)::DOUBLE FROM commits');
     this.snapshotCommit = await number('SELECT coalesce(max(commit), 0)::DOUBLE FROM snapshots');
-    this.hotReadings = await number(`SELECT count(*)::DOUBLE FROM ${this.hotTables.at(-1)?.name}`);
     await this.history.load();
-  }
-
-  private async rotateIfDue(connection: DuckDBConnection, nextCommit: number): Promise<void> {
-    const isFull = this.hotReadings >= (this.options.sealReadings ?? SEAL_READINGS);
-    const isOld = this.hotReadings > 0 && this.now() - this.hotSince >= SEAL_AFTER_MS;
-    if (isFull || isOld) await this.rotateHot(connection, nextCommit);
-  }
-
-  private async rotateHot(connection: DuckDBConnection, firstCommit: number): Promise<void> {
-    if (this.hotReadings === 0) return;
-    const n = (this.hotTables.at(-1)?.n ?? 0) + 1;
-    const table: HotTable = { n, name: `hot_${n}`, firstCommit };
-    await connection.run('BEGIN');
-    try {
-      await connection.run(`CREATE TABLE ${table.name} AS SELECT * FROM hot_${n - 1} LIMIT 0`);
-      await connection.run(`INSERT INTO hot_tables VALUES (${n}, ${int(firstCommit)})`);
-      await connection.run('COMMIT');
-    } catch (error) {
-      await connection.run('ROLLBACK').catch(() => {});
-      throw error;
-    }
-    this.hotTables = [...this.hotTables, table];
-    this.hotReadings = 0;
-    this.hotSince = this.now();
   }
 
   private async pointNames(points: readonly number[]) {
@@ -411,13 +377,10 @@ export class DuckDbStore implements Store {
 
   private async tidy(now: Millis): Promise<void> {
     for (;;) {
-      const [oldest, next] = this.hotTables;
-      // A snapshot must cover it: until then a start replays from it.
-      if (oldest === undefined || next === undefined || next.firstCommit - 1 > this.snapshotCommit) break;
+      const due = this.hot.sealable(this.snapshotCommit);
+      if (due === undefined) break;
       if (this.closing) return;
-      await this.history.seal(oldest, next.firstCommit - 1, () => {
-        this.hotTables = this.hotTables.slice(1);
-      });
+      await this.history.seal(due.table, due.lastCommit, () => this.hot.dropOldest());
       await this.write(() => this.database.checkpointIfDue(SEALED_WAL_BYTES));
     }
     while (!this.closing && (await this.history.tidy(now)));
@@ -436,10 +399,10 @@ export class DuckDbStore implements Store {
     run: (connection: DuckDBConnection, sources: Sources) => Promise<T>,
   ): Promise<T> {
     for (let plan = 1; ; plan++) {
-      let used = this.history.sources(this.hotTables);
+      let used = this.history.sources(this.hot.list);
       try {
         return await this.database.read((connection) => {
-          used = this.history.sources(this.hotTables);
+          used = this.history.sources(this.hot.list);
           return run(connection, used);
         });
       } catch (error) {
@@ -507,22 +470,6 @@ export class DuckDbStore implements Store {
       return new StoreError('store-full', `no room on the disk: ${message}`, { retryable: true, cause: error });
     return new StoreError('store-broken', `the store refused a write: ${message}`, { retryable: true, cause: error });
   }
-}
-
-/**
- * The id of this data folder. It is kept with the identity of the file it stands in: in a copy (a restored backup)
- * the file is another one, so the copy gets an id of its own.
- */
-async function folderId(connection: DuckDBConnection, file: string, newId: () => string): Promise<string> {
-  const { ino, birthtimeMs } = await stat(file);
-  const identity = `${ino}:${Math.round(birthtimeMs)}`;
-  const rows = (await connection.runAndReadAll(`SELECT key, value FROM meta WHERE key IN ('id', 'file')`)).getRows();
-  const meta = new Map(rows as [string, string][]);
-  const known = meta.get('id');
-  if (known !== undefined && meta.get('file') === identity) return known;
-  const id = newId();
-  await connection.run(`INSERT OR REPLACE INTO meta VALUES ('id', $1), ('file', $2)`, [id, identity]);
-  return id;
 }
 
 function timesOf(pairs: readonly { readonly ts: Millis }[]): Range {

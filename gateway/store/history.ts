@@ -4,6 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Millis } from '../../contract/time.ts';
 import { int } from './columns.ts';
 import type { Database } from './database.ts';
+import type { HotTable } from './hot-tables.ts';
 import { type Sources, segmentReadings } from './relation.ts';
 import { planRetention, type RetentionPolicy } from './retention.ts';
 import { mergeDay, writeDays } from './seal.ts';
@@ -38,12 +39,6 @@ export interface Quarantined {
 
 /** Runs a step on the writing connection, between commits. */
 export type WriteStep = <T>(work: (connection: DuckDBConnection) => Promise<T>) => Promise<T>;
-
-export interface HotTable {
-  readonly n: number;
-  readonly name: string;
-  readonly firstCommit: number;
-}
 
 /** The sealed part of the store: Parquet files and the manifest that says which of them count. */
 export class History {
