@@ -2,6 +2,7 @@ import { dirname, join, resolve } from 'node:path';
 import { ConfigError, type Mistake } from '../contract/mistakes.ts';
 import { formatDuration } from '../contract/time.ts';
 import { type Budget, budgetOf, type PlannedRequest } from './budget.ts';
+import { checkCommands, type PointLookup } from './command-check.ts';
 import { type DeviceConfig, type LineConfig, parseEdgeConfig } from './config.ts';
 import { everyMsOf, planDevice, wantedPoints } from './device.ts';
 import { loadModels } from './library.ts';
@@ -95,6 +96,18 @@ function ratesOf(device: DeviceConfig, models: ReadonlyMap<string, DeviceModel>)
   return [...values].map(([everyMs, count]) => ({ values: count, everyMs }));
 }
 
+/** Points by the names they have on this edge. */
+function pointsOf(lines: readonly LineConfig[], models: ReadonlyMap<string, DeviceModel>): PointLookup {
+  const devices = new Map(lines.flatMap((line) => line.devices.map((device) => [device.id, device] as const)));
+  return (id, measurement) => {
+    const device = devices.get(id);
+    const model = device === undefined ? undefined : models.get(device.model);
+    if (device === undefined || model === undefined) return undefined;
+    const { names } = wantedPoints(device, model);
+    return model.points.find((point) => names.get(point.id) === measurement);
+  };
+}
+
 /** One sentence about a line's time budget, as `hanfeng check` prints it. */
 export function budgetNote(line: LineConfig, budget: Budget): string {
   const { neededMs, cycleMs, load, valuesPerSecond } = budget;
@@ -127,7 +140,10 @@ export function checkEdge(text: string, file: string, root: string): EdgeCheck {
   try {
     const folders = value.models.map((folder) => resolve(dirname(file), folder));
     const models = loadModels([join(root, 'edge/devices'), ...folders]);
-    const found = checkDevices(value.lines, models, file);
+    const found = [
+      ...checkDevices(value.lines, models, file),
+      ...checkCommands(value.commands, pointsOf(value.lines, models), file),
+    ];
     if (found.length > 0) return { mistakes: found, notes: [] };
     const budgets = value.lines.map((line) => ({ line, budget: plannedBudget(line, models) }));
     const notes = budgets.flatMap(({ line, budget }) => (budget === undefined ? [] : [budgetNote(line, budget)]));

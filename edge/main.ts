@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { ConfigError } from '../contract/mistakes.ts';
 import { type Acquisition, createAcquisition } from './acquire.ts';
 import { createClock, machineTime } from './clock.ts';
 import { CommandDesk, type CommandTarget } from './command.ts';
+import { checkCommands } from './command-check.ts';
 import { loadEdgeConfig } from './config.ts';
 import { serveLocal, socketPath } from './local.ts';
 import { Outbox } from './outbox.ts';
@@ -50,6 +52,8 @@ export async function runEdge({ configFile, root, env, signal, log }: EdgeOption
     log,
     onReadings: (readings, upTo) => outbox?.append(readings, upTo),
   });
+  const mistakes = checkCommands(config.commands, acquisition.point, configFile);
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
   outbox = await Outbox.open({
     folder: join(config.dataDir, 'outbox'),
     settings: config.outbox,

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Quality } from '../../../contract/reading.ts';
 import type { CommandResult } from '../../../contract/state.ts';
 import { CommandDesk, type CommandTarget, commandsSchema } from '../../../edge/command.ts';
+import { checkCommands } from '../../../edge/command-check.ts';
 import { FakeClock } from '../../support/outbox.ts';
 
 const settings = (input: unknown = {}) => commandsSchema.parse(input);
@@ -284,5 +285,37 @@ describe('select before operate', () => {
     clock.advance(30_000);
     expect(await outcome(both, start({ mode: 'operate', select: 's2' }))).toMatchObject({ reason: /^not-selected/ });
     expect(await outcome(both, start({ mode: 'select' }))).toMatchObject({ status: 'selected' });
+  });
+});
+
+describe('checking the guards of a file', () => {
+  const lookup = (device: string, measurement: string) => new FakeTarget().point(device, measurement);
+  const check = (points: unknown) =>
+    checkCommands(settings({ points }), lookup, 'edge.yaml').map(({ path, found }) => `${path}: ${found}`);
+
+  it('finds nothing wrong with points that are there and ranges within the model', () => {
+    const good = { range: [10, 90], remote: { point: 'fan-1/temperature', is: 1 }, interlocks: [] };
+    expect(check({ 'fan-1/speed': good })).toEqual([]);
+  });
+
+  it('names every mistake with its path', () => {
+    const mistakes = check({
+      'fan-9/speed': {},
+      'fan-1/temperature': {},
+      'fan-1/speed': {
+        range: [50, 120],
+        remote: { point: 'x/y', is: 1 },
+        interlocks: [{ point: 'fan-2/ready', is: 1 }],
+      },
+      'fan-1/start': { range: [1, 0] },
+    });
+    expect(mistakes).toEqual([
+      'commands.points.fan-9/speed: fan-9/speed',
+      'commands.points.fan-1/temperature: fan-1/temperature',
+      'commands.points.fan-1/speed.range: 50..120',
+      'commands.points.fan-1/speed.remote.point: x/y',
+      'commands.points.fan-1/speed.interlocks[0].point: fan-2/ready',
+      'commands.points.fan-1/start.range: 1..0',
+    ]);
   });
 });
