@@ -29,6 +29,10 @@ const MISSED_MAX = 3;
 /** Below this, jitter of polling and batching alone would make points stale: a heartbeat of 10 s and half as much again. */
 const MAX_SILENCE_FLOOR_MS = 15_000;
 
+/** What an edge agent calls itself, and the class that watches its outbox, disk and clock without being declared. */
+const EDGE_MODEL = 'hanfeng-edge';
+const EDGE_CLASS = 'edge-agent';
+
 /** Puts class defaults, device files and what devices say of themselves together. */
 export function catalogOf(plant: PlantDescription): PlantCatalog {
   const ruleOverrides = byPoint(plant.rules);
@@ -150,7 +154,7 @@ function describeDevice(plant: PlantDescription, id: string, hint: DeviceHint): 
   const { edge = hint.edge, line = hint.line, model = hint.model } = file ?? {};
   return {
     id,
-    class: file?.class ?? 'generic',
+    class: file?.class ?? (model === EDGE_MODEL && plant.classes.has(EDGE_CLASS) ? EDGE_CLASS : 'generic'),
     site: file?.site ?? plant.site,
     origin: file === undefined ? 'discovered' : 'declared',
     attributes: file?.attributes ?? {},
