@@ -300,7 +300,7 @@ export class AlarmLedger {
 
   private create(rule: Rule, raise: Raise, life: Life, raisedLate: boolean): Occurrence {
     const { since, at, evidence } = raise;
-    const { value, against, againstZh } = evidence;
+    const { value, against, againstZh } = isContact(rule, evidence.value) ? {} : evidence;
     const common = {
       asset: rule.asset,
       since,
@@ -407,6 +407,12 @@ export class AlarmLedger {
     out.journal.push({ alarm: occurrence.id, at, recordedAt, from, to: occurrence.life.state, event, ...by });
     out.alarms.push(toAlarm(occurrence));
   }
+}
+
+/** An open door is open: `1, limit 0.5` would tell nobody anything. */
+function isContact({ unit, setpoint }: Rule, value: number | undefined): boolean {
+  const isPlain = unit === undefined || unit === '1';
+  return isPlain && (value === 0 || value === 1) && (setpoint === undefined || setpoint === 0.5);
 }
 
 function whyOf(command: OperatorCommand): { why?: string } {
