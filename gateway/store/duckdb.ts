@@ -10,7 +10,7 @@ import { Database, isDiskFull, isFatal } from './database.ts';
 import { backupTo, exportParquet } from './export.ts';
 import { folderId } from './folder-id.ts';
 import { History } from './history.ts';
-import { HotTables, type SEAL_READINGS } from './hot-tables.ts';
+import { HotTables } from './hot-tables.ts';
 import { latestOf } from './latest.ts';
 import {
   alarmPage,
@@ -45,7 +45,7 @@ export interface DuckDbStoreOptions {
   readonly threads?: number;
   /** The database's own memory; the process takes about half more. */
   readonly memoryLimitMb?: number;
-  /** Rows of a hot table before it is sealed, instead of {@link SEAL_READINGS}. */
+  /** Rows of a hot table before it is sealed, instead of the usual 8 million. */
   readonly sealReadings?: number;
   readonly now?: () => Millis;
   /** Room kept back for the day the disk is full, instead of {@link BALLAST_BYTES}; 0 = none. */
