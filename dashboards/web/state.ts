@@ -142,6 +142,7 @@ export function disconnect(): void {
   feed = undefined;
   batch(() => {
     waiting = [];
+    clearTimeout(describing);
     model.value = EMPTY_MODEL;
     setShapes(new Map());
     link.value = { state: 'connecting' };
@@ -205,6 +206,7 @@ function flush(): void {
   if (waiting.length === 0) return;
   const changes = waiting;
   waiting = [];
+  const { revision: before } = model.value;
   batch(() => {
     model.value = applyChanges(model.value, changes);
     shapes.value = withReadings(
@@ -212,6 +214,7 @@ function flush(): void {
       changes.flatMap((change) => (change.kind === 'readings' ? change.readings : [])),
     );
   });
+  if (model.value.loaded && model.value.revision !== before) describeSoon();
 }
 
 function withReadings(known: ReadonlyMap<string, Shape>, readings: readonly LiveReading[]): ReadonlyMap<string, Shape> {
@@ -235,10 +238,19 @@ function setShapes(next: ReadonlyMap<string, Shape>): void {
   });
 }
 
+/** A new device announces itself by its first values; its names and units are asked for once it has finished. */
+const DESCRIBE_AFTER_MS = 3_000;
+let describing: ReturnType<typeof setTimeout> | undefined;
+
+function describeSoon(): void {
+  clearTimeout(describing);
+  describing = setTimeout(() => void loadAll(), DESCRIBE_AFTER_MS);
+}
+
 let loading: Promise<void> | undefined;
 let loadAgain = false;
 
-/** Fetches the whole: at the start and after each loss, never on a timer. A request while one runs repeats it once. */
+/** Fetches the whole: at the start, after each loss and when something new announced itself; never by the clock. A request while one runs repeats it once. */
 export function loadAll(): Promise<void> {
   if (loading !== undefined) {
     loadAgain = true;
@@ -261,9 +273,9 @@ async function loadOnce(): Promise<void> {
     batch(() => {
       model.value = applyChanges(model.value, [{ kind: 'snapshot', devices, points, alarms }]);
       loadError.value = undefined;
-      // Shapes have a hole where the connection was lost: they are asked for again where they are seen.
-      setShapes(new Map());
       if (seenBeforeLoss !== undefined) {
+        // Shapes have a hole where the connection was lost: they are asked for again where they are seen.
+        setShapes(new Map());
         meanwhile.value = { alarms: cameMeanwhile(seenBeforeLoss, model.value.alarms), at: Date.now() };
         seenBeforeLoss = undefined;
       }

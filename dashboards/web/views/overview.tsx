@@ -98,6 +98,9 @@ export function Overview() {
   );
 }
 
+/** A site that has just started needs so long to say what it has; until then the choice may improve. */
+const SETTLED_MS = 30_000;
+
 /** What the page chose where nobody did; kept while it is open. */
 let chosenByPage: readonly string[] | undefined;
 
@@ -124,7 +127,7 @@ function watchedPoints(classes: readonly ClassGroup[]): readonly string[] {
   const hasValue = ({ id }: Point) => points.get(id)?.last?.value !== undefined;
   const ids = chooseWatched(classes, CARDS_MAX, hasValue).map(({ id }) => id);
   // Once there are enough they stay, whatever reports later: nothing jumps.
-  if (ids.length === CARDS_MAX) chosenByPage = ids;
+  if (ids.length === CARDS_MAX && performance.now() > SETTLED_MS) chosenByPage = ids;
   return ids;
 }
 
