@@ -4,11 +4,13 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
 import { idSchema } from '../contract/reading.ts';
+import { bytesSchema, durationSchema } from '../contract/settings.ts';
 import { parseTime } from '../contract/time.ts';
 import { leakageMistakes, leakageSchema } from './leakage-config.ts';
 import { type NotifyConfig, notifySchema } from './notify/index.ts';
 import { alarmOverrideSchema } from './plant-schema.ts';
 
+const DAY_MS = 86_400_000;
 const portSchema = z.number().int().min(0).max(65_535);
 const textSchema = z.string().min(1).max(200);
 const pathSchema = z.string().min(1);
@@ -77,9 +79,22 @@ const mqttSchema = z
   )
   .describe('The broker in this process, or one elsewhere');
 
+/** History goes by whole days. */
+const ageSchema = durationSchema({ minMs: DAY_MS, maxMs: 36_525 * DAY_MS });
+
 const embeddedStoreSchema = z.strictObject({
   memoryLimitMb: z.number().int().min(100).max(65_536).default(500).describe('What the database aims to stay below'),
   threads: z.number().int().min(1).max(64).default(1),
+  retention: z
+    .strictObject({
+      maxAge: ageSchema.optional().describe('Whole days older than this go; kept for ever unless said'),
+      maxDisk: bytesSchema({ min: 10_000_000, max: 1e15, words: 'at least 10 MB' })
+        .optional()
+        .describe('Of sealed history; the oldest days go first'),
+      classes: z.record(idSchema, ageSchema).default({}).describe('Asset classes that are kept for less: class -> age'),
+    })
+    .prefault({})
+    .describe('How long readings are kept'),
 });
 
 const storeSchema = z
@@ -88,7 +103,7 @@ const storeSchema = z
       z.literal('embedded').transform(() => ({ embedded: embeddedStoreSchema.parse({}) })),
       z.strictObject({ embedded: embeddedStoreSchema.prefault({}) }),
     ],
-    { error: 'embedded, or {embedded: {memoryLimitMb, threads}}' },
+    { error: 'embedded, or {embedded: {memoryLimitMb, threads, retention}}' },
   )
   .describe('What the gateway commits to');
 

@@ -18,6 +18,7 @@ import { makeChannels } from './notify/index.ts';
 import { planNotifications } from './notify/plan.ts';
 import { loadPlant } from './plant-files.ts';
 import { PlantRegistry } from './registry.ts';
+import { retentionPolicy } from './retention-policy.ts';
 import { DuckDbStore } from './store/duckdb.ts';
 import { createSubscriber, type Subscriber } from './subscriber.ts';
 
@@ -72,7 +73,14 @@ async function joinParts(
   };
 
   const metrics = createMetrics();
-  const store = await DuckDbStore.open({ dataDir, newId, ...config.store.embedded });
+  const registry = new PlantRegistry();
+  const { retention, ...storeSettings } = config.store.embedded;
+  const store = await DuckDbStore.open({
+    dataDir,
+    newId,
+    ...storeSettings,
+    retention: () => retentionPolicy(retention, registry),
+  });
   atEnd(() => store.close());
   const accounts = await openAccounts(dataDir, now, (error) =>
     log.error({ err: error }, 'accounts file not readable; the last good one stays valid'),
@@ -83,7 +91,6 @@ async function joinParts(
   await announceFirstAdmin(await accounts.ensureFirstAdmin(config.adminPassword), dataDir, log);
 
   const desk = openDesk(plant, dataDir);
-  const registry = new PlantRegistry();
   const judge = createJudge({
     timezone: config.timezone,
     maintenance: config.maintenance,
