@@ -67,6 +67,8 @@ interface Gateway {
   awayForMs: number;
   /** Last sign of life, and stalls since its marks last moved. */
   aliveAtMs: number;
+  /** When its marks moved last. */
+  movedAtMs: number;
   stalls: number;
 }
 
@@ -147,6 +149,7 @@ export class Delivery {
         break;
       }
       case 'tick':
+        if (this.connected) this.leaveBehind(nowMs);
         this.checkStall(nowMs, actions);
         break;
     }
@@ -207,6 +210,7 @@ export class Delivery {
       this.lastProgressMs = nowMs;
       this.stallMs = STALL_MS;
       gateway.awayForMs = STALL_MS;
+      gateway.movedAtMs = nowMs;
       gateway.stalls = 0;
     }
     this.returnAlive(nowMs);
@@ -263,6 +267,33 @@ export class Delivery {
     this.goBack();
   }
 
+  /** A gateway that went silent is not waited for, before the window is full and the others feel it. */
+  private leaveBehind(nowMs: number): void {
+    const isOld = ({ confirmed, sentAtMs }: Message) => confirmed && nowMs - sentAtMs >= STALL_MS;
+    for (const gateway of this.gateways.values()) {
+      if (gateway.awayUntilMs !== undefined) continue;
+      if (nowMs - gateway.movedAtMs < STALL_MS || nowMs - gateway.aliveAtMs < STALL_MS) continue;
+      const others = [...this.gateways.values()].filter(
+        (other) => other !== gateway && other.awayUntilMs === undefined,
+      );
+      const isMissed = [...this.sent].some(([lane, messages]) =>
+        messages.some(
+          (message) =>
+            isOld(message) &&
+            message.to > (gateway.marks[lane] ?? 0) &&
+            others.some(({ marks }) => (marks[lane] ?? 0) >= message.to),
+        ),
+      );
+      if (isMissed) this.leave(gateway, nowMs);
+    }
+  }
+
+  private leave(gateway: Gateway, nowMs: number): void {
+    gateway.awayUntilMs = nowMs + gateway.awayForMs;
+    gateway.awayForMs = Math.min(gateway.awayForMs * 2, STALL_LONGEST_MS);
+    gateway.aliveSince = false;
+  }
+
   /** While one gateway stores, another that does not is not waited for. */
   private setAside(nowMs: number): boolean {
     const present = [...this.gateways.values()].filter(({ awayUntilMs }) => awayUntilMs === undefined);
@@ -278,11 +309,7 @@ export class Delivery {
       // One that is alive only missed something: it gets that again before it is left behind.
       return nowMs - gateway.aliveAtMs > this.stallMs || gateway.stalls >= STALLS_MAX;
     });
-    for (const gateway of behind) {
-      gateway.awayUntilMs = nowMs + gateway.awayForMs;
-      gateway.awayForMs = Math.min(gateway.awayForMs * 2, STALL_LONGEST_MS);
-      gateway.aliveSince = false;
-    }
+    for (const gateway of behind) this.leave(gateway, nowMs);
     return behind.length > 0;
   }
 
@@ -356,6 +383,7 @@ function newGateway(store: string, marks: Readonly<Record<string, number>>): Gat
     aliveSince: false,
     awayForMs: STALL_MS,
     aliveAtMs: Number.NEGATIVE_INFINITY,
+    movedAtMs: Number.NEGATIVE_INFINITY,
     stalls: 0,
   };
 }

@@ -174,6 +174,20 @@ describe('delivery', () => {
     expect(delivery.away()).toEqual([]);
   });
 
+  it('leaves a silent gateway behind before its silence fills the window', () => {
+    const { delivery, mark, confirm, pass } = connected([lane('a', 1)], { gateways: ['gw', 'other'] });
+    mark({});
+    mark({}, { gateway: 'other' });
+    for (let seq = 1; seq <= 14; seq++) {
+      delivery.on({ kind: 'lanes', lanes: [lane('a', seq)] }, nowMs);
+      confirm('a', seq);
+      pass(1000);
+      mark({ a: seq });
+    }
+    expect(delivery.away()).toEqual(['other']);
+    expect(delivery.lowMark('a')).toBe(14);
+  });
+
   it('sends again to a gateway that is alive and missed something, before it leaves it behind', () => {
     const { delivery, mark, confirm, pass } = connected([lane('a', 2)], { gateways: ['gw', 'other'] });
     mark({});
