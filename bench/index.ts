@@ -17,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   oil: async () => (await import('./oil.ts')).runOilBench,
   alarms: async () => (await import('./alarms.ts')).runAlarmsBench,
   edge: async () => (await import('./edge.ts')).runEdgeBench,
+  leakage: async () => (await import('./leakage.ts')).runLeakageBench,
 };
 
 /** @returns exit code */

@@ -1,0 +1,107 @@
+import type { Millis } from '../../../contract/time.ts';
+
+/** A register never stood still for so long: water runs on the premises. */
+export const NEVER_ZERO_MS = 24 * 3_600_000;
+/** An hour without a litre is "back to zero" once; shorter pauses may be the register's resolution. */
+const ZERO_MS = 3_600_000;
+/** Readings further apart than this hide whether the register stood still. */
+const GAP_MAX_MS = 2 * 3_600_000;
+/** Nobody uses water for so long while the neighbours do: stopped, or away. At least this, and twice the longest pause known. */
+const STOPPED_MIN_MS = 4 * 3_600_000;
+
+export type CustomerFinding =
+  | { readonly kind: 'premises-leak'; readonly since: Millis; readonly at: Millis; readonly flowM3h: number }
+  | { readonly kind: 'backwards' | 'reset'; readonly at: Millis; readonly by: number }
+  | { readonly kind: 'stopped'; readonly since: Millis; readonly at: Millis };
+
+export interface CustomerMeterState {
+  lastTs: Millis | null;
+  lastTotal: number;
+  /** Start of the time without a pause; null while a gap makes it unknown. */
+  runningSince: Millis | null;
+  runningTotal: number;
+  standingSince: Millis | null;
+  longestPauseMs: number;
+  told: '' | 'premises-leak' | 'stopped';
+}
+
+export const newCustomerMeter = (): CustomerMeterState => ({
+  lastTs: null,
+  lastTotal: 0,
+  runningSince: null,
+  runningTotal: 0,
+  standingSince: null,
+  longestPauseMs: 0,
+  told: '',
+});
+
+/**
+ * One register value of a customer's meter, m3, in order of time; the state changes in place.
+ *
+ * A gap proves nothing: neither that water ran all the time nor that the meter stood still. So the day of
+ * {@link NEVER_ZERO_MS} begins anew after a gap of more than two hours.
+ *
+ * @param neighboursUse - others of the same zone use water now; without it nothing is called stopped
+ */
+export function readCustomerMeter(
+  state: CustomerMeterState,
+  ts: Millis,
+  total: number,
+  neighboursUse: boolean,
+): CustomerFinding[] {
+  const { lastTs, lastTotal } = state;
+  if (lastTs !== null && ts <= lastTs) return [];
+  state.lastTs = ts;
+  state.lastTotal = total;
+  if (lastTs === null) return [];
+  const by = total - lastTotal;
+  if (by < 0) {
+    forget(state);
+    // A new register starts near zero; one that turns back keeps most of its figure.
+    return [{ kind: total < 0.1 * lastTotal ? 'reset' : 'backwards', at: ts, by }];
+  }
+  if (ts - lastTs > GAP_MAX_MS) {
+    forget(state);
+    return [];
+  }
+  return by > 0 ? ran(state, lastTs, ts, lastTotal, total) : stood(state, lastTs, ts, neighboursUse);
+}
+
+function ran(state: CustomerMeterState, from: Millis, ts: Millis, before: number, total: number): CustomerFinding[] {
+  if (state.standingSince !== null) {
+    const pauseMs = from - state.standingSince;
+    if (state.told === '') state.longestPauseMs = Math.max(state.longestPauseMs, pauseMs);
+    if (pauseMs >= ZERO_MS) state.runningSince = null;
+    state.standingSince = null;
+    if (state.told === 'stopped') state.told = '';
+  }
+  if (state.runningSince === null) {
+    state.runningSince = from;
+    state.runningTotal = before;
+  }
+  const { runningSince } = state;
+  if (state.told === 'premises-leak' || ts - runningSince < NEVER_ZERO_MS) return [];
+  state.told = 'premises-leak';
+  const flowM3h = ((total - state.runningTotal) * 3_600_000) / (ts - runningSince);
+  return [{ kind: 'premises-leak', since: runningSince, at: ts, flowM3h }];
+}
+
+function stood(state: CustomerMeterState, from: Millis, ts: Millis, neighboursUse: boolean): CustomerFinding[] {
+  state.standingSince ??= from;
+  const since = state.standingSince;
+  const pauseMs = ts - since;
+  if (pauseMs >= ZERO_MS) {
+    state.runningSince = null;
+    if (state.told === 'premises-leak') state.told = '';
+  }
+  const longest = Math.max(STOPPED_MIN_MS, 2 * state.longestPauseMs);
+  if (!neighboursUse || state.longestPauseMs === 0 || state.told === 'stopped' || pauseMs < longest) return [];
+  state.told = 'stopped';
+  return [{ kind: 'stopped', since, at: ts }];
+}
+
+function forget(state: CustomerMeterState): void {
+  state.runningSince = null;
+  state.standingSince = null;
+  state.told = '';
+}

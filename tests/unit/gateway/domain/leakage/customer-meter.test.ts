@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type CustomerFinding,
+  newCustomerMeter,
+  readCustomerMeter,
+} from '../../../../../gateway/domain/leakage/customer-meter.ts';
+
+const QUARTER_MS = 900_000;
+const HOUR_MS = 3_600_000;
+
+/** Feeds quarter-hour steps of a register; null leaves the reading out. */
+function feed(steps: readonly (number | null)[], neighboursUse = true): CustomerFinding[] {
+  const state = newCustomerMeter();
+  let total = 100;
+  return steps.flatMap((step, index) => {
+    total += step ?? 0;
+    return step === null ? [] : readCustomerMeter(state, index * QUARTER_MS, total, neighboursUse);
+  });
+}
+
+const times = (count: number, step: number | null) => new Array<number | null>(count).fill(step);
+
+describe('a customer meter', () => {
+  it('that never stands still for a day tells of a leak on the premises, once', () => {
+    const found = feed(times(200, 0.01));
+    expect(found).toEqual([{ kind: 'premises-leak', since: 0, at: 24 * HOUR_MS, flowM3h: expect.closeTo(0.04, 6) }]);
+  });
+
+  it('that stood still for an hour within the day is no leak', () => {
+    expect(feed([...times(90, 0.01), ...times(5, 0), ...times(90, 0.01), ...times(5, 0)])).toEqual([]);
+  });
+
+  it('proves nothing over a gap', () => {
+    expect(feed([...times(60, 0.01), ...times(12, null), ...times(60, 0.01)])).toEqual([]);
+  });
+
+  it('running backwards is not a new register', () => {
+    expect(feed([0, 1, -0.5])).toEqual([{ kind: 'backwards', at: 2 * QUARTER_MS, by: -0.5 }]);
+    expect(feed([0, 1, -99])).toEqual([{ kind: 'reset', at: 2 * QUARTER_MS, by: -99 }]);
+  });
+
+  it('is stopped after twice its longest pause while the neighbours use water', () => {
+    const steps = [...times(4, 0.01), ...times(12, 0), ...times(4, 0.01), ...times(40, 0)];
+    expect(feed(steps)).toMatchObject([{ kind: 'stopped', since: 19 * QUARTER_MS }]);
+    expect(feed(steps, false)).toEqual([]);
+  });
+
+  it('hears nothing twice and nothing late', () => {
+    const state = newCustomerMeter();
+    readCustomerMeter(state, 1000, 5, true);
+    readCustomerMeter(state, 2000, 6, true);
+    expect(readCustomerMeter(state, 2000, 1, true)).toEqual([]);
+    expect(readCustomerMeter(state, 1500, 1, true)).toEqual([]);
+  });
+});

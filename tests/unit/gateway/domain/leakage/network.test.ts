@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { checkZones, whyNoBalance, type ZoneModel } from '../../../../../gateway/domain/leakage/network.ts';
+
+const zone = (id: string, more: Partial<ZoneModel> = {}): ZoneModel => ({
+  id,
+  inlets: [],
+  outlets: [],
+  tanks: [],
+  customers: [],
+  pressures: [],
+  ...more,
+});
+
+describe('zones of a network', () => {
+  it('may pass water on', () => {
+    expect(checkZones([zone('A', { inlets: ['m/1'], outlets: ['m/2'] }), zone('B', { inlets: ['m/2'] })])).toEqual([]);
+  });
+
+  it('can not be fed and left by the same meter, nor share one', () => {
+    const faults = checkZones([zone('A', { inlets: ['m/1'], outlets: ['m/1'] }), zone('B', { inlets: ['m/1'] })]);
+    expect(faults.map(({ zone: of, key }) => `${of} ${key}`)).toEqual(['A inlets', 'B inlets']);
+  });
+
+  it('lie within zones that exist, and not within themselves', () => {
+    expect(checkZones([zone('A', { within: 'X' })])[0]).toMatchObject({ key: 'within', found: 'X' });
+    expect(checkZones([zone('A', { within: 'B' }), zone('B', { within: 'A' })])).toHaveLength(2);
+  });
+
+  it('say why they have no balance', () => {
+    expect(whyNoBalance(zone('B', { within: 'A' }))).toBe('no inlet meter; seen by the meters of A');
+    expect(whyNoBalance(zone('A', { inlets: ['m/1'] }))).toBeUndefined();
+  });
+});
