@@ -27,7 +27,7 @@ const SUSPICION_MAX_MS = 3 * DAY_MS;
 /** Smallest slow rise worth a crew, as a part of mean and of night flow. */
 const SLOW_MEAN_PART = 0.018;
 const SLOW_NIGHT_PART = 0.05;
-const SLOW_SIGMAS = 4;
+const SLOW_SIGMAS = 5;
 const SLOW_DAYS = 3;
 /** Growth this long ago is another leak's when it starts again. */
 const SETTLED_DAYS = 14;
