@@ -1,4 +1,13 @@
 import type { Millis } from '../../../contract/time.ts';
+import {
+  type FlowBin,
+  type FlowEvent,
+  type FlowState,
+  type FlowWatchOptions,
+  newFlowState,
+  noSum,
+  type Sum,
+} from './flow-state.ts';
 import { fitLine, type LineFit } from './line-fit.ts';
 import { closeByDrop, knownOf, type OpenLeak } from './open-leaks.ts';
 import { learnProfile, median } from './profile.ts';
@@ -32,113 +41,6 @@ const SLOW_DAYS = 3;
 /** Growth this long ago is another leak's when it starts again. */
 const SETTLED_DAYS = 14;
 
-export interface FlowWatchOptions {
-  /** Width of a bin; divides a day. */
-  readonly binMs: number;
-  /** True: the expectation comes from metered demand instead of the zone's weekly profile. */
-  readonly metered: boolean;
-}
-
-/** One closed bin of a zone: means over the bin, or undefined when it can't be told. */
-export interface FlowBin {
-  /** End of the bin. */
-  readonly at: Millis;
-  /** Local bin of the week, Monday 00:00 = 0. */
-  readonly slot: number;
-  /** Net inflow, m3/h. */
-  readonly flow: number | undefined;
-  /** Metered demand, m3/h. */
-  readonly demand: number | undefined;
-}
-
-export type FlowEvent =
-  | {
-      readonly kind: 'abrupt' | 'slow';
-      readonly since: Millis;
-      readonly at: Millis;
-      readonly size: number;
-      readonly low: number;
-      readonly high: number;
-      readonly score: number;
-    }
-  | {
-      readonly kind: 'repair';
-      readonly since: Millis;
-      readonly at: Millis;
-      readonly size: number;
-      readonly closed: readonly OpenLeak[];
-    }
-  | { readonly kind: 'growth'; readonly at: Millis; readonly size: number; readonly leak: Millis };
-
-interface Sum {
-  value: number;
-  since: number;
-  n: number;
-  weight: number;
-  excess: number;
-  quietN: number;
-  quietWeight: number;
-  quietExcess: number;
-  quietBase: number;
-}
-
-export interface FlowState {
-  learned: (number | null)[];
-  learnedDemand: (number | null)[];
-  learnedSlot: number[];
-  learnedDays: number;
-  profile: number[];
-  profileN: number[];
-  scale: Scale | null;
-  /** 1 for the local hours of least use. */
-  quietHours: number[];
-  ringFlow: number[];
-  ringBase: number[];
-  ringSigma: number[];
-  ringWeight: number[];
-  ringSlot: number[];
-  head: number;
-  filled: number;
-  fit: LineFit | null;
-  bins: number;
-  up: Sum[];
-  down: Sum[];
-  recent: number[];
-  naturalMean3h: number;
-  /** Deviation of a night's mean from its expectation, one value a night. */
-  nightScale: number;
-  nightSum: number;
-  nightN: number;
-  longestTransient: number;
-  suspectedBins: number;
-  refillUntil: number;
-  reference: number | null;
-  referenceMin: number | null;
-  /** Told of and not repaired, oldest first. */
-  leaks: OpenLeak[];
-  lastAlarmAt: number;
-  lastGrowthAt: number;
-  lastRepairAt: number;
-  /** Growth told of as part of an open leak: what a repair leaves behind of it is no news. */
-  grownTold: number;
-  slowDays: number;
-  slowSince: number;
-  history: number[];
-  minima: number[];
-  dayMin: number | null;
-  hour: number[];
-  weekScale: number;
-  /** Slope and leak-free offset of the last four weeks, one a day: what was normal then is no leak now. */
-  pastSlopes: number[];
-  pastOffsets: number[];
-  /** Last hours: flow, and highest and lowest base of any sort of day. */
-  recentFlow: number[];
-  recentHigh: number[];
-  recentLow: number[];
-  meanFlow: number;
-  lastAt: number;
-}
-
 /** A night's mean this many deviations of nights above its expectation confirms a step. */
 const NIGHT_SIGMAS = 4.5;
 
@@ -167,18 +69,6 @@ function quietHours(
 const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
-const noSum = (): Sum => ({
-  value: 0,
-  since: 0,
-  n: 0,
-  weight: 0,
-  excess: 0,
-  quietN: 0,
-  quietWeight: 0,
-  quietExcess: 0,
-  quietBase: 0,
-});
-
 /** Watches the net inflow of one zone; private state in place, otherwise pure. */
 export class FlowWatch {
   private readonly options: FlowWatchOptions;
@@ -190,57 +80,7 @@ export class FlowWatch {
     this.options = options;
     this.perDay = Math.round(DAY_MS / options.binMs);
     this.size = this.perDay * 7;
-    const zeros = () => new Array<number>(this.size).fill(0);
-    this.state = {
-      learned: [],
-      learnedDemand: [],
-      learnedSlot: [],
-      learnedDays: 0,
-      profile: [],
-      profileN: [],
-      scale: null,
-      quietHours: [],
-      ringFlow: zeros(),
-      ringBase: zeros(),
-      ringSigma: zeros(),
-      ringWeight: zeros(),
-      ringSlot: zeros(),
-      head: 0,
-      filled: 0,
-      fit: null,
-      bins: 0,
-      up: STEP_FACTORS.map(noSum),
-      down: STEP_FACTORS.map(noSum),
-      recent: [],
-      nightScale: 0,
-      nightSum: 0,
-      nightN: 0,
-      naturalMean3h: 0,
-      longestTransient: 0,
-      suspectedBins: 0,
-      refillUntil: 0,
-      reference: null,
-      referenceMin: null,
-      leaks: [],
-      lastAlarmAt: 0,
-      lastGrowthAt: 0,
-      lastRepairAt: 0,
-      grownTold: 0,
-      slowDays: 0,
-      slowSince: 0,
-      history: [],
-      minima: [],
-      dayMin: null,
-      hour: [],
-      weekScale: 0,
-      pastSlopes: [],
-      pastOffsets: [],
-      recentFlow: [],
-      recentHigh: [],
-      recentLow: [],
-      meanFlow: 0,
-      lastAt: 0,
-    };
+    this.state = newFlowState(this.size, STEP_FACTORS.length);
   }
 
   /** All open leaks together, m3/h. */

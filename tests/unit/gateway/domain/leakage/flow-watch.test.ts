@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type MadeYear, makeYear, STEP_MS, TOWN } from '../../../../../bench/leakage/made-network.ts';
-import { type FlowEvent, FlowWatch } from '../../../../../gateway/domain/leakage/flow-watch.ts';
+import type { FlowEvent } from '../../../../../gateway/domain/leakage/flow-state.ts';
+import { FlowWatch } from '../../../../../gateway/domain/leakage/flow-watch.ts';
 
 const PER_DAY = 96;
 const DAY_MS = 86_400_000;
