@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { openAccounts } from '../gateway/accounts.ts';
 import { type Child, type LogLine, startChild } from './children.ts';
+import { rememberChildren, waitForPredecessor } from './predecessor.ts';
 import { followFeed } from './terminal.ts';
 
 export interface DemoOptions {
@@ -41,6 +42,8 @@ export async function runDemo({ root, env, webhook }: DemoOptions): Promise<numb
     file: join(examples, file),
     id: (parse(readFileSync(join(examples, file), 'utf8')) as { edge: string }).edge,
   }));
+  const childrenFile = join(dataDir, 'demo-processes.json');
+  await waitForPredecessor(childrenFile, say);
   const secrets = await provision(
     dataDir,
     edges.map(({ id }) => id),
@@ -52,6 +55,10 @@ export async function runDemo({ root, env, webhook }: DemoOptions): Promise<numb
   const start = (name: string, args: readonly string[], extra: Readonly<Record<string, string | undefined>> = {}) => {
     const child = startChild({ name, root, args, env: { ...env, ...extra }, onLine: printLine });
     children.push(child);
+    rememberChildren(
+      childrenFile,
+      children.flatMap(({ pid }) => pid ?? []),
+    );
     child.ended.then((code) => {
       if (stop.signal.aborted) return;
       say(`${name} ended by itself (exit ${code}); stopping the demo`);
