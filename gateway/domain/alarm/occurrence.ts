@@ -48,7 +48,7 @@ export function sentence(parts: Sentence, clock: Pick<SiteClock, 'short'>): stri
   const label = unit === undefined ? '' : unitLabel(unit);
   const figure = value === undefined ? undefined : `${formatFigure(value)}${label === '' ? '' : ` ${label}`}`;
   const howFar = [figure, against].filter((part) => part !== undefined && part !== '').join(', ');
-  const where = [asset, location].filter((part) => part !== undefined && part !== '').join(', ');
+  const where = placesOf(asset, location).join(', ');
   const head = `${title}${howFar === '' ? '' : `: ${howFar}`}. ${where}, since ${clock.short(parts.since, parts.raisedAt)}.`;
   const first = response === undefined ? '' : firstSentence(response);
   const whole = first === '' ? head : `${head} ${first}`;
@@ -62,11 +62,16 @@ export function sentenceZh(parts: Sentence, clock: Pick<SiteClock, 'short'>): st
   const label = unit === undefined ? '' : unitLabel(unit);
   const figure = value === undefined ? undefined : `${formatFigure(value)}${label === '' ? '' : ` ${label}`}`;
   const howFar = [figure, against].filter((part) => part !== undefined && part !== '').join('，');
-  const where = [asset, location].filter((part) => part !== undefined && part !== '').join('，');
+  const where = placesOf(asset, location).join('，');
   const since = clock.short(parts.since, parts.raisedAt);
   const head = `${title}${howFar === '' ? '' : `：${howFar}`}。${where}，始于 ${since}。`;
   const whole = response === undefined ? head : head + firstSentence(response);
   return whole.length <= MESSAGE_MAX ? whole : head.slice(0, MESSAGE_MAX);
+}
+
+/** Asset and place; once where they are the same, as with a zone that leaks. */
+function placesOf(asset: string, location: string | undefined): readonly string[] {
+  return location === undefined || location === '' || location === asset ? [asset] : [asset, location];
 }
 
 /** At most four significant digits, whole numbers from 1000 on: nobody reads `92.38461 m³/h`. */

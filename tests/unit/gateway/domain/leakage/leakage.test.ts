@@ -70,7 +70,7 @@ describe('leaks as alarms', () => {
 
   it('are raised with kind, zone, size and interval, and return with the repair', () => {
     expect(live.map((line) => line.split(' ')[0])).toEqual(['raise', 'return']);
-    expect(live[0]).toMatch(/ leak north Leak, sudden: 1\d(\.\d)? m³\/h, [\d.]+ to [\d.]+\. north/);
+    expect(live[0]).toMatch(/ leak north Leak, sudden: 1\d(\.\d)? m³\/h, [\d.]+ to [\d.]+\. north, since \d\d:\d\d\./);
   });
 
   it('are the same whether samples come one by one or hours in a message', () => {
