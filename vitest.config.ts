@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 const oxc = { jsx: { runtime: 'automatic' as const, importSource: 'preact' } };
+/** They need the demo's fixed ports, or both cores for themselves: one after another, when nothing else runs. */
+const ALONE = ['tests/integration/{demo,simulator-scenarios,modbus-neighbours}.test.ts', 'tests/e2e/web-demo.test.ts'];
 
 export default defineConfig({
   oxc,
@@ -12,6 +14,7 @@ export default defineConfig({
           name: 'unit',
           include: ['tests/{unit,property,cases,conformance}/**/*.test.{ts,tsx}'],
           testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -19,9 +22,22 @@ export default defineConfig({
         test: {
           name: 'peers',
           include: ['tests/{integration,e2e}/**/*.test.{ts,tsx}'],
+          exclude: ALONE,
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        oxc,
+        test: {
+          name: 'alone',
+          include: ALONE,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
