@@ -1,10 +1,12 @@
 import type { Millis } from '../../contract/time.ts';
-import type { Raise } from './alarm/ledger.ts';
+import type { Evidence, Raise } from './alarm/ledger.ts';
 import type { Rule } from './plant.ts';
 
 /** What a detector found; the judge turns it into the life of an alarm. */
 export type Finding =
   | { readonly kind: 'raise'; readonly rule: Rule; readonly raise: Raise }
+  /** More is known of an open alarm: its record changes, nobody is called again. `rule` is the key, as for `clear`. */
+  | { readonly kind: 'update'; readonly rule: string; readonly evidence: Evidence }
   | { readonly kind: 'clear'; readonly rule: string; readonly at: Millis };
 
 /**

@@ -359,6 +359,7 @@ export class LiveJudge implements Judge {
   private detect(source: number, upTo: Millis): void {
     for (const finding of this.detectors.advance(source, upTo)) {
       if (finding.kind === 'raise') this.raising.raise(finding.rule, finding.raise);
+      else if (finding.kind === 'update') this.raising.update(finding.rule, finding.evidence);
       else this.raising.clear(finding.rule, finding.at);
     }
   }

@@ -31,10 +31,10 @@ interface Occurrence {
   acknowledgedBy?: string;
   /** When it wants attention again, on the gateway's clock. */
   reAlarmAt?: Millis;
-  readonly value?: number;
-  readonly message: string;
-  readonly messageZh?: string;
-  readonly evidence: Readonly<Record<string, unknown>>;
+  value?: number;
+  message: string;
+  messageZh?: string;
+  evidence: Readonly<Record<string, unknown>>;
   raisedLate: boolean;
 }
 
@@ -133,6 +133,17 @@ export class AlarmLedger {
       { who: 'system' },
       out,
     );
+  }
+
+  /** More is known of a condition that holds: record and words change, the evidence is added to; no transition, no call. */
+  update(ruleKey: string, evidence: Evidence, out: Records): void {
+    const current = this.byRule.get(ruleKey);
+    if (current === undefined || !current.life.active) return;
+    const { rule, since, raisedAt } = current;
+    Object.assign(current, this.told(rule, { since, at: raisedAt, evidence }), {
+      evidence: { ...current.evidence, ...evidence.details },
+    });
+    out.alarms.push(toAlarm(current));
   }
 
   /**
@@ -300,6 +311,21 @@ export class AlarmLedger {
 
   private create(rule: Rule, raise: Raise, life: Life, raisedLate: boolean): Occurrence {
     const { since, at, evidence } = raise;
+    return {
+      rule,
+      id: occurrenceId(rule.key, at),
+      life,
+      since,
+      raisedAt: at,
+      changedAt: at,
+      ...this.told(rule, raise),
+      evidence: evidence.details,
+      raisedLate,
+    };
+  }
+
+  /** Value and words of an occurrence. */
+  private told(rule: Rule, { since, at, evidence }: Raise): Pick<Occurrence, 'value' | 'message' | 'messageZh'> {
     const { value, against, againstZh } = isContact(rule, evidence.value) ? {} : evidence;
     const common = {
       asset: rule.asset,
@@ -332,16 +358,8 @@ export class AlarmLedger {
             this.clock,
           );
     return {
-      rule,
-      id: occurrenceId(rule.key, at),
-      life,
-      since,
-      raisedAt: at,
-      changedAt: at,
       message,
       ...(messageZh === undefined ? {} : { messageZh }),
-      evidence: evidence.details,
-      raisedLate,
       ...(evidence.value === undefined ? {} : { value: evidence.value }),
     };
   }

@@ -172,6 +172,10 @@ export class Raising implements LateSink {
     };
   }
 
+  update(ruleKey: string, evidence: Evidence): void {
+    this.ledger.update(ruleKey, evidence, this.verdict);
+  }
+
   clear(ruleKey: string, at: Millis): void {
     this.ledger.clear(ruleKey, at, this.wall, this.verdict);
   }

@@ -1,9 +1,9 @@
 import { GOOD } from '../../../contract/reading.ts';
 import { formatTime, type Millis } from '../../../contract/time.ts';
 import type { Detector, Finding } from '../detector.ts';
-import type { Rule } from '../plant.ts';
 import type { FlowEvent } from './flow-state.ts';
 import { FlowWatch } from './flow-watch.ts';
+import { intervalWords, leakRule, RULED_OUT, round } from './leak-alarm.ts';
 import type { ZoneModel } from './network.ts';
 import type { OpenLeak } from './open-leaks.ts';
 import { PressureField } from './pressure-field.ts';
@@ -17,8 +17,22 @@ const TANK_BIN_MS = 3 * 3_600_000;
 const SUBZONE_SIGMAS = 5;
 /** Gaps longer than this are stepped over instead of closed bin by bin. */
 const JUMP_BINS_MAX = 4000;
+/** An open alarm learns its size and the water lost so far this often. */
+const UPDATE_EVERY_MS = 86_400_000;
 /** Series kept for the picture of an alarm. */
 const EVIDENCE_BINS = 192;
+
+/** The alarm of an open leak. */
+interface OpenAlarm {
+  readonly key: string;
+  /** When the leak was raised; names it. */
+  readonly at: Millis;
+  /** When its record was last written. */
+  toldAt: Millis;
+  lostM3: number;
+  /** Half the width of the interval it was raised with, m3/h. */
+  readonly margin: number;
+}
 
 interface Watch {
   readonly zone: ZoneModel;
@@ -27,7 +41,7 @@ interface Watch {
   /** Ends of bins, measured flow and expectation, for the picture. */
   series: [Millis, number | null, number | null][];
   level: (number | null)[];
-  open: { key: string; at: Millis }[];
+  open: OpenAlarm[];
   lost: number;
 }
 
@@ -165,7 +179,9 @@ export class LeakageDetector implements Detector {
     watch.series.push([at, net ?? null, expected ?? null]);
     if (watch.series.length > EVIDENCE_BINS) watch.series.shift();
     watch.lost += (flow.known * binMs) / 3_600_000;
+    for (const open of watch.open) open.lostM3 += ((leakOf(watch, open)?.size ?? 0) * binMs) / 3_600_000;
     for (const event of flow.step({ at, slot, flow: net, demand })) this.tell(watch, event, findings);
+    for (const open of watch.open) this.update(watch, open, at, findings);
   }
 
   // -- alarms ------------------------------------------------------------------------------------------------------------
@@ -180,9 +196,10 @@ export class LeakageDetector implements Detector {
     const bins = Math.max(4, Math.round((event.kind === 'abrupt' ? event.at - event.since : 86_400_000) / QUARTER_MS));
     const { location, sensors } = this.locate(zone, event.kind === 'abrupt' ? bins : 96);
     const key = `${zone.id}#leak-${event.at.toString(36)}`;
-    watch.open.push({ key, at: event.at });
     const hours = (event.at - event.since) / 3_600_000;
     const lost = event.size * hours * (event.kind === 'abrupt' ? 1 : 1 / 3);
+    const margin = (event.high - event.low) / 2;
+    watch.open.push({ key, at: event.at, toldAt: event.at, lostM3: lost, margin });
     findings.push({
       kind: 'raise',
       rule: leakRule(key, location, event.kind),
@@ -191,7 +208,7 @@ export class LeakageDetector implements Detector {
         at: event.at,
         evidence: {
           value: Number(event.size.toPrecision(3)),
-          against: `${figure(event.low)} to ${figure(event.high)}`,
+          against: intervalWords(event.low, event.high),
           details: {
             type: event.kind,
             zone: zone.id,
@@ -201,13 +218,38 @@ export class LeakageDetector implements Detector {
             score: round(event.score),
             window: { from: formatTime(event.since), to: formatTime(event.at) },
             sensors: sensors.slice(0, 8),
-            lostM3: Math.round(lost),
-            ...(zone.pricePerM3 === undefined ? {} : { lostValue: Math.round(lost * zone.pricePerM3) }),
+            ...lostOf(zone, lost),
             basis: zone.customers.length > 0 ? 'water balance' : 'net inflow',
             ruledOut: RULED_OUT[event.kind],
             otherOpenLeaks: round(watch.flow.known - event.size),
             series: watch.series.map(([at, flow, expected]) => [formatTime(at), round(flow), round(expected)]),
           },
+        },
+      },
+    });
+  }
+
+  /** A leak that is open for another day: how large it is by now, and what it has cost. */
+  private update(watch: Watch, open: OpenAlarm, at: Millis, findings: Finding[]): void {
+    const leak = leakOf(watch, open);
+    if (leak === undefined || at - open.toldAt < UPDATE_EVERY_MS) return;
+    open.toldAt = at;
+    // From the second day on the size follows the weekly level, which strays by itself.
+    const margin = Math.max(open.margin, 2 * watch.flow.state.weekScale);
+    const low = Math.max(0, leak.size - margin);
+    const high = leak.size + margin;
+    findings.push({
+      kind: 'update',
+      rule: open.key,
+      evidence: {
+        value: Number(leak.size.toPrecision(3)),
+        against: intervalWords(low, high),
+        details: {
+          size: round(leak.size),
+          interval: [round(low), round(high)],
+          ...lostOf(watch.zone, open.lostM3),
+          otherOpenLeaks: round(watch.flow.known - leak.size),
+          updatedAt: formatTime(at),
         },
       },
     });
@@ -306,7 +348,13 @@ export class LeakageDetector implements Detector {
       watch.flow.state = kept.flow;
       watch.series = kept.series;
       watch.level = kept.level;
-      watch.open = kept.open;
+      // Snapshots of earlier versions hold key and time only.
+      watch.open = kept.open.map((open) => ({
+        toldAt: open.at,
+        margin: 0,
+        lostM3: lostSince(kept.flow, open),
+        ...open,
+      }));
       watch.lost = kept.lost;
     }
   }
@@ -318,44 +366,23 @@ interface Saved {
   readonly sums: [string, { area: number; n: number }][];
   readonly signals: [string, Signal['state']][];
   readonly fields: [string, string[], PressureField['state']][];
-  readonly watches: (Pick<Watch, 'series' | 'level' | 'open' | 'lost' | 'binMs'> & {
+  readonly watches: (Pick<Watch, 'series' | 'level' | 'lost' | 'binMs'> & {
     readonly zone: string;
+    readonly open: readonly (Pick<OpenAlarm, 'key' | 'at'> & Partial<OpenAlarm>)[];
     readonly flow: FlowWatch['state'];
   })[];
 }
 
-const RULED_OUT = {
-  abrupt: [
-    'a holiday or another sort of day: nights or all days of the last weeks say otherwise',
-    'flushing or fire flow: it lasts',
-    'a gap or a stuck meter: such samples are left out',
-  ],
-  slow: ['season and weather: they scale the whole day', 'irrigation: the lowest night hour rose, too'],
-} as const;
+const leakOf = ({ flow }: Pick<Watch, 'flow'>, { at }: Pick<OpenAlarm, 'at'>): OpenLeak | undefined =>
+  flow.state.leaks.find((leak) => leak.at === at);
 
-function leakRule(key: string, zone: string, type: 'abrupt' | 'slow'): Rule {
-  return {
-    key,
-    kind: 'leak',
-    asset: zone,
-    assetClass: 'water-zone',
-    location: zone,
-    point: -1,
-    pointId: '',
-    priority: type === 'abrupt' ? 2 : 3,
-    unit: 'm3/h',
-    deadband: 0,
-    onDelayMs: 0,
-    offDelayMs: 0,
-    latch: false,
-    title: type === 'abrupt' ? 'Leak, sudden' : 'Leak, growing',
-    titleZh: type === 'abrupt' ? '突发漏损' : '渐增漏损',
-    response: 'Send a crew to the sensors that fell most.',
-  };
+/** What an open leak has lost since it was raised if it was always as large as now, m3. */
+function lostSince({ leaks, lastAt }: FlowWatch['state'], { at }: Pick<OpenAlarm, 'at'>): number {
+  const leak = leaks.find((one) => one.at === at);
+  return leak === undefined ? 0 : (leak.size * Math.max(0, lastAt - leak.since)) / 3_600_000;
 }
 
-const figure = (value: number): string => String(Number(value.toPrecision(3)));
-
-function round<T extends number | null>(value: T): T {
-  return (value === null ? null : Number(value.toPrecision(5))) as T;
-}
+const lostOf = ({ pricePerM3 }: ZoneModel, lostM3: number) => ({
+  lostM3: Math.round(lostM3),
+  ...(pricePerM3 === undefined ? {} : { lostValue: Math.round(lostM3 * pricePerM3) }),
+});

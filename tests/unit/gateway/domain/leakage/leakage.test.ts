@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { makeYear, STEP_MS, TOWN } from '../../../../../bench/leakage/made-network.ts';
+import type { Alarm } from '../../../../../contract/alarm.ts';
 import { BAD, GOOD, type QualityCode } from '../../../../../contract/reading.ts';
 import { createJudge, type Judge, type Verdict } from '../../../../../gateway/domain/judge.ts';
 import { LeakageDetector } from '../../../../../gateway/domain/leakage/leakage.ts';
@@ -36,9 +37,15 @@ interface Run {
 }
 
 /** The journal of a month with one burst and its repair. */
-function run({ perBatch, restartAt = [], quality = GOOD }: Run) {
+function run(options: Run): string[] {
+  return month(options).journal;
+}
+
+/** The same with what is learned of an open leak from day to day. */
+function month({ perBatch, restartAt = [], quality = GOOD }: Run) {
   let judge = newJudge();
   const out: string[] = [];
+  const updates = new Map<unknown, Alarm>();
   for (let from = 0; from < DAYS * 96; from += perBatch) {
     const buffer = new ReadingBuffer();
     const verdict: Verdict = { alarms: [], journal: [] };
@@ -56,13 +63,17 @@ function run({ perBatch, restartAt = [], quality = GOOD }: Run) {
       const told = verdict.alarms.find(({ id }) => id === alarm);
       out.push(`${event} ${new Date(at).toISOString()} ${told?.kind} ${told?.location} ${told?.message}`);
     }
+    for (const alarm of verdict.alarms) {
+      const { updatedAt } = alarm.evidence;
+      if (updatedAt !== undefined && !updates.has(updatedAt)) updates.set(updatedAt, alarm);
+    }
     if (restartAt.some((index) => index >= from && index < to)) {
       const state = judge.snapshot();
       judge = newJudge();
       judge.restore(state);
     }
   }
-  return out;
+  return { journal: out, updates: [...updates.values()] };
 }
 
 describe('leaks as alarms', () => {
@@ -80,6 +91,26 @@ describe('leaks as alarms', () => {
 
   it('are the same with restarts in the middle', () => {
     expect(run({ perBatch: 1, restartAt: [700, 2892, 2900, 3000] })).toEqual(live);
+  });
+
+  it('tell once a day how large they are by now and what they have cost, without a line in the journal', () => {
+    const { journal, updates } = month({ perBatch: 1 });
+    const raisedAt = Date.parse(journal[0]!.split(' ')[1]!);
+    expect(updates.map(({ evidence }) => Date.parse(evidence.updatedAt as string) - raisedAt)).toEqual([86_400_000, 172_800_000]);
+    const [{ value, message, evidence, state, changedAt }] = updates as [Alarm, Alarm];
+    expect(state).toBe('unacknowledged');
+    expect(changedAt).toBeLessThan(raisedAt + 3_600_000);
+    // Two and a half hours before the alarm, a day after it.
+    expect(evidence.lostM3).toBeGreaterThan(26.5 * BURST.size * 0.85);
+    expect(evidence.lostM3).toBeLessThan(26.5 * BURST.size * 1.25);
+    const [low, high] = evidence.interval as [number, number];
+    expect(low).toBeLessThan(BURST.size);
+    expect(high).toBeGreaterThan(BURST.size);
+    expect(message).toMatch(new RegExp(`^Leak, sudden: ${value} m³/h, `));
+    expect(evidence.sensors).toHaveLength(1);
+    expect(month({ perBatch: 13, restartAt: [2892, 2950, 3000] }).updates.map((alarm) => alarm.evidence)).toEqual(
+      updates.map((alarm) => alarm.evidence),
+    );
   });
 
   it('do not rest on samples that are bad', () => {

@@ -1,0 +1,43 @@
+import type { Rule } from '../plant.ts';
+
+/** What was looked at and is not the reason. */
+export const RULED_OUT = {
+  abrupt: [
+    'a holiday or another sort of day: nights or all days of the last weeks say otherwise',
+    'flushing or fire flow: it lasts',
+    'a gap or a stuck meter: such samples are left out',
+  ],
+  slow: ['season and weather: they scale the whole day', 'irrigation: the lowest night hour rose, too'],
+} as const;
+
+/** A leak as the judge knows its rules; each has one of its own. */
+export function leakRule(key: string, zone: string, type: 'abrupt' | 'slow'): Rule {
+  return {
+    key,
+    kind: 'leak',
+    asset: zone,
+    assetClass: 'water-zone',
+    location: zone,
+    point: -1,
+    pointId: '',
+    priority: type === 'abrupt' ? 2 : 3,
+    unit: 'm3/h',
+    deadband: 0,
+    onDelayMs: 0,
+    offDelayMs: 0,
+    latch: false,
+    title: type === 'abrupt' ? 'Leak, sudden' : 'Leak, growing',
+    titleZh: type === 'abrupt' ? '突发漏损' : '渐增漏损',
+    response: 'Send a crew to the sensors that fell most.',
+  };
+}
+
+/** Words after the size: its interval, m3/h. */
+export const intervalWords = (low: number, high: number): string => `${figure(low)} to ${figure(high)}`;
+
+const figure = (value: number): string => String(Number(value.toPrecision(3)));
+
+/** Five digits are plenty for evidence. */
+export function round<T extends number | null>(value: T): T {
+  return (value === null ? null : Number(value.toPrecision(5))) as T;
+}

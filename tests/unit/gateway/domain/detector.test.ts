@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import type { Detector, Finding } from '../../../../gateway/domain/detector.ts';
+import { createJudge, type Verdict } from '../../../../gateway/domain/judge.ts';
+import { leakRule } from '../../../../gateway/domain/leakage/leak-alarm.ts';
+import { ReadingBuffer } from '../../../../gateway/domain/readings.ts';
+
+const START = Date.parse('2026-11-23T00:00:00Z');
+const MINUTE_MS = 60_000;
+const NOTHING = new ReadingBuffer(1);
+const raise: Finding = {
+  kind: 'raise',
+  rule: leakRule('north#leak-1', 'north', 'slow'),
+  raise: {
+    since: START,
+    at: START,
+    evidence: { value: 5, against: '4 to 6', details: { size: 5, sensors: ['pt-1'] } },
+  },
+};
+const update = (size: number, rule = 'north#leak-1'): Finding => ({
+  kind: 'update',
+  rule,
+  evidence: { value: size, against: 'about', details: { size } },
+});
+const clear: Finding = { kind: 'clear', rule: 'north#leak-1', at: START };
+
+/** A judge with a detector that finds what it is told to, one list a minute. */
+function judging(...minutes: readonly (readonly Finding[])[]) {
+  const due = [...minutes];
+  const detector: Detector = {
+    pointKnown: () => true,
+    reading: () => undefined,
+    advance: () => due.shift() ?? [],
+    openKeys: () => ['north#leak-1'],
+    snapshot: () => null,
+    restore: () => undefined,
+  };
+  const judge = createJudge({ timezone: 'UTC', detectors: [detector] });
+  judge.addSource({ id: 0, key: 'edge/e/line', edge: 'e', hasUpTo: true });
+  judge.addPoint({ id: 0, device: 'fm-1', measurement: 'flow', maxSilenceMs: 1e12, reportingDelayMs: 0 }, 0, []);
+  const verdict: Verdict = { alarms: [], journal: [] };
+  let minute = 0;
+  return {
+    verdict,
+    next() {
+      verdict.alarms.length = 0;
+      verdict.journal.length = 0;
+      minute++;
+      judge.apply({ kind: 'up-to', source: 0, upTo: START + minute * MINUTE_MS }, NOTHING, verdict);
+      return verdict;
+    },
+    acknowledge(alarm: string) {
+      const command = { action: 'acknowledge', alarm, who: 'olga', at: START + minute * MINUTE_MS } as const;
+      judge.apply({ kind: 'operator', command }, NOTHING, verdict);
+    },
+  };
+}
+
+describe('news of an open alarm', () => {
+  it('changes value, words and evidence, and nothing of its life', () => {
+    const line = judging([raise], [update(9)]);
+    const { id } = line.next().alarms[0]!;
+    line.acknowledge(id);
+    const { alarms, journal } = line.next();
+    expect(journal).toEqual([]);
+    expect(alarms).toMatchObject([
+      {
+        id,
+        state: 'acknowledged',
+        acknowledgedBy: 'olga',
+        value: 9,
+        message: 'Leak, growing: 9 m³/h, about. north, since 00:00. Send a crew to the sensors that fell most.',
+        messageZh: '渐增漏损：9 m³/h。north，始于 00:00。',
+        evidence: { size: 9, sensors: ['pt-1'] },
+      },
+    ]);
+  });
+
+  it('is no news before it was raised, after it returned, or for another rule', () => {
+    const line = judging([update(9)], [raise], [update(9, 'south#leak-1')], [clear], [update(9)]);
+    expect(line.next().alarms).toEqual([]);
+    line.next();
+    expect(line.next().alarms).toEqual([]);
+    expect(line.next().journal.map(({ event }) => event)).toEqual(['return']);
+    expect(line.next().alarms).toEqual([]);
+  });
+});
