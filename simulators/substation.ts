@@ -1,6 +1,7 @@
 import { demandShare } from './demand.ts';
 import { FaultBoard, type FaultKind, type Plant, type Quantities, type Surroundings } from './plant.ts';
 import { type Random, Wander } from './random.ts';
+import { compensatedKPa, gaugeKPa, SF6_FILL_KPA, type Sf6State, stepSf6 } from './sf6.ts';
 import {
   drySettledRise,
   hotSpotCel,
@@ -12,7 +13,15 @@ import {
 } from './transformer.ts';
 
 const PHASES = ['A', 'B', 'C'] as const;
-export const SUBSTATION_PLACES = ['incomer', 'transformer', 'oil-transformer', 'box'] as const;
+/** Outgoing feeders behind the main breaker, and each one's share of the load. */
+const FEEDERS: ReadonlyMap<string, number> = new Map([
+  ['feeder-1', 0.42],
+  ['feeder-2', 0.33],
+  ['feeder-3', 0.25],
+]);
+export const SUBSTATION_PLACES = ['incomer', 'transformer', 'oil-transformer', 'box', 'ring-main', ...FEEDERS.keys()];
+/** Cables and filters of a healthy feeder leak this to earth, mA. */
+const FEEDER_LEAKAGE_MA = 45;
 const RATED_KVA = 630;
 const RATED_V = 220;
 /** What the houses and shops on this substation draw on average, kW. */
@@ -41,7 +50,10 @@ const HOME: Readonly<Record<string, string>> = {
   door: 'transformer',
   'oil-overload': 'oil-transformer',
   condensation: 'box',
+  'sf6-leak': 'ring-main',
 };
+/** Faults that a feeder has for itself. */
+const OF_FEEDERS: ReadonlySet<string> = new Set(['breaker-trip', 'earth-fault']);
 
 /** Loads other plants hang on this substation, kW. */
 export interface FedPlants {
@@ -49,8 +61,8 @@ export interface FedPlants {
 }
 
 /**
- * A 10/0.4 kV box substation with a 630 kVA cast-resin transformer. Voltages V, currents A, powers kW, kV.A and kvar,
- * temperatures Cel.
+ * A 10/0.4 kV box substation: ring main unit, 630 kVA cast-resin transformer, main breaker and three feeders. Voltages V,
+ * currents A, powers kW, kV.A and kvar, temperatures Cel, leakage mA, gas pressure kPa (gauge, compensated to 20 Cel).
  */
 export class Substation implements Plant {
   readonly name = 'substation';
@@ -65,7 +77,19 @@ export class Substation implements Plant {
     { name: 'condensation', what: 'the heater of the box is off; humidity climbs to this', unit: '%', usual: 92 },
     { name: 'fan-failed', what: 'the transformer’s fans do not start', unit: '1', usual: 1 },
     { name: 'door', what: 'the door of the box is open', unit: '1', usual: 1 },
-    { name: 'breaker-trip', what: 'the main breaker trips: no current behind it', unit: '1', usual: 1 },
+    {
+      name: 'breaker-trip',
+      what: 'the breaker of this feeder trips, elsewhere the main breaker: no current behind it',
+      unit: '1',
+      usual: 1,
+    },
+    { name: 'earth-fault', what: 'a phase of this feeder leaks this to earth', unit: 'mA', usual: 400 },
+    {
+      name: 'sf6-leak',
+      what: 'the ring main unit loses gas at this rate; off: mended and filled again',
+      unit: 'kPa/h',
+      usual: 2,
+    },
     { name: 'overvoltage', what: 'the supply rises to this', unit: 'V', usual: 245 },
   ];
   private readonly board = new FaultBoard();
@@ -79,6 +103,8 @@ export class Substation implements Plant {
   private controller: Quantities = {};
   private oil: OilState | undefined;
   private oilLoad = 0;
+  private gas: Sf6State | undefined;
+  private readonly feeders = new Map<string, Quantities>();
   private box = { temperature: 20, humidity: 55 };
 
   constructor(random: Random, fed: readonly FedPlants[]) {
@@ -96,6 +122,8 @@ export class Substation implements Plant {
   step(seconds: number, surroundings: Surroundings): void {
     const overload = this.board.get('overload', 'incomer');
     const tripped = this.board.has('breaker-trip', 'incomer');
+    const connected = [...FEEDERS].filter(([feeder]) => !tripped && !this.board.has('breaker-trip', feeder));
+    const connectedShare = connected.reduce((sum, [, share]) => sum + share, 0);
     const usualKW = TOWN_KW * demandShare(surroundings) + this.fed.reduce((sum, plant) => sum + plant.powerKW(), 0);
     const wantedKW = overload === undefined ? usualKW : (overload / 100) * RATED_KVA * POWER_FACTOR;
     const supply = this.board.get('overvoltage', 'incomer') ?? RATED_V * (1.03 + 0.005 * this.grid.step(seconds));
@@ -103,7 +131,8 @@ export class Substation implements Plant {
     let power = 0;
     let apparent = 0;
     for (const phase of PHASES) {
-      const phaseKW = tripped ? 0 : wantedKW * SHARES[phase] * (1 + 0.03 * this.wanders[phase].step(seconds));
+      const wandering = 1 + 0.03 * this.wanders[phase].step(seconds);
+      const phaseKW = connectedShare * wantedKW * SHARES[phase] * wandering;
       const voltage = supply * (1 - (REGULATION * phaseKW * 3) / (RATED_KVA * POWER_FACTOR));
       values[`voltage${phase}`] = voltage;
       values[`current${phase}`] = (phaseKW * 1000) / (voltage * POWER_FACTOR);
@@ -116,20 +145,35 @@ export class Substation implements Plant {
       power,
       apparentPower: apparent,
       reactivePower: Math.sqrt(Math.max(0, apparent ** 2 - power ** 2)),
-      powerFactor: tripped ? 1 : POWER_FACTOR,
+      powerFactor: connectedShare === 0 ? 1 : POWER_FACTOR,
       frequency: 50 + 0.012 * this.frequency.step(seconds),
       thdVoltage: 1.6 + (1.2 * apparent) / RATED_KVA,
       breaker: tripped ? 0 : 1,
     };
+    for (const [feeder, share] of FEEDERS) {
+      const closed = connected.some(([name]) => name === feeder);
+      this.feeders.set(feeder, this.feederNow(feeder, closed ? share / connectedShare : 0, tripped));
+    }
     this.stepTransformer(seconds, surroundings.airCel, values);
     this.stepOilTransformer(seconds, surroundings);
     this.stepBox(seconds, surroundings, apparent / RATED_KVA);
+    this.gas = stepSf6(this.gas ?? { fillKPa: SF6_FILL_KPA, gasCel: this.box.temperature }, {
+      leakKPaPerH: this.board.get('sf6-leak', 'ring-main'),
+      ambientCel: this.box.temperature,
+      seconds,
+    });
   }
 
   sense(place: string): Quantities | undefined {
     if (place === 'incomer') return this.meter;
     if (place === 'transformer') return this.controller;
     if (place === 'box') return this.box;
+    if (FEEDERS.has(place)) return this.feeders.get(place);
+    if (place === 'ring-main' && this.gas !== undefined) {
+      const pressureActual = gaugeKPa(this.gas);
+      const temperature = this.gas.gasCel;
+      return { pressure: compensatedKPa(pressureActual, temperature), pressureActual, temperature };
+    }
     if (place !== 'oil-transformer' || this.oil === undefined) return undefined;
     const temperature1 = hotSpotCel(this.oil);
     return {
@@ -142,8 +186,34 @@ export class Substation implements Plant {
 
   setFault(fault: string, place: string, value: number | undefined): boolean {
     if (!this.faults.some(({ name }) => name === fault) || this.sense(place) === undefined) return false;
-    this.board.set(fault, HOME[fault] ?? 'incomer', value);
+    const atFeeder = FEEDERS.has(place) && OF_FEEDERS.has(fault);
+    if (fault === 'earth-fault' && !atFeeder) return false;
+    this.board.set(fault, atFeeder ? place : (HOME[fault] ?? 'incomer'), value);
     return true;
+  }
+
+  /**
+   * A feeder's part of what the incomer carries. Its meter sits on the busbar side of its own breaker, so voltage stays when
+   * that one trips; the earth-fault relay looks at the cable behind it.
+   *
+   * @param part - of the incomer's load, 0 when the feeder is off
+   */
+  private feederNow(feeder: string, part: number, busDead: boolean): Quantities {
+    const now: Record<string, number> = { ...this.meter };
+    for (const quantity of Object.keys(now)) {
+      if (/^(?:current|power(?!Factor)|apparentPower|reactivePower)/.test(quantity))
+        now[quantity] = part * (now[quantity] ?? 0);
+      else if (busDead && quantity.startsWith('voltage')) now[quantity] = 0;
+    }
+    const closed = part > 0;
+    return {
+      ...now,
+      powerFactor: closed ? POWER_FACTOR : 1,
+      // The relay commands "closed" all the time: a trip is open without a command.
+      in0: this.board.has('breaker-trip', feeder) ? 0 : 1,
+      in1: 1,
+      leakage: closed ? FEEDER_LEAKAGE_MA + (this.board.get('earth-fault', feeder) ?? 0) : 0,
+    };
   }
 
   /** Oil and winding by IEC 60076-7, annex C. */
