@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Mistake } from '../contract/mistakes.ts';
 import { idSchema } from '../contract/reading.ts';
-import type { Detector } from './domain/detector.ts';
 import { LeakageDetector } from './domain/leakage/leakage.ts';
 import { checkZones, type ZoneModel } from './domain/leakage/network.ts';
 
@@ -43,7 +42,7 @@ export function zonesOf(config: LeakageConfig): readonly ZoneModel[] {
 export function detectorsOf(config: {
   readonly leakage: LeakageConfig;
   readonly timezone: string;
-}): readonly Detector[] {
+}): readonly LeakageDetector[] {
   return config.leakage.zones.length === 0 ? [] : [new LeakageDetector(zonesOf(config.leakage), config.timezone)];
 }
 

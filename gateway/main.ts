@@ -91,10 +91,11 @@ async function joinParts(
   await announceFirstAdmin(await accounts.ensureFirstAdmin(config.adminPassword), dataDir, log);
 
   const desk = openDesk(plant, dataDir);
+  const detectors = detectorsOf(config);
   const judge = createJudge({
     timezone: config.timezone,
     maintenance: config.maintenance,
-    detectors: detectorsOf(config),
+    detectors,
     device: (id) => registry.device(id),
   });
   const planFor = { id: site.id, name: site.name, publicUrl: config.http.publicUrl };
@@ -146,6 +147,7 @@ async function joinParts(
     registry,
     accounts,
     desk,
+    leakage: () => detectors.flatMap((detector) => detector.status()),
     metrics,
     site: { ...site, name: site.name ?? site.id, timezone: config.timezone },
     version: (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version,

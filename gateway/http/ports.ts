@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Millis } from '../../contract/time.ts';
 import type { AssetBook } from '../assets.ts';
 import type { Desk } from '../desk.ts';
+import type { ZoneStatus } from '../domain/leakage/zone-status.ts';
 import type { Rule } from '../domain/plant.ts';
 import type { Ingest } from '../ingest.ts';
 import type { Metrics } from '../metrics.ts';
@@ -40,6 +41,8 @@ export interface HttpOptions {
   readonly accounts: Accounts;
   /** Assets and rules that people change at run time; without it there are none. */
   readonly desk?: Desk;
+  /** Zones in which leaks are looked for; without it there are none. */
+  readonly leakage?: () => readonly ZoneStatus[];
   readonly metrics: Metrics;
   readonly site: Site;
   readonly version: string;

@@ -19,6 +19,7 @@ import { edgeRoutes } from './edges.ts';
 import { exportRoutes } from './export.ts';
 import { Feed, FLUSH_EVERY_MS, HEARTBEAT_MS } from './feed.ts';
 import { healthRoutes } from './health.ts';
+import { leakageRoutes } from './leakage.ts';
 import { liveRoutes } from './live.ts';
 import { LoginLimit } from './login-limit.ts';
 import { observe } from './observe.ts';
@@ -144,6 +145,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...edgeRoutes(door),
     ...alarmRoutes(door),
     ...performanceRoutes(door),
+    ...leakageRoutes(door),
     ...assetRoutes(door),
     ...ruleRoutes(door),
     ...deliveryRoutes(door),

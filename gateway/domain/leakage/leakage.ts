@@ -4,11 +4,12 @@ import type { Detector, Finding } from '../detector.ts';
 import type { FlowEvent } from './flow-state.ts';
 import { FlowWatch } from './flow-watch.ts';
 import { intervalWords, leakRule, RULED_OUT, round } from './leak-alarm.ts';
-import type { ZoneModel } from './network.ts';
+import { whyNoBalance, type ZoneModel } from './network.ts';
 import type { OpenLeak } from './open-leaks.ts';
 import { PressureField } from './pressure-field.ts';
 import { Signal } from './signal.ts';
 import { weekClock } from './week-clock.ts';
+import { type ZoneStatus, zoneStatus } from './zone-status.ts';
 
 const QUARTER_MS = 900_000;
 /** Zones with a tank are balanced over so long: a level of 1 cm resolution says nothing about five minutes. */
@@ -294,19 +295,22 @@ export class LeakageDetector implements Detector {
     return this.watches.flatMap(({ open }) => open.map(({ key }) => key));
   }
 
-  /** What each zone is doing, for the API: learning, watching, open leaks. */
-  status(): readonly {
-    readonly zone: string;
-    readonly daysLeft: number;
-    readonly leaksM3h: number;
-    readonly lostM3: number;
-  }[] {
-    return this.watches.map(({ zone, flow, lost }) => ({
-      zone: zone.id,
-      daysLeft: flow.daysLeft(),
-      leaksM3h: flow.known,
-      lostM3: lost,
-    }));
+  /** What is done in each zone, in the order of the configuration. */
+  status(): readonly ZoneStatus[] {
+    return this.zones.map((zone) => {
+      const watch = this.watches.find(({ zone: { id } }) => id === zone.id);
+      if (watch === undefined) {
+        const reason = whyNoBalance(zone);
+        const named = { zone: zone.id, ...(zone.name === undefined ? {} : { name: zone.name }) };
+        return { ...named, state: 'unmetered', ...(reason && { reason }), daysLeft: 0, size: 0, lostM3: 0 };
+      }
+      const { binMs, series, open, flow } = watch;
+      const leaks = open.flatMap((alarm) => {
+        const leak = leakOf(watch, alarm);
+        return leak === undefined ? [] : [{ since: leak.since, size: leak.size, lostM3: alarm.lostM3 }];
+      });
+      return zoneStatus({ zone, binMs, series, leaks, daysLeft: flow.daysLeft() }, (at) => this.slotOf(at, 24) % 24);
+    });
   }
 
   snapshot(): unknown {

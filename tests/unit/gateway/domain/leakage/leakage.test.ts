@@ -96,7 +96,9 @@ describe('leaks as alarms', () => {
   it('tell once a day how large they are by now and what they have cost, without a line in the journal', () => {
     const { journal, updates } = month({ perBatch: 1 });
     const raisedAt = Date.parse(journal[0]!.split(' ')[1]!);
-    expect(updates.map(({ evidence }) => Date.parse(evidence.updatedAt as string) - raisedAt)).toEqual([86_400_000, 172_800_000]);
+    expect(updates.map(({ evidence }) => Date.parse(evidence.updatedAt as string) - raisedAt)).toEqual([
+      86_400_000, 172_800_000,
+    ]);
     const [{ value, message, evidence, state, changedAt }] = updates as [Alarm, Alarm];
     expect(state).toBe('unacknowledged');
     expect(changedAt).toBeLessThan(raisedAt + 3_600_000);
@@ -115,6 +117,72 @@ describe('leaks as alarms', () => {
 
   it('do not rest on samples that are bad', () => {
     expect(run({ perBatch: 4, quality: BAD })).toEqual([]);
+  });
+});
+
+describe('the status of a zone', () => {
+  const none = { outlets: [], tanks: [], customers: [] };
+  const north = { ...none, id: 'north', name: 'Binhu North', inlets: ['fm-1/flow'], pressures: [] };
+  const low = { ...none, id: 'low', inlets: [], pressures: ['pt-9/pressure'], within: 'north' };
+  const newDetector = () => {
+    const detector = new LeakageDetector([north, low], 'UTC');
+    detector.pointKnown('fm-1/flow', 0);
+    return detector;
+  };
+  const feed = (detector: LeakageDetector, fromDay: number, toDay: number) => {
+    for (let index = Math.round(fromDay * 96); index < toDay * 96; index++) {
+      const ts = YEAR.from + index * STEP_MS;
+      const isBurst = index / 96 >= BURST.fromDay && index / 96 < BURST.toDay;
+      detector.reading(0, ts, YEAR.flow[index]! + (isBurst ? BURST.size : 0), GOOD);
+      detector.advance(ts);
+    }
+  };
+
+  it('goes from learning to watching to a leak and back, also over a restart', () => {
+    let detector = newDetector();
+    expect(detector.status()[0]).toEqual({
+      zone: 'north',
+      name: 'Binhu North',
+      state: 'learning',
+      daysLeft: 14,
+      size: 0,
+      lostM3: 0,
+    });
+    feed(detector, 0, 5);
+    expect(detector.status()[0]).toMatchObject({ state: 'learning', daysLeft: 10 });
+    feed(detector, 5, 30);
+    const [calm] = detector.status();
+    expect(calm).toMatchObject({ state: 'watching', daysLeft: 0, size: 0, lostM3: 0 });
+    expect(calm).not.toHaveProperty('since');
+    expect(calm!.nightFlow).toBeGreaterThan(0);
+    expect(calm!.nightFlow).toBeLessThan(
+      Math.min(...YEAR.flow.slice(29 * 96, 30 * 96).map((flow) => flow ?? Number.POSITIVE_INFINITY)) * 1.2,
+    );
+    const saved = JSON.stringify(detector.snapshot());
+    detector = newDetector();
+    detector.restore(JSON.parse(saved));
+    expect(detector.status()[0]).toEqual(calm);
+    feed(detector, 30, 32);
+    const [leaking] = detector.status();
+    expect(leaking!.state).toBe('leak');
+    expect(Math.abs(leaking!.since! - (YEAR.from + BURST.fromDay * 86_400_000))).toBeLessThan(3_600_000);
+    expect(leaking!.size).toBeGreaterThan(0.85 * BURST.size);
+    expect(leaking!.size).toBeLessThan(1.25 * BURST.size);
+    expect(leaking!.lostM3).toBeGreaterThan(24 * BURST.size);
+    expect(leaking!.nightFlow! - calm!.nightFlow!).toBeGreaterThan(0.7 * BURST.size);
+    feed(detector, 32, 34);
+    expect(detector.status()[0]).toMatchObject({ state: 'watching', size: 0, lostM3: 0 });
+  });
+
+  it('says why a zone without meters has none', () => {
+    expect(newDetector().status()[1]).toEqual({
+      zone: 'low',
+      state: 'unmetered',
+      reason: 'no inlet meter; seen by the meters of north',
+      daysLeft: 0,
+      size: 0,
+      lostM3: 0,
+    });
   });
 });
 
