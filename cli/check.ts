@@ -6,7 +6,7 @@ import { checkEdge } from '../edge/check.ts';
 import { parseModel } from '../edge/model.ts';
 import { checkDataFile, checkGateway } from '../gateway/check.ts';
 import { checkSimulation } from '../simulators/check.ts';
-import { parseScenario } from '../simulators/scenario.ts';
+import { checkAsserted, parseScenario } from '../simulators/scenario.ts';
 
 interface Findings {
   readonly mistakes: readonly Mistake[];
@@ -60,6 +60,8 @@ function checkFile(file: string, root: string, env: Env): Findings {
       return checkSimulation(text, file, root);
     case 'scenario':
       return { mistakes: parseScenario(text, file).mistakes, notes: [] };
+    case 'asserted':
+      return { mistakes: checkAsserted(text, file), notes: [] };
     case 'model':
       return { mistakes: parseModel(file, text).mistakes, notes: [] };
     case 'data':
@@ -69,7 +71,7 @@ function checkFile(file: string, root: string, env: Env): Findings {
   }
 }
 
-type Kind = 'edge' | 'gateway' | 'simulation' | 'scenario' | 'model' | 'data';
+type Kind = 'edge' | 'gateway' | 'simulation' | 'scenario' | 'asserted' | 'model' | 'data';
 
 /** What a file is, by the keys that stand in it; a file that fits nothing is judged as a gateway's. */
 function kindOf(file: string, text: string): Kind {
@@ -87,6 +89,7 @@ function kindOf(file: string, text: string): Kind {
   const has = (...keys: readonly string[]) =>
     typeof value === 'object' && value !== null && keys.some((key) => key in value);
   if (has('timeline', 'must', 'mustNot')) return 'scenario';
+  if (has('asserted')) return 'asserted';
   if (has('model', 'maker')) return 'model';
   if (has('class')) return 'data';
   if (has('control', 'publishers', 'seed')) return 'simulation';

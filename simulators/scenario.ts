@@ -57,15 +57,24 @@ export function parseScenario(
   text: string,
   file: string,
 ): { readonly scenario?: Scenario; readonly mistakes: readonly Mistake[] } {
+  const { data, mistakes } = readYaml(scenarioSchema, text, file);
+  if (data === undefined) return { mistakes };
+  const timeline = [...data.timeline].sort((a, b) => a.at - b.at);
+  return { scenario: { ...data, timeline, name: basename(file, '.yaml') }, mistakes };
+}
+
+function readYaml<Schema extends z.ZodType>(
+  schema: Schema,
+  text: string,
+  file: string,
+): { readonly data?: z.output<Schema>; readonly mistakes: readonly Mistake[] } {
   const document = parseDocument(text);
   const [problem] = document.errors;
   if (problem !== undefined)
     return { mistakes: [{ file, path: '', found: problem.message.split('\n')[0] as string, allowed: 'YAML' }] };
   const input: unknown = document.toJS() ?? {};
-  const parsed = scenarioSchema.safeParse(input);
-  if (!parsed.success) return { mistakes: mistakesOf(file, parsed.error, input) };
-  const timeline = [...parsed.data.timeline].sort((a, b) => a.at - b.at);
-  return { scenario: { ...parsed.data, timeline, name: basename(file, '.yaml') }, mistakes: [] };
+  const parsed = schema.safeParse(input);
+  return parsed.success ? { data: parsed.data, mistakes: [] } : { mistakes: mistakesOf(file, parsed.error, input) };
 }
 
 /** All scenarios that come with the project, by name. */
@@ -147,6 +156,11 @@ const assertedSchema = z.strictObject({
   asserted: z.array(z.string()).min(1),
   groups: z.record(z.string(), z.array(z.string()).min(1)),
 });
+
+/** What is wrong with the text of an asserted.yaml. */
+export function checkAsserted(text: string, file: string): readonly Mistake[] {
+  return readYaml(assertedSchema, text, file).mistakes;
+}
 
 /** Kinds of alarms that runs are judged by; `asserted.yaml` names them, in groups where a word stands for several kinds. */
 export function readAsserted(root: string): { readonly words: readonly string[]; readonly kinds: ReadonlySet<string> } {

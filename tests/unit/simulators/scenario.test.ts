@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
+  checkAsserted,
   judgeScenario,
   parseScenario,
   playTimeline,
@@ -47,6 +48,18 @@ describe('the scenarios of the project', () => {
     const { words, kinds } = readAsserted(ROOT);
     for (const word of ASSERTED_AT_LEAST) expect(words).toContain(word);
     for (const kind of LIMITS) expect(kinds).toContain(kind);
+  });
+});
+
+describe('asserted.yaml', () => {
+  it.each([
+    ['as it comes with the project', readFileSync(join(FOLDER, 'asserted.yaml'), 'utf8'), []],
+    ['with no kinds', '{ asserted: [], groups: {} }', ['asserted']],
+    ['with an empty group', '{ asserted: [limits], groups: { limits: [] } }', ['groups.limits']],
+    ['with an unknown key', '{ asserted: [stale], groups: {}, more: 1 }', ['more']],
+    ['that is no YAML', 'a: [', ['']],
+  ])('%s is judged by its own schema', (_what, text, paths) => {
+    expect(checkAsserted(text, 'asserted.yaml').map(({ path }) => path)).toEqual(paths);
   });
 });
 
