@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { openAccounts } from './accounts.ts';
 import { startBroker } from './broker.ts';
+import { CommandBook } from './commands.ts';
 import { type GatewayConfig, loadGatewayConfig } from './config.ts';
 import { openDesk } from './desk.ts';
 import { createJudge } from './domain/judge.ts';
@@ -20,7 +21,7 @@ import { loadPlant } from './plant-files.ts';
 import { PlantRegistry } from './registry.ts';
 import { retentionPolicy } from './retention-policy.ts';
 import { DuckDbStore } from './store/duckdb.ts';
-import { createSubscriber, type Subscriber } from './subscriber.ts';
+import { createSubscriber, type MqttOut, type Subscriber } from './subscriber.ts';
 
 export interface GatewayOptions {
   readonly configFile: string;
@@ -114,8 +115,12 @@ async function joinParts(
   });
   atEnd(() => ingest.close());
   showIngest(metrics, ingest, registry, store);
+  const monotonicMs = () => performance.now();
+  const commands = await CommandBook.open({ ingest, store, registry, now, monotonicMs, newId, metrics, log });
+  atEnd(() => commands.close());
   const subscriber = createSubscriber({
     ingest,
+    onCommandResult: (edge, result) => commands.take(edge, result),
     marks: () => registry.marks(),
     store: store.id,
     gateway: config.gateway,
@@ -127,6 +132,7 @@ async function joinParts(
   atEnd(() => subscriber.close());
   const broker = await connectBroker({ config, accounts, subscriber, now, metrics, log });
   atEnd(() => broker.close());
+  commands.start(broker);
   const outgoing = makeChannels(config.notify, { now, secret: (file) => readFileSync(file, 'utf8').trimEnd() });
   atEnd(() => outgoing.close());
   const dispatch = startDispatch({
@@ -147,6 +153,7 @@ async function joinParts(
     registry,
     accounts,
     desk,
+    commands,
     leakage: () => detectors.flatMap((detector) => detector.status()),
     metrics,
     site: { ...site, name: site.name ?? site.id, timezone: config.timezone },
@@ -179,7 +186,7 @@ interface BrokerParts {
 }
 
 /** The embedded broker, or a connection to somebody else's. */
-async function connectBroker({ config, ...parts }: BrokerParts): Promise<{ close(): Promise<void> }> {
+async function connectBroker({ config, ...parts }: BrokerParts): Promise<MqttOut & { close(): Promise<void> }> {
   const { mqtt } = config;
   if ('url' in mqtt) return startExternalBroker({ ...parts, gateway: config.gateway, ...mqtt });
   const broker = await startBroker({ ...parts, ...mqtt.embedded });

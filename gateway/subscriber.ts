@@ -41,8 +41,8 @@ export interface SubscriberOptions {
   readonly newId: () => string;
   readonly metrics: Metrics;
   readonly log: Logger;
-  /** What an edge answered to a command. */
-  readonly onCommandResult?: (edge: string, result: CommandResult) => void;
+  /** What an edge answered to a command; acknowledged once this resolves, sent again when it rejects. */
+  readonly onCommandResult?: (edge: string, result: CommandResult) => Promise<void>;
 }
 
 /** Marks that became due within this time go out together. */
@@ -120,7 +120,9 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
       case 'edge-command-result': {
         const result = decodeResult(text.value);
         if (!result.ok) return fail(result);
-        options.onCommandResult?.(topic.edge, result.value);
+        if (result.value.id !== topic.command)
+          return fail({ reason: 'wrong-shape', detail: 'the id is not the one of the topic' });
+        await options.onCommandResult?.(topic.edge, result.value);
         break;
       }
       case 'edge-stored':

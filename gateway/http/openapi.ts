@@ -45,7 +45,7 @@ export function openapi(routes: readonly Route[], version: string): Record<strin
 }
 
 function operation(definition: Route): Record<string, unknown> {
-  const { params, query, body, answer, answerType, access, status } = definition;
+  const { params, query, body, answer, answerType, access, status, otherStatus = {} } = definition;
   const content =
     answer !== undefined
       ? { 'application/json': { schema: schemaOf(answer, 'output') } }
@@ -69,6 +69,12 @@ function operation(definition: Route): Record<string, unknown> {
         }),
     responses: {
       [String(status ?? 200)]: { description: 'done', ...(content === undefined ? {} : { content }) },
+      ...Object.fromEntries(
+        Object.entries(otherStatus).map(([code, description]) => [
+          code,
+          { description, ...(content === undefined ? {} : { content }) },
+        ]),
+      ),
       default: {
         description: 'error',
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },

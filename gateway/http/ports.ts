@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Millis } from '../../contract/time.ts';
 import type { AssetBook } from '../assets.ts';
+import type { Commands } from '../commands.ts';
 import type { Desk } from '../desk.ts';
 import type { ZoneStatus } from '../domain/leakage/zone-status.ts';
 import type { Rule } from '../domain/plant.ts';
@@ -41,6 +42,8 @@ export interface HttpOptions {
   readonly accounts: Accounts;
   /** Assets and rules that people change at run time; without it there are none. */
   readonly desk?: Desk;
+  /** Writes to devices; without it nobody does. */
+  readonly commands?: Commands;
   /** Zones in which leaks are looked for; without it there are none. */
   readonly leakage?: () => readonly ZoneStatus[];
   readonly metrics: Metrics;

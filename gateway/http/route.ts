@@ -40,6 +40,8 @@ export interface Route<
   /** Media type of the answer when it is not JSON. */
   readonly answerType?: string;
   readonly status?: number;
+  /** Good answers with another status, of the same shape, and what each means. */
+  readonly otherStatus?: Readonly<Record<number, string>>;
   handle(call: Call<z.output<P>, z.output<Q>, z.output<B>>): unknown;
 }
 

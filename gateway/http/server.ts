@@ -12,6 +12,7 @@ import { auditRoutes } from './audit.ts';
 import { guard, identityOf } from './auth.ts';
 import { backupRoutes } from './backup.ts';
 import { readBodies } from './body.ts';
+import { commandRoutes } from './commands.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { deliveryRoutes } from './delivery.ts';
 import { deviceRoutes } from './devices.ts';
@@ -136,6 +137,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...sessionRoutes(door, new LoginLimit()),
     ...healthRoutes(door),
     ...deviceRoutes(door),
+    ...commandRoutes(door),
     ...pointRoutes(door),
     ...readingRoutes(door),
     ...writeRoutes(door),

@@ -26,7 +26,9 @@ function setUp() {
     newId: () => `id-${++id}`,
     metrics: createMetrics(),
     log: pino({ level: 'silent' }),
-    onCommandResult: (edge, result) => results.push({ edge, result }),
+    onCommandResult: async (edge, result) => {
+      results.push({ edge, result });
+    },
   });
   const out = {
     publish: async (topic: string, payload: string) => {
@@ -80,6 +82,13 @@ describe('the subscriber', () => {
     const { take, results } = setUp();
     await take('hf/v1/edge/e1/command/c1/result', '{"id":"c1","status":"done","readBack":4}');
     expect(results).toEqual([{ edge: 'e1', result: { id: 'c1', status: 'done', readBack: 4 } }]);
+  });
+
+  it('takes no result of a command under the topic of another', async () => {
+    const { ingest, take, results } = setUp();
+    await take('hf/v1/edge/e1/command/c1/result', '{"id":"c2","status":"done"}');
+    expect(results).toEqual([]);
+    expect(ingest.letters.map(({ reason }) => reason)).toEqual(['wrong-shape']);
   });
 
   it('publishes the marks of all known edges at the start, and again when the broker came back', async () => {
