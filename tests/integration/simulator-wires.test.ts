@@ -10,7 +10,7 @@ import { type RunningSimulation, startSimulation } from '../../simulators/main.t
 import { openSerialPort } from '../../simulators/modbus/serial-port.ts';
 import { startSerialPair } from '../support/modbus-peers.ts';
 import { describeWithPeers } from '../support/peers.ts';
-import { freePort, until } from '../support/ports.ts';
+import { freePort, until, untilListening } from '../support/ports.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 let folder = '';
@@ -161,6 +161,8 @@ describeWithPeers(['mosquitto'], 'a simulated device that publishes by itself', 
     const program = existsSync('/usr/sbin/mosquitto') ? '/usr/sbin/mosquitto' : 'mosquitto';
     const broker = spawn(program, ['-c', join(folder, 'mosquitto.conf')], { stdio: 'ignore' });
     ends.push(() => void broker.kill());
+    // mosquitto_sub ends for good when its first connection is refused.
+    await untilListening(port);
     let heard = '';
     const listener = spawn('mosquitto_sub', ['-p', String(port), '-t', 'hf/v1/device/+/readings', '-v']);
     ends.push(() => void listener.kill());

@@ -1,10 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from './acquisition.ts';
-import { until } from './ports.ts';
+import { until, untilListening } from './ports.ts';
 
 /** A program somebody else wrote, running. */
 export interface Peer {
@@ -12,19 +11,8 @@ export interface Peer {
   stop(): Promise<void>;
 }
 
-/** Waits until somebody listens. */
 async function listening(peer: Peer, port: number): Promise<Peer> {
-  await until(
-    `a server on ${port}`,
-    () =>
-      new Promise<boolean>((resolve) => {
-        const socket = connect(port, '127.0.0.1', () => {
-          socket.destroy();
-          resolve(true);
-        });
-        socket.once('error', () => resolve(false));
-      }),
-  );
+  await untilListening(port);
   return peer;
 }
 
