@@ -8,7 +8,8 @@ import type { Accounts } from './accounts.ts';
 import { CLIENT_ID_PATTERN, mayLeaveAsWill, mayPublish, maySubscribe, type Peer, topicFault } from './broker/access.ts';
 import { Attempts } from './broker/attempts.ts';
 import { FrameGate } from './broker/frames.ts';
-import { AckWindow, Waiting } from './broker/window.ts';
+import { READ_BYTES_MAX, Turns } from './broker/turns.ts';
+import { AckWindow, MESSAGE_BYTES, Waiting } from './broker/window.ts';
 import type { Metrics } from './metrics.ts';
 import type { MqttOut, Subscriber } from './subscriber.ts';
 
@@ -70,6 +71,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { accounts, subscriber, now, metrics, log } = options;
   const refusals = metrics.counters('hanfeng_broker_refused_total', 'Connections and subscriptions refused.', ['why']);
   const waiting = new Waiting();
+  const turns = new Turns();
   const attempts = new Attempts();
   const connects = new WeakMap<Client, ConnectPacket>();
   const sessions = new WeakMap<Client, Session>();
@@ -142,7 +144,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         stored.then(() => done(), done);
         return;
       }
-      const size = packet.payload.length + packet.topic.length;
+      const size = packet.payload.length + packet.topic.length + MESSAGE_BYTES;
       const qos = packet.qos;
       // From here on the acknowledgement is ours: the parser goes on at once, so that a stalled store stops neither
       // pings nor the messages behind this one.
@@ -240,6 +242,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   metrics.gauge('hanfeng_broker_clients', 'Connected MQTT clients.', () => live.size);
   metrics.gauge('hanfeng_broker_waiting_messages', 'Messages that wait for their commit.', () => waiting.messages);
   metrics.gauge('hanfeng_broker_waiting_bytes', 'Bytes that wait for their commit.', () => waiting.bytes);
+  metrics.gauge(
+    'hanfeng_broker_waiting_connections',
+    'Connections that wait for their turn to be read.',
+    () => turns.waitingCount,
+  );
 
   const stopRevoking = accounts.onRevoked((ids) => {
     for (const id of ids) {
@@ -256,7 +263,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   await broker.listen();
   const accept = (socket: Socket) => {
-    gate(socket, () => {
+    gate(socket, turns, () => {
       refusals.with('malformed').value += 1;
     });
     broker.handle(socket);
@@ -310,19 +317,31 @@ function refusal(message: string, returnCode: number): AuthenticateError {
   return Object.assign(new Error(message), { returnCode });
 }
 
-/** Looks at every byte before the broker's parser does; the parser pulls with `read()`. */
-function gate(socket: Socket, onFault: () => void): void {
+/**
+ * Looks at every byte before the broker's parser does, which pulls with `read()`; hands over little at a time, and only
+ * in this connection's turn.
+ */
+function gate(socket: Socket, turns: Turns, onFault: () => void): void {
   const frames = new FrameGate();
   const read = socket.read.bind(socket);
   socket.read = (size?: number) => {
-    const chunk = read(size) as Buffer | null;
+    // Only a hint to the socket to fetch more.
+    if (size === 0) return read(0);
+    if (!turns.mayRead(socket)) return null;
+    const available = socket.readableLength;
+    const chunk = read(available > READ_BYTES_MAX ? READ_BYTES_MAX : size) as Buffer | null;
     if (chunk === null) return null;
     const fault = frames.check(chunk);
-    if (fault === undefined) return chunk;
+    if (fault === undefined) {
+      // The parser reads on when it is done with a packet; without one it would wait for bytes that are here already.
+      if (available > READ_BYTES_MAX && frames.packetsEnded === 0) turns.later(socket);
+      return chunk;
+    }
     onFault();
     socket.destroy(new Error(fault));
     return null;
   };
+  socket.once('close', () => turns.forget(socket));
 }
 
 function listen(server: Server, host: string, port: number): Promise<number> {

@@ -5,6 +5,12 @@ import type { DeviceInfo, JudgeInput, PointInfo, SourceInfo } from './domain/pla
 import { ReadingBuffer } from './domain/readings.ts';
 import type { AuditEntry, Commit, DeadLetter, EdgeRecord, LaneMark, Notification } from './store/store.ts';
 
+/** Somebody who waits for a bundle to be on disk. */
+export interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** Everything that goes into the next commit, and who waits for it. The newest record per id wins. */
 export class Bundle {
   readonly readings = new ReadingBuffer(1 << 16);
@@ -23,24 +29,17 @@ export class Bundle {
   idempotencyKeys: string[] = [];
   /** Set by things that must be on disk though they leave no other trace. */
   touched = false;
-  private settled: { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } | undefined;
+  private waiters: Waiter[] = [];
 
-  /** Resolves once this bundle is on disk. */
-  done(): Promise<void> {
-    if (this.settled === undefined) {
-      let resolve = () => {};
-      let reject: (error: unknown) => void = () => {};
-      const promise = new Promise<void>((yes, no) => {
-        resolve = yes;
-        reject = no;
-      });
-      this.settled = { promise, resolve, reject };
-    }
-    return this.settled.promise;
+  /** Resolves with `result` once this bundle is on disk. Keeps nothing else of what was put in. */
+  settle<T>(result: T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.waiters.push({ resolve: () => resolve(result), reject });
+    });
   }
 
   isEmpty(): boolean {
-    return !this.touched && this.settled === undefined;
+    return !this.touched && this.waiters.length === 0;
   }
 
   toCommit(number: number, at: Millis): Commit {
@@ -64,12 +63,11 @@ export class Bundle {
     };
   }
 
-  resolve(): void {
-    this.settled?.resolve();
-  }
-
-  reject(error: unknown): void {
-    this.settled?.reject(error);
+  /** Those who wait for this bundle; from now on they are the caller's. */
+  takeWaiters(): readonly Waiter[] {
+    const { waiters } = this;
+    this.waiters = [];
+    return waiters;
   }
 
   /** Empty again; the columns keep their memory. */
@@ -88,7 +86,6 @@ export class Bundle {
     this.audit = [];
     this.idempotencyKeys = [];
     this.touched = false;
-    this.settled = undefined;
   }
 }
 

@@ -1,15 +1,19 @@
 import type { Logger } from 'pino';
 import type { Alarm, JournalEntry } from '../contract/alarm.ts';
 import type { Millis } from '../contract/time.ts';
-import { Bundle, newestPerId } from './bundle.ts';
+import { Bundle, newestPerId, type Waiter } from './bundle.ts';
 import { type Commit, type Notification, type Store, StoreError } from './store/store.ts';
 
 /** Commits follow each other by at least this, so that many small messages share one write to disk. */
 export const GROUP_COMMIT_MS = 100;
 /** Readings of one commit: beyond it, what comes waits at its door. 0.6 s of full load, 6 MB of columns. */
 export const COMMIT_READINGS_MAX = 200_000;
-/** Records of one commit beside the readings (letters, journal, records of the plant). */
-export const COMMIT_RECORDS_MAX = 20_000;
+/** Records of one commit beside the readings (letters, journal, records of the plant): some 20 ms of making texts. */
+export const COMMIT_RECORDS_MAX = 5000;
+/** Of what waited for room, so much is taken up before the loop turns. */
+const FILL_TURN_MS = 10;
+/** Of those who wait for a commit, so many are told before the loop turns: each has some 10 us of its own to do. */
+const TELL_MAX = 500;
 /** Judge state is snapshotted this often: the replay at a start is bounded by it. */
 export const SNAPSHOT_MS = 30_000;
 /** Waiting before a failed commit is repeated: doubles from the first to the last. */
@@ -17,7 +21,7 @@ const RETRY_FIRST_MS = 100;
 const RETRY_LAST_MS = 5000;
 
 export interface CommitQueueOptions {
-  readonly store: Pick<Store, 'commit' | 'saveSnapshot'>;
+  readonly store: Pick<Store, 'commit' | 'saveSnapshot' | 'wantsSnapshot'>;
   /** The judge's state as of the call, as pieces of text. */
   readonly freeze: () => Iterable<string>;
   /** What the alarms and journal lines of one commit make due. */
@@ -58,6 +62,7 @@ export class CommitQueue {
   /** A snapshot on its way; commits go on meanwhile. */
   private snapshotting: Promise<void> | undefined;
   private pumping: Promise<void> | undefined;
+  private telling: Promise<void> = Promise.resolve();
   private hurry: (() => void) | undefined;
   private started = false;
   private closing = false;
@@ -92,20 +97,27 @@ export class CommitQueue {
   enqueue<T>(work: () => T): Promise<T> {
     if (this.broken !== undefined) return Promise.reject(this.broken);
     if (this.closing) return Promise.reject(new Error('the gateway is stopping'));
+    if (this.waiting.length === 0 && !this.isFull()) {
+      const settled = this.perform(work);
+      this.wake();
+      return settled;
+    }
     return new Promise<T>((resolve, reject) => {
-      const run = () => {
-        try {
-          const result = work();
-          this.filling.touched = true;
-          this.filling.done().then(() => resolve(result), reject);
-        } catch (error) {
-          reject(error);
-        }
-      };
-      if (this.waiting.length > 0 || this.isFull()) this.waiting.push({ run, reject });
-      else run();
+      this.waiting.push({ run: () => void this.perform(work).then(resolve, reject), reject });
       this.wake();
     });
+  }
+
+  /** What `work` was made of can go as soon as it is done: only its result waits for the commit. */
+  private perform<T>(work: () => T): Promise<T> {
+    let result: T;
+    try {
+      result = work();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.filling.touched = true;
+    return this.filling.settle(result);
   }
 
   private isFull(): boolean {
@@ -158,26 +170,49 @@ export class CommitQueue {
       for (const due of planNotifications(alarms, bundle.verdict.journal)) bundle.notifications.set(due.id, due);
     const commit = bundle.toCommit(number, at);
     // Taken before anything of the next commit is judged: it is the state as of this one.
-    const state = this.snapshotting === undefined && at - this.snapshotAt >= SNAPSHOT_MS ? freeze() : undefined;
+    const snapshotDue = at - this.snapshotAt >= SNAPSHOT_MS || this.options.store.wantsSnapshot === true;
+    const state = this.snapshotting === undefined && snapshotDue ? freeze() : undefined;
     this.filling = this.spare;
     this.storing = bundle;
     this.fillFromWaiting();
     if (!(await this.storeCommit(commit))) {
-      bundle.reject(this.broken);
+      for (const { reject } of bundle.takeWaiters()) reject(this.broken);
       return;
     }
     this.commits++;
     this.lastCommitMs = performance.now() - this.lastStart;
     onCommitted(bundle, commit);
-    bundle.resolve();
+    const waiters = bundle.takeWaiters();
     bundle.clear();
     this.spare = bundle;
     this.storing = undefined;
+    // The next commit goes on its way meanwhile.
+    this.telling = this.tell(waiters);
     if (state !== undefined) this.snapshotting = this.saveSnapshot(number, state);
   }
 
+  /** Takes up what waited for room, some milliseconds of it a turn. */
   private fillFromWaiting(): void {
-    while (this.waiting.length > 0 && !this.isFull()) this.waiting.shift()?.run();
+    const until = performance.now() + FILL_TURN_MS;
+    while (this.waiting.length > 0 && !this.isFull()) {
+      if (performance.now() >= until) {
+        setImmediate(() => {
+          this.fillFromWaiting();
+          this.wake();
+        });
+        return;
+      }
+      this.waiting.shift()?.run();
+    }
+  }
+
+  /** Tells those who waited that their commit is on disk, so many a turn; before those of the next commit. */
+  private async tell(waiters: readonly Waiter[]): Promise<void> {
+    await this.telling;
+    for (let from = 0; from < waiters.length; from += TELL_MAX) {
+      if (from > 0) await new Promise((resolve) => setImmediate(resolve));
+      for (const { resolve } of waiters.slice(from, from + TELL_MAX)) resolve();
+    }
   }
 
   /** The same commit again and again until it is on disk; false when the store is broken for good. */
@@ -210,7 +245,7 @@ export class CommitQueue {
 
   private breakDown(error: unknown): void {
     this.broken = error;
-    this.filling.reject(error);
+    for (const { reject } of this.filling.takeWaiters()) reject(error);
     for (const { reject } of this.waiting.splice(0)) reject(error);
     this.options.onBroken(error);
   }
@@ -218,7 +253,7 @@ export class CommitQueue {
   /** A snapshot that can't be saved only makes the next replay longer. */
   private async saveSnapshot(number: number, state: Iterable<string>): Promise<void> {
     try {
-      await this.options.store.saveSnapshot(number, await unhurried(state));
+      await this.options.store.saveSnapshot(number, state);
       this.snapshotNumber = number;
       this.snapshotAt = this.options.now();
     } catch (error) {
@@ -234,19 +269,10 @@ export class CommitQueue {
     this.closing = true;
     this.hurry?.();
     await this.pumping;
+    await this.telling;
     await this.snapshotting;
     this.problem = 'closed';
     if (this.broken === undefined && this.snapshotNumber < this.lastNumber)
       await this.saveSnapshot(this.lastNumber, this.options.freeze());
   }
-}
-
-/** Joins pieces that take a while to make, and lets the loop turn between them. */
-async function unhurried(pieces: Iterable<string>): Promise<string> {
-  const made: string[] = [];
-  for (const piece of pieces) {
-    made.push(piece);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return made.join('');
 }

@@ -65,7 +65,7 @@ export class DoorReadings {
   }
 
   /** Newer than anything of its point is new without a look-up; the rest is looked up in what is stored and under way. */
-  private async takeReadings(
+  private takeReadings(
     door: Door,
     entries: readonly unknown[],
     receivedAt: Millis,
@@ -100,15 +100,13 @@ export class DoorReadings {
       this.parts.bury(taken.rejections, taken.rejected, { door, source, at: receivedAt });
       return doubtful.length === 0 ? finish({ duplicate: 0, corrected: 0, late: 0 }, taken) : undefined;
     });
-    const isTaken = admitted !== undefined;
-    if (isTaken && doubtful.length > 0) {
-      // What is settled comes into the same commit or a later one: waiting for the first would be waiting twice.
-      first.catch(() => {});
-    } else {
-      const receipt = await first;
-      if (receipt !== undefined) return receipt;
-    }
-    return this.settle(doubtful, receivedAt, (counts) => finish(counts, admitted as Admitted));
+    const settle = () => this.settle(doubtful, receivedAt, (counts) => finish(counts, admitted as Admitted));
+    if (admitted === undefined) return first.then((receipt) => receipt ?? settle());
+    // The usual case: nothing of the message is kept while its commit is under way.
+    if (doubtful.length === 0) return first as Promise<DoorReceipt>;
+    // What is settled comes into the same commit or a later one: waiting for the first would be waiting twice.
+    first.catch(() => {});
+    return settle();
   }
 
   private async settle(

@@ -85,52 +85,79 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     });
   };
 
-  const deliver = async (topic: Topic, text: Decoded<string>, name: string, payload: Buffer, from: string) => {
+  /** Nothing of the message may be held by what waits for its commit: see {@link observed}. */
+  const deliver = (
+    topic: Topic,
+    text: Decoded<string>,
+    name: string,
+    payload: Buffer,
+    from: string,
+  ): Promise<unknown> => {
     const receivedAt = now();
-    const started = performance.now();
     const fail = (decoded: { readonly reason: string; readonly detail: string }) =>
       letter(decoded.reason, decoded.detail, name, text.ok ? text.value : payload.toString('latin1'), from);
     if (!text.ok) return fail(text);
     switch (topic.kind) {
       case 'edge-batch': {
         const batch = decodeBatch(text.value);
-        if (!batch.ok) return fail(batch);
-        await ingest.batch(topic.edge, batch.value, receivedAt);
-        break;
+        return batch.ok ? ingest.batch(topic.edge, batch.value, receivedAt) : fail(batch);
       }
       case 'device-readings': {
         const readings = decodeDeviceReadings(text.value, topic.device);
-        if (!readings.ok) return fail(readings);
-        await ingest.readings('mqtt', readings.value, receivedAt);
-        break;
+        return readings.ok ? ingest.readings('mqtt', readings.value, receivedAt) : fail(readings);
       }
       case 'edge-state': {
         // An empty payload only clears the broker's retained copy.
-        if (text.value === '') return;
+        if (text.value === '') return Promise.resolve();
         const state = decodeState(text.value);
-        if (!state.ok) return fail(state);
-        await ingest.edgeState(topic.edge, state.value, receivedAt);
-        // It may have connected to a broker that forgot its mark.
-        if (state.value.online) {
-          book.touch(topic.edge);
-          publishSoon(0);
-        }
-        break;
+        return state.ok ? takeState(topic.edge, state.value, receivedAt) : fail(state);
       }
       case 'edge-command-result': {
         const result = decodeResult(text.value);
         if (!result.ok) return fail(result);
         if (result.value.id !== topic.command)
           return fail({ reason: 'wrong-shape', detail: 'the id is not the one of the topic' });
-        await options.onCommandResult?.(topic.edge, result.value);
-        break;
+        return options.onCommandResult?.(topic.edge, result.value) ?? Promise.resolve();
       }
       case 'edge-stored':
       case 'edge-command':
         return fail({ reason: 'not-allowed', detail: 'only a gateway publishes here' });
     }
-    waits.observe((performance.now() - started) / 1000);
   };
+
+  const takeState = async (edge: string, state: EdgeState, receivedAt: number) => {
+    await ingest.edgeState(edge, state, receivedAt);
+    // It may have connected to a broker that forgot its mark.
+    if (state.online) {
+      book.touch(edge);
+      publishSoon(0);
+    }
+  };
+
+  /** A packed message, or one behind a packed one of the same sender: batches enter in order. */
+  const takeLater = (
+    topic: Topic,
+    name: string,
+    payload: Buffer,
+    from: string,
+    before: Promise<void> | undefined,
+  ): Promise<void> => {
+    const started = performance.now();
+    const text = unpack(payload);
+    let stored: Promise<void> = Promise.resolve();
+    const entered = Promise.all([text, before]).then(([value]) => {
+      stored = observed(deliver(topic, value, name, payload, from), started);
+    });
+    unpacking.set(from, entered);
+    return entered.then(() => {
+      if (unpacking.get(from) === entered) unpacking.delete(from);
+      return stored;
+    });
+  };
+
+  /** Resolves when `stored` does; measures the wait. A function of its own, so that it keeps only these two. */
+  const observed = (stored: Promise<unknown>, started: number): Promise<void> =>
+    stored.then(() => waits.observe((performance.now() - started) / 1000));
 
   const publishDue = () => {
     timer = undefined;
@@ -159,17 +186,11 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
       const before = unpacking.get(from);
       const packed = isPacked(payload);
       if (before === undefined && !packed)
-        return deliver(topic, { ok: true, value: payload.toString('utf8') }, name, payload, from);
-      const text = unpack(payload);
-      let stored: Promise<void> = Promise.resolve();
-      const entered = Promise.all([text, before]).then(([value]) => {
-        stored = deliver(topic, value, name, payload, from);
-      });
-      unpacking.set(from, entered);
-      return entered.then(() => {
-        if (unpacking.get(from) === entered) unpacking.delete(from);
-        return stored;
-      });
+        return observed(
+          deliver(topic, { ok: true, value: payload.toString('utf8') }, name, payload, from),
+          performance.now(),
+        );
+      return takeLater(topic, name, payload, from, before);
     },
 
     refuse: (topic, payload, from) =>

@@ -26,6 +26,7 @@ export class FrameGate {
   /** Bytes of the body still to come, and how many were seen. */
   private left = 0;
   private seen = 0;
+  private ended = 0;
   private id = 0;
 
   /** @param from - who sends these bytes: a client begins with CONNECT, a server with CONNACK */
@@ -38,6 +39,7 @@ export class FrameGate {
    * @returns why the connection must end, or undefined
    */
   check(chunk: Uint8Array): string | undefined {
+    this.ended = 0;
     let at = 0;
     while (at < chunk.length) {
       const byte = chunk[at] as number;
@@ -58,10 +60,20 @@ export class FrameGate {
         this.seen += taken;
         this.left -= taken;
         at += taken;
-        if (this.left === 0) this.part = 'header';
+        if (this.left === 0) this.endPacket();
       }
     }
     return undefined;
+  }
+
+  /** Packets that ended within the last chunk. */
+  get packetsEnded(): number {
+    return this.ended;
+  }
+
+  private endPacket(): void {
+    this.part = 'header';
+    this.ended += 1;
   }
 
   private header(byte: number): string | undefined {
@@ -88,7 +100,8 @@ export class FrameGate {
     this.left = this.length;
     this.seen = 0;
     this.id = 0;
-    this.part = this.length === 0 ? 'header' : 'body';
+    if (this.length === 0) this.endPacket();
+    else this.part = 'body';
     return undefined;
   }
 }

@@ -2,7 +2,9 @@
 export const CLIENT_MESSAGES_MAX = 128;
 export const CLIENT_BYTES_MAX = 16 * 1024 * 1024;
 /** The same over all connections. */
-export const TOTAL_BYTES_MAX = 128 * 1024 * 1024;
+export const TOTAL_BYTES_MAX = 64 * 1024 * 1024;
+/** What a waiting message takes beside its bytes: promises, its row of the window, its inputs of the judge. */
+export const MESSAGE_BYTES = 1024;
 
 /** What all connections together have waiting for a commit. */
 export class Waiting {

@@ -11,7 +11,7 @@ const IDEMPOTENCY_MS = 24 * 3_600_000;
 const text = (values: readonly string[]): ListColumn => ({ type: 'text', values });
 const integer = (values: readonly number[]): ListColumn => ({ type: 'integer', values });
 const flag = (values: readonly boolean[]): ListColumn => ({ type: 'boolean', values: values.map(Number) });
-const json = (records: readonly unknown[]): ListColumn => text(records.map((record) => JSON.stringify(record)));
+const json = (records: readonly unknown[]): ListColumn => ({ type: 'json', values: records });
 
 /** Two commits of one number can't both be written: a repeat after a lost answer finds the first. */
 export async function isCommitted(connection: DuckDBConnection, number: number): Promise<boolean> {

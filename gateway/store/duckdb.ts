@@ -25,6 +25,7 @@ import { recover, replay } from './recovery.ts';
 import { type Sources, segmentReadings, storedReadings } from './relation.ts';
 import type { RetentionPolicy } from './retention.ts';
 import { bucketsOf, existingOf, newestOf, newestTime, readingsOf, seriesOf } from './series.ts';
+import { saveSnapshot } from './snapshot.ts';
 import {
   type AlarmFilter,
   type Commit,
@@ -166,24 +167,15 @@ export class DuckDbStore implements Store {
     }, true);
   }
 
-  async saveSnapshot(commit: number, state: string): Promise<void> {
-    await this.write(async (connection) => {
-      await connection.run('BEGIN');
-      try {
-        await connection.run('DELETE FROM snapshots');
-        await connection.run(`INSERT INTO snapshots VALUES (${int(commit)}, $1)`, [state]);
-        // The last one stays: its number is where the next start goes on.
-        await connection.run(
-          `DELETE FROM commits WHERE number <= ${int(commit)} AND number < (SELECT max(number) FROM commits)`,
-        );
-        await connection.run('COMMIT');
-      } catch (error) {
-        await connection.run('ROLLBACK').catch(() => {});
-        throw error;
-      }
-    });
+  async saveSnapshot(commit: number, state: Iterable<string>): Promise<void> {
+    await saveSnapshot(commit, state, (work) => this.write(work));
     this.snapshotCommit = commit;
     this.tidySoon();
+  }
+
+  /** A table of readings is complete and waits for a snapshot that covers it, to be sealed. */
+  get wantsSnapshot(): boolean {
+    return this.hot.list.length > 1 && this.hot.sealable(this.snapshotCommit) === undefined;
   }
 
   readings(point: number, range: Range, limit: number) {

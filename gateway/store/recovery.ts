@@ -4,6 +4,7 @@ import type { QualityCode } from '../../contract/reading.ts';
 import type { DeviceInfo, JudgeInput, PointInfo, SourceInfo } from '../domain/plant.ts';
 import { ReadingBuffer } from '../domain/readings.ts';
 import { int, streamColumns } from './columns.ts';
+import { loadSnapshot } from './snapshot.ts';
 import type { EdgeRecord, LaneMark, Recovered, Store } from './store.ts';
 
 /** Everything a start needs before the replay. */
@@ -13,13 +14,10 @@ export async function recover(connection: DuckDBConnection): Promise<Recovered> 
     return rows.map(([record]) => JSON.parse(record as string) as T);
   };
   const last = (await connection.runAndReadAll(`SELECT coalesce(max(number), 0)::DOUBLE FROM commits`)).getRows();
-  const snapshots = (
-    await connection.runAndReadAll(`SELECT commit::DOUBLE, state FROM snapshots ORDER BY commit DESC LIMIT 1`)
-  ).getRows();
-  const snapshot = snapshots[0];
+  const snapshot = await loadSnapshot(connection);
   return {
     lastCommit: last[0]?.[0] as number,
-    ...(snapshot === undefined ? {} : { snapshot: { commit: snapshot[0] as number, state: snapshot[1] as string } }),
+    ...(snapshot === undefined ? {} : { snapshot }),
     points: await records<PointInfo>(`SELECT record FROM points ORDER BY id`),
     devices: await records<DeviceInfo>(`SELECT record FROM devices ORDER BY id`),
     sources: await records<SourceInfo>(`SELECT record FROM sources ORDER BY id`),

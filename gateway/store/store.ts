@@ -188,8 +188,13 @@ export interface Store {
   }>;
   /** @throws StoreError; after a retryable one the same commit may be given again */
   commit(commit: Commit): Promise<void>;
-  /** The judge's state as of `commit`; older replay records may go. */
-  saveSnapshot(commit: number, state: string): Promise<void>;
+  /**
+   * The judge's state as of `commit`; older replay records may go.
+   * @param state - pieces of one text, taken one by one while commits go on
+   */
+  saveSnapshot(commit: number, state: Iterable<string>): Promise<void>;
+  /** Something waits for a snapshot that covers it; undefined = never. */
+  readonly wantsSnapshot?: boolean;
 
   /** Oldest first. When a moment was stored twice the last committed wins. */
   readings(point: number, range: Range, limit: number): Promise<readonly StoredReading[]>;
