@@ -1,8 +1,11 @@
 import type { Mistake } from '../contract/mistakes.ts';
 import { formatDuration } from '../contract/time.ts';
 import { type GatewayConfig, readGatewayConfig } from './config.ts';
-import { checkAlarms } from './plant-catalog.ts';
+import { checkAlarms, withoutPlace } from './plant-catalog.ts';
 import { parseClassFile, parseDeviceFile, readPlant, shippedPlant } from './plant-files.ts';
+
+/** Devices named in a note; the count says the rest. */
+const NAMES_MAX = 5;
 
 export interface Findings {
   readonly mistakes: readonly Mistake[];
@@ -35,8 +38,14 @@ export function checkDataFile(text: string, file: string, root: string): Finding
 
 function notesOf(config: GatewayConfig, plant: ReturnType<typeof readPlant>['plant']): string[] {
   const delays = [...plant.classes.values()].flatMap(({ alarms }) => alarms.map(({ onDelay }) => onDelay));
+  const lost = withoutPlace(plant);
   return [
     `site ${config.site.id}, ${plant.devices.size} devices in ${config.devices.length} files or patterns, ${plant.classes.size} classes`,
     `longest on-delay of a class alarm: ${formatDuration(Math.max(0, ...delays))}`,
+    ...(lost.length === 0
+      ? []
+      : [
+          `${lost.length} devices without a place (${lost.slice(0, NAMES_MAX).join(', ')}): their alarms by sun and schedule do not exist; give site: a latitude and a longitude`,
+        ]),
   ];
 }

@@ -9,6 +9,7 @@ import { parseTime } from '../contract/time.ts';
 import { leakageMistakes, leakageSchema } from './leakage-config.ts';
 import { type NotifyConfig, notifySchema } from './notify/index.ts';
 import { alarmOverrideSchema } from './plant-schema.ts';
+import { calendarsSchema, schedulesSchema, timetableOf } from './schedule-config.ts';
 
 const DAY_MS = 86_400_000;
 const portSchema = z.number().int().min(0).max(65_535);
@@ -40,9 +41,16 @@ const siteSchema = z
         id: idSchema.describe('Short name, in topics and file names'),
         name: textSchema.optional().describe('For people'),
         nameZh: textSchema.optional().describe('For people who read Chinese'),
+        latitude: z
+          .number()
+          .min(-90)
+          .max(90)
+          .optional()
+          .describe('Where the sun is looked at, for devices without a place'),
+        longitude: z.number().min(-180).max(180).optional().describe('East is positive'),
       }),
     ],
-    { error: 'an id, or {id, name, nameZh}' },
+    { error: 'an id, or {id, name, nameZh, latitude, longitude}' },
   )
   .describe('The site this gateway watches');
 
@@ -188,6 +196,8 @@ export const gatewaySchema = z.strictObject({
     .max(1000)
     .default([])
     .describe('Planned work: alarms raised meanwhile are suppressed'),
+  calendars: calendarsSchema.default({}),
+  schedules: schedulesSchema.default({}),
   leakage: leakageSchema.prefault({}),
   notify: notifySchema.prefault({}),
   users: z
@@ -214,7 +224,13 @@ export interface GatewayConfig
   extends Omit<ParsedGateway, 'gateway' | 'timezone' | 'mqtt' | 'notify' | 'users' | 'site'> {
   /** The file itself, for messages about it. */
   readonly file: string;
-  readonly site: { readonly id: string; readonly name?: string; readonly nameZh?: string };
+  readonly site: {
+    readonly id: string;
+    readonly name?: string;
+    readonly nameZh?: string;
+    readonly latitude?: number;
+    readonly longitude?: number;
+  };
   readonly gateway: string;
   readonly timezone: string;
   readonly mqtt:
@@ -269,6 +285,7 @@ export function readGatewayConfig(
   const ports = portsOf(env, more);
   if (value === undefined) return { mistakes: more };
   more.push(...leakageMistakes(value.leakage, file));
+  more.push(...timetableOf(value.calendars, value.schedules, file).mistakes);
   const { site, gateway, timezone, mqtt, notify, users, ...rest } = value;
   const host = env.HANFENG_HOST;
   const metricsToken = secrets.read(rest.http.metricsTokenFile, 'http.metricsTokenFile');

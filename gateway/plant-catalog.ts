@@ -1,9 +1,11 @@
 import type { Mistake } from '../contract/mistakes.ts';
 import { isUnit, UNITS, type UnitSymbol } from '../contract/units.ts';
-import { compileExpression, SUN } from './domain/condition/expression.ts';
+import { ALWAYS_KNOWN, compileExpression, LEVEL } from './domain/condition/expression.ts';
 import type { DeviceInfo, PointInfo } from './domain/plant.ts';
+import { needsSun } from './domain/schedule/schedule.ts';
+import type { Place } from './domain/schedule/sun.ts';
 import type { DeviceHint, PlantCatalog, PointHint } from './plant-growth.ts';
-import { given, isInUnitOfPoint, isLimitKind, needsSetpoint, ruleOf } from './plant-rules.ts';
+import { type DownstreamDevice, given, isInUnitOfPoint, isLimitKind, needsSetpoint, ruleOf } from './plant-rules.ts';
 import {
   type AssetClass,
   type ClassAlarm,
@@ -11,7 +13,9 @@ import {
   type DeviceFileEntry,
   LIMIT_KINDS,
   type PointSettings,
+  type TestSettings,
 } from './plant-schema.ts';
+import type { Timetable } from './schedule-config.ts';
 
 /** What the files of a site say, read and checked. */
 export interface PlantDescription {
@@ -20,7 +24,13 @@ export interface PlantDescription {
   readonly devices: ReadonlyMap<string, DeviceFileEntry>;
   /** Limits of gateway.yaml; `point` is `<device>/<measurement>`. */
   readonly rules: readonly DeviceAlarm[];
+  /** Where the site is, for what has no place of its own. */
+  readonly place?: Place;
+  readonly timetable: Timetable;
 }
+
+/** How far up a chain of "hangs on" a schedule or a place is looked for. */
+const UPSTREAM_MAX = 16;
 
 /** Silence after which a point is stale when nobody says how often it is read. */
 const MAX_SILENCE_MS = 5 * 60_000;
@@ -60,6 +70,11 @@ export function catalogOf(plant: PlantDescription): PlantCatalog {
           ...measured,
           assetClass,
           downstream: downstream.get(device.id) ?? [],
+          unitOf: (measurement) =>
+            point.measurement === measurement ? point.unit : settingsOf(plant, device, measurement).unit,
+          timetable: plant.timetable,
+          ...given('place', placeOf(plant, device)),
+          ...given('schedule', plant.timetable.schedules.get(device.schedule ?? '')),
         });
         return typeof rule === 'string' ? [] : [rule];
       });
@@ -83,7 +98,8 @@ export function checkAlarms(
     const unit = device.points[alarm.point]?.unit ?? assetClass.points[alarm.point]?.unit;
     const [merged] = effectiveAlarms(assetClass, alarm.point, [alarm]).filter((other) => sameAlarm(other, alarm));
     if (merged === undefined) return [];
-    const fault = alarmFault(merged, unit) ?? expressionFault(merged, namesOf(assetClass, device));
+    const names = namesOf(assetClass, device);
+    const fault = alarmFault(merged, unit) ?? expressionFault(merged, names);
     return fault === undefined ? [] : [{ file, ...fault, path: `${path}.${fault.path}` }];
   });
 }
@@ -97,7 +113,7 @@ export function namesOf(assetClass: AssetClass, device?: DeviceFileEntry): strin
       ...Object.keys(device?.points ?? {}),
       ...Object.keys(assetClass.attributes),
       ...numbers.map(([name]) => name),
-      SUN,
+      ...ALWAYS_KNOWN,
     ]),
   ].filter((name) => /^[A-Za-z_]\w*$/.test(name));
 }
@@ -108,13 +124,32 @@ export function expressionFault(
   names: readonly string[],
 ): { readonly path: string; readonly found: string; readonly allowed: string } | undefined {
   if (test === undefined || !('cel' in test)) return undefined;
-  const compiled = compileExpression(test.cel, names);
-  if (!('fault' in compiled)) return undefined;
-  return {
-    path: 'test.cel',
-    found: compiled.fault,
-    allowed: `CEL over ${names.join(', ')}; numbers with a point: 2.0`,
-  };
+  const all = 'fine' in test ? { 'test.cel': test.cel, 'test.fine': test.fine } : { 'test.cel': test.cel };
+  for (const [path, cel] of Object.entries(all)) {
+    const compiled = compileExpression(cel, names);
+    if ('fault' in compiled)
+      return { path, found: compiled.fault, allowed: `CEL over ${names.join(', ')}; numbers with a point: 2.0` };
+  }
+  return undefined;
+}
+
+/** Measurements and attributes that a test names and that do not exist. */
+export function testFault(
+  test: TestSettings | undefined,
+  names: readonly string[],
+): { readonly path: string; readonly found: string; readonly allowed: string } | undefined {
+  if (test === undefined) return undefined;
+  const allowed = `one of ${names.filter((name) => !ALWAYS_KNOWN.includes(name)).join(', ')}`;
+  const wrong = (path: string, name: string) =>
+    !/^[A-Za-z_]\w*$/.test(name) || names.includes(name) ? undefined : { path, found: name, allowed };
+  if ('deviationFrom' in test) return wrong('test.deviationFrom', test.deviationFrom);
+  if ('feedback' in test) return wrong('test.feedback', test.feedback);
+  if ('integralOf' in test) return wrong('test.integralOf', test.integralOf);
+  if ('nights' in test) return wrong('test.against', test.against);
+  if ('runOf' in test && test.current !== undefined) return wrong('test.current', test.current);
+  if ('baseline' in test && test.beside !== undefined) return wrong('test.beside', test.beside);
+  const instead = 'instead' in test ? Object.keys(test.instead) : [];
+  return instead.map((name) => wrong(`test.instead.${name}`, name)).find((fault) => fault !== undefined);
 }
 
 /** What can be said against an alarm by itself; `path` is within the alarm. */
@@ -136,13 +171,95 @@ export function alarmFault(
   return fits ? undefined : { path: 'setpoint', found: written, allowed: `a unit that converts into ${unit}` };
 }
 
+/** What can be said against devices and their alarms once calendars, schedules and places are known. */
+export function checkTimes(plant: PlantDescription, fileOf: (device: string) => string): Mistake[] {
+  const { timetable } = plant;
+  const allowed = (kind: string, known: ReadonlyMap<string, unknown>) =>
+    `one of ${[...known.keys()].join(', ') || `${kind}: of gateway.yaml, where there is none`}`;
+  const mistakes: Mistake[] = [];
+  for (const [id, { schedule, alarms, class: name }] of plant.devices) {
+    const file = fileOf(id);
+    const device = describeDevice(plant, id, {});
+    if (schedule !== undefined && !timetable.schedules.has(schedule))
+      mistakes.push({
+        file,
+        path: `${id}.schedule`,
+        found: schedule,
+        allowed: allowed('schedules', timetable.schedules),
+      });
+    const follows = timetable.schedules.get(device.schedule ?? '');
+    if (follows !== undefined && needsSun(follows) && placeOf(plant, device) === undefined)
+      mistakes.push({
+        file,
+        path: `${id}.latitude`,
+        found: 'nothing',
+        allowed: `latitude and longitude of it, of what it hangs on or of the site, since schedule ${follows.name} follows the sun`,
+      });
+    const own = alarms.map(({ when = [] }, index) => ({ when, path: `${id}.alarms[${index}].when` }));
+    const ofClass = (plant.classes.get(name)?.alarms ?? []).map(({ when = [], point, kind }) => ({
+      when,
+      path: `${id}.class: alarm ${kind} of ${point}`,
+    }));
+    for (const { when, path } of [...own, ...ofClass])
+      for (const one of when) {
+        const calendar = 'calendar' in one ? one.calendar : 'notCalendar' in one ? one.notCalendar : undefined;
+        if (calendar !== undefined && !timetable.calendars.has(calendar))
+          mistakes.push({ file, path, found: calendar, allowed: allowed('calendars', timetable.calendars) });
+      }
+  }
+  return mistakes;
+}
+
+/** Devices of which alarms by sun or schedule do not exist, because nobody said where they are. */
+export function withoutPlace(plant: PlantDescription): string[] {
+  const needs = (name: string) =>
+    (plant.classes.get(name)?.alarms ?? []).some(
+      ({ when, test }) =>
+        when?.some((one) => 'is' in one) === true ||
+        (test !== undefined && 'cel' in test && ALWAYS_KNOWN.some((word) => word !== LEVEL && test.cel.includes(word))),
+    );
+  return [...plant.devices.keys()].filter((id) => {
+    const device = describeDevice(plant, id, {});
+    return needs(device.class) && placeOf(plant, device) === undefined;
+  });
+}
+
 /** Devices by what they hang on. */
-function downstreamOf(plant: PlantDescription): Map<string, string[]> {
-  const map = new Map<string, string[]>();
-  for (const { id, upstream } of plant.devices.values()) {
-    if (upstream !== undefined) map.set(upstream, [...(map.get(upstream) ?? []), id]);
+function downstreamOf(plant: PlantDescription): Map<string, DownstreamDevice[]> {
+  const map = new Map<string, DownstreamDevice[]>();
+  for (const { id, upstream, attributes } of plant.devices.values()) {
+    if (upstream === undefined) continue;
+    const on = map.get(upstream) ?? [];
+    on.push({ id, attributes });
+    map.set(upstream, on);
   }
   return map;
+}
+
+/** The first of a device and what it hangs on that says something. */
+function firstUpstream<T>(
+  plant: PlantDescription,
+  start: string | undefined,
+  said: (entry: DeviceFileEntry) => T | undefined,
+): T | undefined {
+  let entry = start === undefined ? undefined : plant.devices.get(start);
+  for (let depth = 0; entry !== undefined && depth < UPSTREAM_MAX; depth++) {
+    const found = said(entry);
+    if (found !== undefined) return found;
+    entry = entry.upstream === undefined ? undefined : plant.devices.get(entry.upstream);
+  }
+  return undefined;
+}
+
+function placeOf(plant: PlantDescription, device: DeviceInfo): Place | undefined {
+  const placed = ({
+    latitude,
+    longitude,
+  }: {
+    readonly latitude?: number | undefined;
+    readonly longitude?: number | undefined;
+  }) => (latitude === undefined || longitude === undefined ? undefined : { latitude, longitude });
+  return placed(device) ?? firstUpstream(plant, device.upstream, placed) ?? plant.place;
 }
 
 function declaredOf(plant: PlantDescription): PlantCatalog['declared'] {
@@ -165,6 +282,10 @@ function describeDevice(plant: PlantDescription, id: string, hint: DeviceHint): 
     ...given('longitude', file?.longitude),
     ...given('model', model),
     ...given('upstream', file?.upstream),
+    ...given(
+      'schedule',
+      firstUpstream(plant, id, ({ schedule }) => schedule),
+    ),
     ...given('edge', edge),
     ...given('line', line),
   };

@@ -8,12 +8,15 @@ import {
   alarmFault,
   catalogOf,
   checkAlarms,
+  checkTimes,
   expressionFault,
   namesOf,
   type PlantDescription,
+  testFault,
 } from './plant-catalog.ts';
 import type { PlantCatalog } from './plant-growth.ts';
 import { type AssetClass, classSchema, type DeviceFileEntry, deviceSchema } from './plant-schema.ts';
+import { timetableOf } from './schedule-config.ts';
 
 /** What the files of a site say, with every mistake in them. */
 export interface ReadPlant {
@@ -40,6 +43,7 @@ export function readPlant(config: GatewayConfig, root: string): ReadPlant {
   const classes = new Map([...ours.classes, ...own.classes]);
   const mistakes = [...ours.mistakes, ...own.mistakes];
   const devices = new Map<string, DeviceFileEntry>();
+  const fileOf = new Map<string, string>();
   const names: { name: string; path: string }[] = [];
   for (const pattern of config.devices) {
     const files = expand(pattern);
@@ -55,13 +59,27 @@ export function readPlant(config: GatewayConfig, root: string): ReadPlant {
       mistakes.push(...found.mistakes);
       for (const device of found.devices) {
         names.push({ name: device.id, path: `${basename(file)} id` });
-        if (!devices.has(device.id)) devices.set(device.id, device);
+        if (!devices.has(device.id)) {
+          devices.set(device.id, device);
+          fileOf.set(device.id, file);
+        }
         mistakes.push(...checkAlarms(device, classes, file));
       }
     }
   }
   mistakes.push(...twice(config.file, names));
-  const plant: PlantDescription = { site: config.site.id, classes, devices, rules: config.alarms.rules };
+  const { id: site, latitude, longitude } = config.site;
+  // What is wrong with calendars and schedules themselves was said when the configuration was read.
+  const { timetable } = timetableOf(config.calendars, config.schedules, config.file);
+  const plant: PlantDescription = {
+    site,
+    classes,
+    devices,
+    rules: config.alarms.rules,
+    timetable,
+    ...(latitude === undefined || longitude === undefined ? {} : { place: { latitude, longitude } }),
+  };
+  mistakes.push(...checkTimes(plant, (device) => fileOf.get(device) ?? config.file));
   return { plant, mistakes };
 }
 
@@ -140,7 +158,11 @@ function classMistakes(value: AssetClass, file: string): Mistake[] {
     mistakes.push({ file, path: 'class', found: value.class, allowed: `the name of the file, ${basename(file)}` });
   value.alarms.forEach((alarm, index) => {
     const { point } = alarm;
-    const fault = alarmFault(alarm, value.points[point]?.unit) ?? expressionFault(alarm, namesOf(value));
+    const allNames = namesOf(value);
+    const fault =
+      alarmFault(alarm, value.points[point]?.unit) ??
+      expressionFault(alarm, allNames) ??
+      testFault(alarm.test, allNames);
     if (fault !== undefined) mistakes.push({ file, ...fault, path: `alarms[${index}].${fault.path}` });
     if (value.points[point] === undefined)
       mistakes.push({

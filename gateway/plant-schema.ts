@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { idSchema } from '../contract/reading.ts';
 import { durationSchema } from '../contract/settings.ts';
 import { isUnit, parseQuantity } from '../contract/units.ts';
+import { whenSchema } from './schedule-config.ts';
 
 const DAY_MS = 86_400_000;
 const delaySchema = durationSchema({ minMs: 0, maxMs: 31 * DAY_MS });
@@ -44,6 +45,19 @@ export const LIMIT_KINDS = ['high', 'high-high', 'low', 'low-low'] as const;
 const lengthSchema = durationSchema({ minMs: 1000, maxMs: 31 * DAY_MS });
 const thresholdSchema = z.number().default(0.5).describe('Above it counts as on');
 
+const pointNameSchema = z
+  .string()
+  .min(1)
+  .max(140)
+  .describe('Measurement of the same device, <device>/<measurement>, or {attribute}/<measurement>');
+const celSchema = z
+  .string()
+  .min(1)
+  .max(1000)
+  .describe(
+    'CEL over measurements and numeric attributes of the device, as doubles; sunElevation in degrees, scheduleLevel in percent, hourOfDay',
+  );
+
 /** How an alarm that is no plain limit finds its truth; one of these forms. */
 export const testSchema = z
   .union(
@@ -79,11 +93,11 @@ export const testSchema = z
         threshold: thresholdSchema,
       }),
       z.strictObject({
-        deviationFrom: z.string().min(1).describe('Measurement of the same device, or <device>/<measurement>'),
+        deviationFrom: pointNameSchema,
         percent: z.boolean().default(false).describe('The setpoint is in percent of the other'),
       }),
       z.strictObject({
-        feedback: z.string().min(1).describe('Measurement of the same device, or <device>/<measurement>'),
+        feedback: pointNameSchema,
         threshold: thresholdSchema,
       }),
       z.strictObject({
@@ -92,11 +106,55 @@ export const testSchema = z
         limit: z.number().describe('Beyond it a member counts; the setpoint is in percent of the members'),
       }),
       z.strictObject({
-        cel: z
-          .string()
-          .min(1)
-          .max(1000)
-          .describe('CEL over measurements and numeric attributes of the device, as doubles; sunElevation in degrees'),
+        cel: celSchema,
+        instead: z
+          .record(idSchema, z.union([z.number(), z.literal('scheduleLevel')]))
+          .default({})
+          .describe('What counts for a measurement that the device does not have'),
+      }),
+      z.strictObject({
+        evenings: z.number().int().min(2).max(14).describe('On so many evenings in a row, at each for `held`'),
+        cel: celSchema,
+        fine: celSchema.describe('True when it works: ends the count'),
+        held: lengthSchema.prefault('5m'),
+        instead: z.record(idSchema, z.union([z.number(), z.literal('scheduleLevel')])).default({}),
+      }),
+      z.strictObject({
+        nights: z.number().int().min(1).max(31).describe('So many nights in a row; the setpoint is in percent'),
+        against: z.string().min(1).max(64).describe('Attribute with the power at full level, in the unit of the point'),
+        model: z
+          .enum(['schedule', 'level'])
+          .default('schedule')
+          .describe('Full level by the schedule, or by the measured level while it is above 98 %'),
+        direction: z.enum(['above', 'below', 'either']).default('either'),
+      }),
+      z.strictObject({
+        baseline: z.number().min(1.05).max(10).describe('Beyond this multiple of its own usual value'),
+        floor: z.number().min(0).describe('Never below this, in the unit of the point'),
+        beside: pointNameSchema.optional().describe('Only while this other point was above `wet` in the last hours'),
+        wet: z.number().default(0),
+        within: lengthSchema.prefault('2h'),
+      }),
+      z.strictObject({
+        runOf: idSchema.describe('This measurement of the devices downstream, in the order of their attribute `pole`'),
+        side: z.enum(['above', 'below']).default('below'),
+        limit: z.number().describe('Beyond it a member counts as out'),
+        count: z.number().int().min(2).max(100).default(3).describe('So many neighbours'),
+        of: z
+          .enum(['neighbours', 'rest'])
+          .default('neighbours')
+          .describe(
+            'neighbours: anywhere, also along one phase; rest: all from one pole to the end, and none before it',
+          ),
+        current: idSchema.optional().describe('rest: current of the circuit; silent members count when it has fallen'),
+      }),
+      z.strictObject({
+        integralOf: idSchema.describe('Flow whose sum over a day must fit this counter; the setpoint is in percent'),
+        least: z
+          .number()
+          .min(0)
+          .default(1)
+          .describe('Days with less than this say nothing, in the unit of the counter'),
       }),
       z.strictObject({
         profile: z
@@ -107,7 +165,7 @@ export const testSchema = z
     ],
     {
       error:
-        'above, below, or one of {equals}, {outside}, {rate}, {mean}, {frozen}, {counter}, {count, window}, {deviationFrom}, {feedback}, {shareOf, limit}, {cel}, {profile, floor}',
+        'above, below, or one of {equals}, {outside}, {rate}, {mean}, {frozen}, {counter}, {count, window}, {deviationFrom}, {feedback}, {shareOf, limit}, {cel}, {profile, floor}, {evenings, cel, fine}, {nights, against}, {baseline, floor}, {runOf, limit}, {integralOf}',
     },
   )
   .describe('How its truth is found; a plain limit when absent');
@@ -117,6 +175,12 @@ const alarmKeys = {
   point: idSchema.describe('Measurement it watches'),
   kind: idSchema.describe('Name of the fault; high, high-high, low and low-low are plain limits by themselves'),
   test: testSchema,
+  when: z
+    .union([whenSchema.transform((one) => [one]), z.array(whenSchema).min(1).max(8)], {
+      error:
+        'schedule-on, schedule-off, dark, daylight, sun-up, sun-down, {calendar: …}, {notCalendar: …}, {between: 22:00..05:00}, or a list of these',
+    })
+    .describe('Looked at only while all of this is so; otherwise the condition is false'),
   explains: z
     .array(idSchema)
     .describe('A root alarm: explains all alarms downstream, and those of this asset of these kinds'),
@@ -136,6 +200,7 @@ const alarmKeys = {
   titleZh: titleSchema,
   response: textSchema.describe('What to do; its first sentence goes into messages'),
   responseZh: textSchema,
+  cause: textSchema.describe('What is usually behind it'),
   consequence: textSchema.describe('What happens when nobody acts'),
   timeToRespond: delaySchema.describe('How long people have'),
   basis: textSchema.describe('Where the numbers come from: standard and clause, or engineering default'),
@@ -146,6 +211,7 @@ export const classAlarmSchema = z.strictObject({
   ...alarmKeys,
   name: alarmKeys.name,
   test: alarmKeys.test.optional(),
+  when: alarmKeys.when.optional(),
   explains: alarmKeys.explains.optional(),
   setpoint: alarmKeys.setpoint.optional(),
   deadband: alarmKeys.deadband.optional(),
@@ -156,6 +222,7 @@ export const classAlarmSchema = z.strictObject({
   titleZh: alarmKeys.titleZh.optional(),
   response: alarmKeys.response,
   responseZh: alarmKeys.responseZh.optional(),
+  cause: alarmKeys.cause.optional(),
   consequence: alarmKeys.consequence.optional(),
   timeToRespond: alarmKeys.timeToRespond.optional(),
   basis: alarmKeys.basis.optional(),
@@ -234,6 +301,9 @@ export const deviceSchema = z.strictObject({
   latitude: z.number().min(-90).max(90).optional(),
   longitude: z.number().min(-180).max(180).optional().describe('East is positive'),
   upstream: idSchema.optional().describe('What it hangs on: feeder, cabinet, substation'),
+  schedule: idSchema
+    .optional()
+    .describe('When it should be on: a name of schedules: in gateway.yaml; that of what it hangs on unless said'),
   edge: idSchema.optional().describe('Edge it hangs on'),
   line: idSchema.optional().describe('Line of that edge'),
   attributes: z.record(z.string().min(1).max(64), z.union([z.string(), z.number(), z.boolean()])).default({}),

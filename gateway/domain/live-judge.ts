@@ -29,6 +29,8 @@ import {
 } from './point-states.ts';
 import type { Readings } from './readings.ts';
 import { RuleTable } from './rule-table.ts';
+import { Almanac } from './schedule/almanac.ts';
+import { localDays } from './schedule/local-days.ts';
 import { siteClock } from './site-clock.ts';
 
 /** A reading stamped further ahead of its receipt than this is judged at its receipt: its clock is wrong. */
@@ -65,7 +67,12 @@ export class LiveJudge implements Judge {
   constructor(options: JudgeOptions) {
     const site = siteClock(options.timezone);
     this.ledger = new AlarmLedger(site);
-    this.evaluations = new Evaluations(this.points, (point) => this.points.quality[point] === BAD, site);
+    const { hourOfWeek } = site;
+    const almanac = new Almanac(localDays(options.timezone));
+    this.evaluations = new Evaluations(this.points, (point) => this.points.quality[point] === BAD, {
+      hourOfWeek,
+      almanac,
+    });
     this.detectors = new Detectors(options.detectors ?? []);
     const where = options.device ?? (() => undefined);
     this.health = new DeviceHealth(this.points, this.table, this.conditions, this.infos, where);

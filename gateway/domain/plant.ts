@@ -1,5 +1,8 @@
 import type { Priority } from '../../contract/alarm.ts';
 import type { Millis } from '../../contract/time.ts';
+import type { Schedule } from './schedule/schedule.ts';
+import type { Place } from './schedule/sun.ts';
+import type { When } from './schedule/when.ts';
 
 /** A device or, where none is declared for it, the asset of the same name. */
 export interface DeviceInfo {
@@ -22,6 +25,8 @@ export interface DeviceInfo {
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
   /** What it hangs on: feeder, cabinet, substation; when that is down, this is unknown and not in alarm. */
   readonly upstream?: string;
+  /** Schedule by which it should be on: its own, or that of what it hangs on. */
+  readonly schedule?: string;
 }
 
 /** One measurement of one device. */
@@ -61,6 +66,8 @@ export interface Rule {
   readonly deadband: number;
   /** How its truth is found; absent: a limit, above for `high…` kinds and below for `low…` kinds. */
   readonly test?: RuleTest;
+  /** Looked at only while all of this is so; otherwise the condition is false. */
+  readonly when?: readonly When[];
   /** This alarm is a root: it explains all alarms of what hangs on its asset, and those of its own asset with these kinds. */
   readonly explains?: readonly string[];
   readonly onDelayMs: number;
@@ -118,19 +125,72 @@ export type RuleTest =
       readonly side: 'above' | 'below';
       readonly limit: number;
     }
-  /** CEL over the points of the asset. */
+  | ExpressionTest
+  /** The expression held on so many evenings in a row, at each for `heldMs`; `fine` true for as long ends the count. */
   | {
-      readonly type: 'expression';
-      readonly cel: string;
-      /** Variable -> point id. */
-      readonly inputs: Readonly<Record<string, string>>;
-      readonly constants: Readonly<Record<string, number>>;
-      /** Where the sun is looked at, for `sunElevation`. */
-      readonly latitude?: number;
-      readonly longitude?: number;
+      readonly type: 'evenings';
+      readonly evenings: number;
+      readonly heldMs: number;
+      readonly out: ExpressionTest;
+      readonly fine: ExpressionTest;
+    }
+  /** Energy of so many nights in a row is more than setpoint percent off `full` times the level. */
+  | {
+      readonly type: 'nights';
+      readonly nights: number;
+      readonly direction: 'above' | 'below' | 'either';
+      /** Value of the point at full level. */
+      readonly full: number;
+      readonly schedule: Schedule;
+      readonly place?: Place;
+      /** Measured level in percent: only what was at full level counts. */
+      readonly level?: string;
+    }
+  /** Beyond a multiple of its own usual value, which is learned apart for on and off when there is a schedule. */
+  | {
+      readonly type: 'baseline';
+      readonly factor: number;
+      readonly floor: number;
+      readonly schedule?: Schedule;
+      readonly place?: Place;
+      readonly beside?: { readonly point: string; readonly above: number; readonly withinMs: number };
+    }
+  /** Members in a row are out; `rest`: all from one member to the end, and none before it. */
+  | {
+      readonly type: 'run';
+      readonly members: readonly { readonly point: string; readonly phase?: string }[];
+      readonly side: 'above' | 'below';
+      readonly limit: number;
+      readonly count: number;
+      readonly of: 'neighbours' | 'rest';
+      readonly current?: string;
+    }
+  /** Over a local day, the sum of a flow and the step of this counter differ by more than setpoint percent. */
+  | {
+      readonly type: 'integral';
+      readonly flow: string;
+      /** Counter units per flow unit and hour. */
+      readonly factor: number;
+      readonly least: number;
     }
   /** Far from what this hour of the week usually shows: more than setpoint robust deviations. */
   | { readonly type: 'profile'; readonly direction: 'above' | 'below' | 'either'; readonly floor: number };
+
+/** CEL over the points of the asset. */
+export interface ExpressionTest {
+  readonly type: 'expression';
+  readonly cel: string;
+  /** Variable -> point id. */
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly constants: Readonly<Record<string, number>>;
+  /** What counts for an input that the device does not have. */
+  readonly instead?: Readonly<Record<string, number | 'scheduleLevel'>>;
+  /** Where the sun is looked at, for `sunElevation` and schedules that follow it. */
+  readonly latitude?: number;
+  readonly longitude?: number;
+  /** For `scheduleLevel`. */
+  readonly schedule?: Schedule;
+}
 
 /** One stream of event time: an edge's line, or a device that publishes by itself. */
 export interface SourceInfo {

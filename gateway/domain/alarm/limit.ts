@@ -4,8 +4,14 @@ import type { Rule } from '../plant.ts';
 export const HIGH_KINDS: ReadonlySet<string> = new Set(['high', 'high-high']);
 export const LOW_KINDS: ReadonlySet<string> = new Set(['low', 'low-low']);
 
-/** +1: trips above its setpoint; -1: trips below; 0: no limit rule. */
-export function limitSide(rule: Pick<Rule, 'kind' | 'test' | 'setpoint'>): -1 | 0 | 1 {
+/** +1: trips above its setpoint; -1: trips below; 0: judged by an evaluator. */
+export function limitSide(rule: Pick<Rule, 'kind' | 'test' | 'setpoint' | 'when'>): -1 | 0 | 1 {
+  if (rule.when !== undefined) return 0;
+  return sideOf(rule);
+}
+
+/** As {@link limitSide}, also for limits that are looked at only at times. */
+export function sideOf(rule: Pick<Rule, 'kind' | 'test' | 'setpoint'>): -1 | 0 | 1 {
   if (rule.setpoint === undefined) return 0;
   if (rule.test !== undefined) return rule.test.type === 'above' ? 1 : rule.test.type === 'below' ? -1 : 0;
   return HIGH_KINDS.has(rule.kind) ? 1 : LOW_KINDS.has(rule.kind) ? -1 : 0;

@@ -41,7 +41,8 @@ export class Evaluations {
     const evaluator = evaluatorFor(rule, this.parts);
     if (evaluator === undefined) return;
     const inputs = evaluator.inputs.map((name, place) => {
-      const id = find(name);
+      // The rule's own point may bear the name of its asset.
+      const id = name === rule.pointId ? rule.point : find(name);
       if (id !== undefined) return id;
       this.wanted.set(name, [...(this.wanted.get(name) ?? []), { row, place }]);
       return -1;
@@ -130,9 +131,11 @@ export class Evaluations {
     const at = Math.max(ts, entry.ts);
     const values: number[] = [];
     let maxSilenceMs = Number.POSITIVE_INFINITY;
-    for (const point of entry.inputs) {
+    const { isTolerant = false, optional } = entry.evaluator;
+    for (const [place, point] of entry.inputs.entries()) {
       const value = this.known(point, at);
-      if (Number.isNaN(value) && entry.evaluator.isTolerant !== true) return undefined;
+      const mayLack = isTolerant || (point < 0 && optional?.has(place) === true);
+      if (Number.isNaN(value) && !mayLack) return undefined;
       values.push(value);
       if (point >= 0) maxSilenceMs = Math.min(maxSilenceMs, this.points.maxSilenceMs[point]!);
     }
@@ -145,7 +148,9 @@ export class Evaluations {
   isUnknown(row: number): boolean {
     const { inputs, evaluator } = this.rows.get(row) as Row;
     if (evaluator.isTolerant === true) return false;
-    return inputs.some((point) => point < 0 || this.isBad(point) || Number.isNaN(this.points.value(point)));
+    return inputs.some((point, place) =>
+      point < 0 ? evaluator.optional?.has(place) !== true : this.isBad(point) || Number.isNaN(this.points.value(point)),
+    );
   }
 
   /** How far the newest truth may be held over. */
@@ -157,7 +162,7 @@ export class Evaluations {
       const held = this.points.newest(point) + this.points.maxSilenceMs[point]!;
       until = evaluator.isTolerant === true ? Math.max(until, held) : Math.min(until, held);
     }
-    return until;
+    return Math.min(until, evaluator.heldUntil?.() ?? Number.POSITIVE_INFINITY);
   }
 
   snapshot(keyOf: (row: number) => string): unknown {

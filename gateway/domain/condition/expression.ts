@@ -1,10 +1,16 @@
 import { Environment } from '@marcbachmann/cel-js';
-import { getPosition } from 'suncalc';
-import type { Rule, RuleTest } from '../plant.ts';
+import type { ExpressionTest, Rule } from '../plant.ts';
+import type { Almanac } from '../schedule/almanac.ts';
 import type { Evaluator } from './evaluator.ts';
 
 /** Elevation of the sun in degrees; below 0 it is under the horizon. */
 export const SUN = 'sunElevation';
+/** What the schedule of the device asks for, in percent; 0 is off. */
+export const LEVEL = 'scheduleLevel';
+/** Hours since local midnight, 0 to 24. */
+export const HOUR = 'hourOfDay';
+/** Names that every expression may use. */
+export const ALWAYS_KNOWN: readonly string[] = [SUN, LEVEL, HOUR];
 
 /** How precisely the sun's elevation is followed: it moves 0.25 degrees a minute at most. */
 const SUN_STEP_MS = 60_000;
@@ -17,7 +23,7 @@ export type Compiled =
 /**
  * Compiles a CEL condition over doubles; `double * int` and unknown names are faults, found here and not at three in the morning.
  *
- * @param names - points and constants it may use; `abs`, `min` and `max` are known
+ * @param names - points and constants it may use; `abs`, `min`, `max` and `negativeSequence` are known
  */
 export function compileExpression(cel: string, names: readonly string[]): Compiled {
   const environment = new Environment()
@@ -25,7 +31,8 @@ export function compileExpression(cel: string, names: readonly string[]): Compil
     .registerFunction('min(double, double): double', Math.min)
     .registerFunction('min(double, double, double): double', Math.min)
     .registerFunction('max(double, double): double', Math.max)
-    .registerFunction('max(double, double, double): double', Math.max);
+    .registerFunction('max(double, double, double): double', Math.max)
+    .registerFunction('negativeSequence(double, double, double): double', negativeSequence);
   try {
     for (const name of names) environment.registerVariable(name, 'double');
     const parsed = environment.parse(cel);
@@ -44,30 +51,47 @@ export function namesIn(cel: string): ReadonlySet<string> {
 }
 
 /** A condition over several points of one asset, in CEL. An input that is missing, bad or silent makes it unknown. */
-export function expression(rule: Rule, test: Extract<RuleTest, { readonly type: 'expression' }>): Evaluator {
+export function expression(rule: Rule, test: ExpressionTest, { almanac }: { readonly almanac: Almanac }): Evaluator {
+  const { latitude, longitude, schedule, instead = {} } = test;
   const variables = Object.keys(test.inputs);
-  const needsSun = namesIn(test.cel).has(SUN);
+  const named = namesIn(test.cel);
+  const needsSun = named.has(SUN);
+  const needsLevel = named.has(LEVEL) || Object.values(instead).includes(LEVEL);
   const compiled = compileExpression(test.cel, [
     ...variables,
     ...Object.keys(test.constants),
-    ...(needsSun ? [SUN] : []),
+    ...ALWAYS_KNOWN.filter((name) => named.has(name)),
   ]);
   const context: Record<string, number> = { ...test.constants };
+  const place = latitude === undefined || longitude === undefined ? undefined : { latitude, longitude };
+  const optional = new Set(variables.flatMap((name, index) => (instead[name] === undefined ? [] : [index])));
   let sunAt = Number.NaN;
+  let level = { is: Number.NaN, from: 0, until: 0 };
   return {
     inputs: Object.values(test.inputs),
+    optional,
     evaluate({ ts, values }) {
       if ('fault' in compiled) return undefined;
-      variables.forEach((name, index) => {
-        context[name] = values[index]!;
-      });
       if (needsSun) {
-        if (test.latitude === undefined || test.longitude === undefined) return undefined;
+        if (place === undefined) return undefined;
         const step = Math.floor(ts / SUN_STEP_MS);
         if (step !== sunAt) {
           sunAt = step;
-          context[SUN] = getPosition(new Date(step * SUN_STEP_MS), test.latitude, test.longitude).altitude;
+          context[SUN] = almanac.elevation(step * SUN_STEP_MS, place);
         }
+      }
+      if (needsLevel && schedule !== undefined) {
+        if (ts < level.from || ts >= level.until) level = { ...almanac.level(ts, schedule, place), from: ts };
+        context[LEVEL] = level.is;
+      }
+      if (named.has(HOUR)) context[HOUR] = almanac.days.minuteOf(ts) / 60;
+      for (let index = 0; index < variables.length; index++) {
+        const name = variables[index]!;
+        const other = instead[name];
+        const value = values[index]!;
+        context[name] =
+          other === undefined || !Number.isNaN(value) ? value : other === LEVEL ? level.is : (other as number);
+        if (Number.isNaN(context[name])) return undefined;
       }
       try {
         return compiled.run(context) === true;
@@ -75,13 +99,20 @@ export function expression(rule: Rule, test: Extract<RuleTest, { readonly type: 
         return undefined;
       }
     },
+    heldUntil: () => (needsLevel && schedule !== undefined ? level.until - 1 : Number.POSITIVE_INFINITY),
     evidence: () => {
       const seen = Object.fromEntries(variables.map((name) => [name, context[name]]));
       const own = variables.find((name) => test.inputs[name] === rule.pointId);
       const value = own === undefined ? undefined : context[own];
       return {
         ...(value === undefined ? {} : { value }),
-        details: { ...seen, ...test.constants, ...(needsSun ? { [SUN]: context[SUN] } : {}), expression: test.cel },
+        details: {
+          ...seen,
+          ...test.constants,
+          ...(needsSun ? { [SUN]: context[SUN] } : {}),
+          ...(needsLevel ? { [LEVEL]: context[LEVEL] } : {}),
+          expression: test.cel,
+        },
       };
     },
   };
@@ -89,4 +120,16 @@ export function expression(rule: Rule, test: Extract<RuleTest, { readonly type: 
 
 function firstLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? 'not an expression';
+}
+
+/**
+ * Negative-sequence share in percent of three phase voltages whose angles are taken to be 120 degrees apart: what meters
+ * that show only magnitudes can say of the unbalance of GB/T 15543.
+ */
+function negativeSequence(a: number, b: number, c: number): number {
+  const positive = (a + b + c) / 3;
+  if (positive <= 0) return 0;
+  const real = a - (b + c) / 2;
+  const imaginary = (Math.sqrt(3) / 2) * (c - b);
+  return (100 * Math.hypot(real, imaginary)) / 3 / positive;
 }
