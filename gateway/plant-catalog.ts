@@ -48,7 +48,7 @@ export function catalogOf(plant: PlantDescription): PlantCatalog {
   const ruleOverrides = byPoint(plant.rules);
   const downstream = downstreamOf(plant);
   return {
-    declared: declaredOf(plant),
+    declared: declaredOf(plant, downstream),
     describeDevice: (id, hint) => describeDevice(plant, id, hint),
     describePoint(device, measurement, hint) {
       return describePoint(device, measurement, settingsOf(plant, device, measurement), hint);
@@ -262,8 +262,18 @@ function placeOf(plant: PlantDescription, device: DeviceInfo): Place | undefined
   return placed(device) ?? firstUpstream(plant, device.upstream, placed) ?? plant.place;
 }
 
-function declaredOf(plant: PlantDescription): PlantCatalog['declared'] {
-  return [...plant.devices.values()].map(({ id, points }) => ({ device: id, measurements: Object.keys(points) }));
+/** Measurements of the files, and points that nobody measures because they are made of those of other devices. */
+function declaredOf(
+  plant: PlantDescription,
+  downstream: ReadonlyMap<string, readonly DownstreamDevice[]>,
+): PlantCatalog['declared'] {
+  return [...plant.devices.values()].map(({ id, points, class: name, alarms }) => {
+    const ofMembers = [...(plant.classes.get(name)?.alarms ?? []), ...alarms].filter(
+      ({ test }) => test !== undefined && ('shareOf' in test || 'runOf' in test),
+    );
+    const made = downstream.has(id) ? ofMembers.map(({ point }) => point) : [];
+    return { device: id, measurements: [...new Set([...Object.keys(points), ...made])] };
+  });
 }
 
 function describeDevice(plant: PlantDescription, id: string, hint: DeviceHint): DeviceInfo {

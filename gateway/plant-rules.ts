@@ -13,7 +13,7 @@ import {
   type Quantity,
   type TestSettings,
 } from './plant-schema.ts';
-import { FROM_SUNSET_TO_SUNRISE, type Timetable, type WhenSettings } from './schedule-config.ts';
+import { DARK_HOURS, type Timetable, type WhenSettings } from './schedule-config.ts';
 
 const DEFAULT_PRIORITY = { 'high-high': 2, 'low-low': 2, high: 3, low: 3 } as const;
 const KIND_WORDS = { 'high-high': 'very high', 'low-low': 'very low', high: 'high', low: 'low' } as const;
@@ -79,6 +79,7 @@ export function ruleOf(alarm: ClassAlarm | DeviceAlarm, place: RulePlace): Rule 
     ...given('test', test),
     ...given('when', when),
     ...given('explains', alarm.explains),
+    ...given('standsAlone', alarm.standsAlone === true ? true : undefined),
     ...given('unit', point.unit ?? unit),
     ...given('location', device.location),
     ...given('reAlarmMs', alarm.reAlarm),
@@ -95,11 +96,13 @@ function whenOf(
   if (settings === undefined) return undefined;
   const all: When[] = [];
   for (const one of settings) {
-    if ('between' in one) all.push({ type: 'between', from: one.between[0], to: one.between[1] });
+    if ('settled' in one) {
+      if (schedule !== undefined) all.push({ type: 'settled', schedule, forMs: one.settled, ...given('place', place) });
+    } else if ('between' in one) all.push({ type: 'between', from: one.between[0], to: one.between[1] });
     else if ('is' in one) {
       if (one.is === 'schedule-on' || one.is === 'schedule-off') {
         if (schedule === undefined && place === undefined) return 'no schedule and no place';
-        const of = schedule ?? FROM_SUNSET_TO_SUNRISE;
+        const of = schedule ?? DARK_HOURS;
         all.push({ type: 'schedule', schedule: of, on: one.is === 'schedule-on', ...given('place', place) });
         continue;
       }
@@ -266,7 +269,7 @@ function nightsOf(
   const { nights, direction, model } = test;
   const full = attributes[test.against];
   if (full === undefined || full <= 0) return `no number ${test.against} in its attributes`;
-  const schedule = place.schedule ?? (model === 'level' ? FROM_SUNSET_TO_SUNRISE : undefined);
+  const schedule = place.schedule ?? (model === 'level' ? DARK_HOURS : undefined);
   if (schedule === undefined) return 'no schedule';
   const level = model === 'level' ? `${place.device.id}/level` : undefined;
   return {
@@ -314,7 +317,7 @@ function expressionOf(
     else if (attributes[name] !== undefined) constants[name] = attributes[name];
     else if (assetClass?.attributes[name] !== undefined) return `no number ${name} in its attributes`;
   }
-  if (names.has(LEVEL) && schedule === undefined) return 'no schedule';
+  if (names.has(LEVEL) && schedule === undefined && place.place === undefined) return 'no schedule and no place';
   if (names.has(SUN) && place.place === undefined) return 'no place to look at the sun';
   const used = Object.fromEntries(Object.entries(instead).filter(([name]) => inputs[name] !== undefined));
   return {
@@ -325,7 +328,7 @@ function expressionOf(
     ...given('instead', Object.keys(used).length === 0 ? undefined : used),
     ...given('latitude', place.place?.latitude),
     ...given('longitude', place.place?.longitude),
-    ...given('schedule', schedule),
+    ...given('schedule', schedule ?? (place.place === undefined ? undefined : DARK_HOURS)),
   };
 }
 

@@ -178,12 +178,13 @@ const alarmKeys = {
   when: z
     .union([whenSchema.transform((one) => [one]), z.array(whenSchema).min(1).max(8)], {
       error:
-        'schedule-on, schedule-off, dark, daylight, sun-up, sun-down, {calendar: …}, {notCalendar: …}, {between: 22:00..05:00}, or a list of these',
+        'schedule-on, schedule-off, dark, daylight, sun-up, sun-down, {calendar: …}, {notCalendar: …}, {settled: 10m}, {between: 22:00..05:00}, or a list of these',
     })
     .describe('Looked at only while all of this is so; otherwise the condition is false'),
   explains: z
     .array(idSchema)
     .describe('A root alarm: explains all alarms downstream, and those of this asset of these kinds'),
+  standsAlone: z.boolean().describe('Never explained by what is upstream: a danger rings also while the power is away'),
   name: idSchema.optional().describe('Tells several alarms of one kind on one point apart'),
   setpoint: setpointSchema.describe('Trips strictly beyond it'),
   deadband: deadbandSchema.describe('How far the value must come back; in % of the setpoint, or in its unit'),
@@ -218,6 +219,7 @@ export const classAlarmSchema = z.strictObject({
   onDelay: alarmKeys.onDelay.prefault('0s'),
   offDelay: alarmKeys.offDelay.prefault('0s'),
   latch: alarmKeys.latch.default(false),
+  standsAlone: alarmKeys.standsAlone.default(false),
   reAlarm: alarmKeys.reAlarm.optional(),
   titleZh: alarmKeys.titleZh.optional(),
   response: alarmKeys.response,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Mistake } from '../contract/mistakes.ts';
 import { idSchema } from '../contract/reading.ts';
+import { durationSchema } from '../contract/settings.ts';
 import { parseDuration } from '../contract/time.ts';
 import type { Calendar, DayPlan, Schedule, TimeOfDay } from './domain/schedule/schedule.ts';
 import { SUN_EVENTS, type SunEvent } from './domain/schedule/sun.ts';
@@ -89,6 +90,11 @@ export const whenSchema = z
       z.strictObject({ calendar: idSchema }),
       z.strictObject({ notCalendar: idSchema }),
       z.strictObject({
+        settled: durationSchema({ minMs: 1000, maxMs: DAY_MS / 2 }).describe(
+          'The schedule has not changed for so long, and will not for so long',
+        ),
+      }),
+      z.strictObject({
         between: z.string({ error: minuteWords }).transform((text, context) => {
           const [from, to] = ends(text).map(minuteOf);
           if (from !== undefined && to !== undefined && from !== to) return [from, to] as const;
@@ -99,7 +105,7 @@ export const whenSchema = z
     ],
     {
       error:
-        'schedule-on, schedule-off, dark, daylight, sun-up, sun-down, {calendar: …}, {notCalendar: …} or {between: 22:00..05:00}',
+        'schedule-on, schedule-off, dark, daylight, sun-up, sun-down, {calendar: …}, {notCalendar: …}, {settled: 10m} or {between: 22:00..05:00}',
     },
   )
   .describe('One thing that must be so');
@@ -159,10 +165,15 @@ export function timetableOf(
   return { timetable: { calendars: known, schedules: made }, mistakes };
 }
 
-/** The schedule of things that have none of their own: on while the sun is down. */
-export const FROM_SUNSET_TO_SUNRISE: Schedule = {
-  name: 'from sunset to sunrise',
-  usual: { on: { sun: 'sunset', plusMs: 0 }, off: { sun: 'sunrise', plusMs: 0 }, level: 100, steps: [] },
+/** What has no schedule should surely be on while it is dark: from a little after dusk to a little before dawn. */
+export const DARK_HOURS: Schedule = {
+  name: 'dark hours',
+  usual: {
+    on: { sun: 'dusk', plusMs: 15 * 60_000 },
+    off: { sun: 'dawn', plusMs: -15 * 60_000 },
+    level: 100,
+    steps: [],
+  },
   special: [],
 };
 

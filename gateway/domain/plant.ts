@@ -70,6 +70,8 @@ export interface Rule {
   readonly when?: readonly When[];
   /** This alarm is a root: it explains all alarms of what hangs on its asset, and those of its own asset with these kinds. */
   readonly explains?: readonly string[];
+  /** A danger of its own: never explained by what is upstream. */
+  readonly standsAlone?: boolean;
   readonly onDelayMs: number;
   readonly offDelayMs: number;
   /** Kept until an operator resets it. */

@@ -71,6 +71,7 @@ export class Suppression {
       if (key !== rule.key && kinds.includes(rule.kind)) return key;
     const line = COMMUNICATION_KINDS.has(rule.kind) ? this.topology.line(rule.asset) : undefined;
     if (line !== undefined) for (const key of this.roots.get(line)?.keys() ?? []) if (key !== rule.key) return key;
+    if (rule.standsAlone === true) return undefined;
     let asset = this.topology.upstream(rule.asset);
     for (let depth = 0; asset !== undefined && depth < DEPTH_MAX; depth++) {
       for (const key of this.roots.get(asset)?.keys() ?? []) return key;

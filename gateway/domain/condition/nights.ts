@@ -115,7 +115,9 @@ export function nights(rule: Rule, test: Test<'nights'>, { almanac }: Parts): Ev
   };
   return {
     inputs: level === undefined ? [rule.pointId] : [rule.pointId, level],
-    evaluate({ ts, values: [value = Number.NaN, percent = 100], maxSilenceMs }) {
+    optional: new Set([1]),
+    evaluate({ ts, values: [value = Number.NaN, measured = Number.NaN], maxSilenceMs }) {
+      const percent = Number.isNaN(measured) ? almanac.level(ts, schedule, place).is : measured;
       const night = almanac.nightOf(ts);
       const { last } = state;
       const tonight = state.tonight ?? { night, was: 0, should: 0, coveredMs: 0 };

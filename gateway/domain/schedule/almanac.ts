@@ -53,15 +53,17 @@ export class Almanac {
     return { is, until: Math.max(until, at + 1) };
   }
 
-  /** Percent at which it should be on; 0 is off. */
-  level(at: Millis, schedule: Schedule, place: Place | undefined): Spell<number> {
+  /** Percent at which it should be on; 0 is off. `since` is the last change; -Infinity when it is out of sight. */
+  level(at: Millis, schedule: Schedule, place: Place | undefined): Spell<number> & { readonly since: Millis } {
     const changes = this.changes(schedule, this.days.dayOf(at), place);
     let level = 0;
+    let since = Number.NEGATIVE_INFINITY;
     for (const change of changes) {
-      if (change.at > at) return { is: level, until: change.at };
+      if (change.at > at) return { is: level, since, until: change.at };
       level = change.level;
+      since = change.at;
     }
-    return { is: level, until: at + DAY_MS / 24 };
+    return { is: level, since, until: at + DAY_MS / 24 };
   }
 
   /** Percent of full level times milliseconds, over a stretch of time. */

@@ -6,6 +6,8 @@ import type { Place } from './sun.ts';
 /** One thing that must be so for a rule to be looked at. Plain data, part of the rule. */
 export type When =
   | { readonly type: 'schedule'; readonly schedule: Schedule; readonly on: boolean; readonly place?: Place }
+  /** The schedule has not changed for so long, and will not for so long. */
+  | { readonly type: 'settled'; readonly schedule: Schedule; readonly forMs: Millis; readonly place?: Place }
   | { readonly type: 'sun'; readonly degrees: number; readonly above: boolean; readonly place: Place }
   | { readonly type: 'calendar'; readonly calendar: Calendar; readonly inside: boolean }
   /** Minutes of the local day; over midnight when `to` is the earlier. */
@@ -36,6 +38,11 @@ function spellOf(when: When, at: Millis, almanac: Almanac): Spell<boolean> {
     case 'schedule': {
       const { is, until } = almanac.level(at, when.schedule, when.place);
       return { is: is > 0 === when.on, until };
+    }
+    case 'settled': {
+      const { since, until } = almanac.level(at, when.schedule, when.place);
+      if (at < since + when.forMs) return { is: false, until: since + when.forMs };
+      return at >= until - when.forMs ? { is: false, until } : { is: true, until: until - when.forMs };
     }
     case 'sun': {
       const { is, until } = almanac.isSunAbove(at, when.degrees, when.place);

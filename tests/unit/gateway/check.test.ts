@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { checkDataFile, checkGateway } from '../../../gateway/check.ts';
-import { loadGatewayConfig } from '../../../gateway/config.ts';
+import { loadGatewayConfig, parseGatewayConfig } from '../../../gateway/config.ts';
 import { loadPlant } from '../../../gateway/plant-files.ts';
+import { timetableOf } from '../../../gateway/schedule-config.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'hanfeng-plant-'));
@@ -122,12 +123,91 @@ describe('device and class files', () => {
     const text = readFileSync(join(ROOT, 'docs/alarms.md'), 'utf8');
     const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
     expect(checkDataFile(yaml, 'docs.yaml', ROOT).mistakes).toEqual([]);
-    const tests = [...text.matchAll(/^\| `(\{[^`]*\})` \|/gm)].map(([, form]) => form as string);
+    const [, site = ''] = /```yaml\n(# gateway.yaml[\s\S]*?)```/.exec(text) ?? [];
+    const { value, mistakes: wrong } = parseGatewayConfig(site, 'docs.yaml');
+    expect(wrong).toEqual([]);
+    expect(timetableOf(value?.calendars ?? {}, value?.schedules ?? {}, 'docs.yaml').mistakes).toEqual([]);
+    expect(Object.keys(value?.schedules ?? {})).toEqual(['street']);
+    const [conditions = '', times = ''] = text.split('## Only at times');
+    const whens = [...times.matchAll(/^\| (`[^|]*`) \|/gm)].flatMap(([, forms]) =>
+      [...(forms as string).matchAll(/`([^`]+)`/g)].map(([, form]) => form as string),
+    );
+    expect(whens.length).toBeGreaterThanOrEqual(10);
+    for (const form of whens.filter((form) => /^\{|^(?:schedule|sun|dark|day)/.test(form))) {
+      const device = `- { id: d, class: pump, alarms: [{ point: current, kind: high, setpoint: 1, when: [${form}] }] }`;
+      expect(checkDataFile(device, 'docs.yaml', ROOT).mistakes, form).toEqual([]);
+    }
+    const tests = [...conditions.matchAll(/^\| `(\{[^`]*\})` \|/gm)].map(([, form]) => form as string);
     expect(tests.length).toBeGreaterThanOrEqual(12);
     for (const form of tests) {
       const device = `- { id: d, class: pump, alarms: [{ point: current, kind: own, name: n, setpoint: 1, test: ${form} }] }`;
       expect(checkDataFile(device, 'docs.yaml', ROOT).mistakes, form).toEqual([]);
     }
+  });
+
+  it('name calendars and schedules that exist, and have a place when their schedule follows the sun', () => {
+    const file = write({
+      'gateway.yaml': `
+devices: [a.yaml]
+calendars: { c: { dates: [2026-01-01] } }
+schedules: { sun: { on: sunset, off: sunrise }, clock: { on: "18:00", off: "06:00" } }`,
+      'a.yaml': `
+- { id: a, class: lamp, schedule: nosuch }
+- { id: b, class: lighting-circuit, schedule: sun }
+- { id: c, class: lamp, upstream: b, latitude: 31, longitude: 108 }
+- { id: d, class: lamp, schedule: clock, alarms: [{ point: power, kind: high, setpoint: 1 W, when: { calendar: nowhere } }] }
+- { id: e, class: lamp, alarms: [{ point: power, kind: high, setpoint: 1 W, when: never }] }
+`,
+    });
+    const text = checkGateway(file, ROOT, {})
+      .mistakes.map(({ path, found, allowed }) => `${path}: ${found} | ${allowed}`)
+      .join('\n');
+    expect(text).toContain('a.schedule: nosuch | one of sun, clock');
+    expect(text).toContain('b.latitude: nothing | latitude and longitude of it');
+    expect(text).not.toContain('c.latitude');
+    expect(text).toContain('d.alarms[0].when: nowhere | one of c');
+    expect(text).toContain('[4].alarms[0].when');
+  });
+
+  it('are told when a class file names what is not there', () => {
+    const { mistakes } = checkDataFile(
+      `
+class: mine
+label: Mine
+points: { a: { unit: m3/h }, b: { unit: m3, color: red } }
+alarms:
+  - { point: a, kind: one, test: { deviationFrom: nosuch }, setpoint: 1, priority: 2, title: t, response: r }
+`,
+      'mine.yaml',
+      ROOT,
+    );
+    expect(mistakes.map(({ path }) => path)).toEqual(['points.b.color']);
+    const text = `
+class: mine
+label: Mine
+points: { a: { unit: m3/h }, b: { unit: m3 } }
+attributes: { full: { label: Full } }
+alarms:
+  - { point: a, kind: one, test: { deviationFrom: nosuch }, setpoint: 1, priority: 2, title: t, response: r }
+  - { point: a, kind: two, test: { nights: 3, against: nosuch }, setpoint: 1, priority: 2, title: t, response: r }
+  - { point: b, kind: three, test: { integralOf: nosuch }, setpoint: 1, priority: 2, title: t, response: r }
+  - { point: a, kind: four, test: { evenings: 2, cel: "a > 1.0", fine: "a < full && nosuch > 1.0" }, priority: 2, title: t, response: r }
+  - { point: a, kind: five, test: { cel: "2 * a > 1.0" }, priority: 2, title: t, response: r }
+  - { point: nosuch, kind: high, setpoint: 1, priority: 2, title: t, response: r }
+  - { point: a, kind: high, setpoint: 3 Cel, priority: 2, title: t, response: r }
+  - { point: a, kind: six, test: { cel: "a > 1.0", instead: { nosuch: 1 } }, priority: 2, title: t, response: r }
+`;
+    const paths = checkDataFile(text, 'mine.yaml', ROOT).mistakes.map(({ path }) => path);
+    expect(paths).toEqual([
+      'alarms[0].test.deviationFrom',
+      'alarms[1].test.against',
+      'alarms[2].test.integralOf',
+      'alarms[3].test.fine',
+      'alarms[4].test.cel',
+      'alarms[5].point',
+      'alarms[6].setpoint',
+      'alarms[7].test.instead.nosuch',
+    ]);
   });
 
   it('are right where we ship them', () => {

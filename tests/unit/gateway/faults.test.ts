@@ -31,6 +31,34 @@ describe('docs/faults.md', () => {
     expect(readFileSync(FILE, 'utf8')).toBe(text);
   });
 
+  /** `class` kinds, kinds; `class` …: which alarms a row of the table means. */
+  const rows = [...readFileSync(FILE, 'utf8').matchAll(/^\| ([^|`]+) \| ([^|]+) \|$/gm)].map(([, fault, where]) => ({
+    fault: fault as string,
+    named: [...(where as string).matchAll(/`([a-z0-9-]+)`((?: [a-z0-9-]+,)* [a-z0-9-]+(?=;|$| ;))?/g)].map((match) => ({
+      name: match[1] as string,
+      kinds: (match[2] ?? '').split(',').flatMap((kind) => (kind.trim() === '' ? [] : [kind.trim()])),
+    })),
+  }));
+
+  it('names only classes and kinds that exist, row by row', () => {
+    expect(rows.length).toBeGreaterThan(60);
+    for (const { fault, named } of rows)
+      for (const { name, kinds } of named.filter(({ name }) => name !== 'maxSilence' && name !== 'deviationFrom')) {
+        const known = classes.get(name)?.alarms.map(({ kind }) => kind) ?? [];
+        if (name !== 'rate') expect(known.length, `${fault}: ${name}`).toBeGreaterThan(0);
+        for (const kind of kinds) expect(known, `${fault}: ${name}`).toContain(kind);
+      }
+  });
+
+  it('has a row for every kind of every class', () => {
+    const told = rows.flatMap(({ named }) => named);
+    for (const { class: name, alarms } of classes.values())
+      for (const { kind } of alarms) {
+        const isTold = told.some((one) => one.name === name && (one.kinds.length === 0 || one.kinds.includes(kind)));
+        expect(isTold, `${name} ${kind}`).toBe(true);
+      }
+  });
+
   it('says of every number whether it is a standard, from memory, or a default', () => {
     for (const { class: name, alarms } of classes.values())
       for (const { kind, basis } of alarms)
