@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { openAccounts } from '../gateway/accounts.ts';
 import { type Child, type LogLine, startChild } from './children.ts';
+import { readPlan } from './history/plan.ts';
 import { rememberChildren, waitForPredecessor } from './predecessor.ts';
 import { followFeed } from './terminal.ts';
 
@@ -11,6 +13,8 @@ export interface DemoOptions {
   readonly root: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly webhook?: string;
+  /** On the first start the last weeks are written into the store, in the background. */
+  readonly history: boolean;
 }
 
 /** Ctrl-C stops everything within 10 s: edges first, so that what they still hold gets stored, then the rest. */
@@ -18,13 +22,17 @@ const EDGE_STOP_MS = 4000;
 const REST_STOP_MS = 4000;
 const READY_TIMEOUT_MS = 60_000;
 const DEMO_TOKEN = 'demo-terminal';
+/** As much of the past as a first start writes: enough for profiles and leak zones to learn from. */
+const HISTORY = '60d';
+/** Live readings go before: niceness of the process that writes the past. */
+const HISTORY_NICE = 5;
 
 /**
  * Runs the demo district: simulators, one edge agent per `edge-*.yaml` and the gateway, each a process of its own.
  *
  * @returns exit code
  */
-export async function runDemo({ root, env, webhook }: DemoOptions): Promise<number> {
+export async function runDemo({ root, env, webhook, history }: DemoOptions): Promise<number> {
   const examples = join(root, 'examples', 'demo');
   const dataDir = resolve(env.HANFENG_DATA_DIR ?? './data');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
@@ -42,6 +50,9 @@ export async function runDemo({ root, env, webhook }: DemoOptions): Promise<numb
     file: join(examples, file),
     id: (parse(readFileSync(join(examples, file), 'utf8')) as { edge: string }).edge,
   }));
+  const planFile = join(dataDir, 'simulate', 'history.json');
+  // A data folder from before has a past of its own.
+  const wantsHistory = history && (existsSync(planFile) || !existsSync(join(dataDir, 'hanfeng.duckdb')));
   const childrenFile = join(dataDir, 'demo-processes.json');
   await waitForPredecessor(childrenFile, say);
   const secrets = await provision(
@@ -52,7 +63,12 @@ export async function runDemo({ root, env, webhook }: DemoOptions): Promise<numb
 
   const children: Child[] = [];
   let failed = false;
-  const start = (name: string, args: readonly string[], extra: Readonly<Record<string, string | undefined>> = {}) => {
+  const start = (
+    name: string,
+    args: readonly string[],
+    extra: Readonly<Record<string, string | undefined>> = {},
+    mayEnd = false,
+  ) => {
     const child = startChild({ name, root, args, env: { ...env, ...extra }, onLine: printLine });
     children.push(child);
     rememberChildren(
@@ -60,7 +76,7 @@ export async function runDemo({ root, env, webhook }: DemoOptions): Promise<numb
       children.flatMap(({ pid }) => pid ?? []),
     );
     child.ended.then((code) => {
-      if (stop.signal.aborted) return;
+      if (stop.signal.aborted || mayEnd) return;
       say(`${name} ended by itself (exit ${code}); stopping the demo`);
       failed = true;
       stop.abort();
@@ -85,6 +101,21 @@ export async function runDemo({ root, env, webhook }: DemoOptions): Promise<numb
       });
     }
     welcome(address, dataDir);
+    if (wantsHistory && readPlan(planFile)?.isDone !== true) {
+      say(`writing the last ${HISTORY} into the store in the background; npm start -- --no-history leaves it out`);
+      const args = ['simulate', '--history', HISTORY, '--config', join(examples, 'simulate.yaml')];
+      const writer = start(
+        'history',
+        args,
+        { HANFENG_DATA_DIR: join(dataDir, 'simulate'), HANFENG_MQTT_URL: `mqtt://${host}:${mqttPort}` },
+        true,
+      );
+      if (writer.pid !== undefined) setPriority(writer.pid, HISTORY_NICE);
+      void writer.ended.then((code) => {
+        if (code !== 0 && !stop.signal.aborted)
+          say(`the history is not complete (exit ${code}); the next start goes on with it`);
+      });
+    }
     void followFeed({ address, token: secrets.token, signal: stop.signal, say });
   } else if (!stop.signal.aborted) {
     say(`the gateway is not ready after ${READY_TIMEOUT_MS / 1000} s; stopping`);
@@ -115,6 +146,7 @@ async function provision(dataDir: string, edgeIds: readonly string[], publishers
   const simulateDir = join(dataDir, 'simulate');
   mkdirSync(simulateDir, { recursive: true, mode: 0o700 });
   writeFileSync(join(simulateDir, 'mqtt-passwords.json'), JSON.stringify(passwords), { mode: 0o600 });
+  writeFileSync(join(simulateDir, 'edge-passwords.json'), JSON.stringify(edges), { mode: 0o600 });
   for (const { id, name } of await accounts.listTokens()) if (name === DEMO_TOKEN) await accounts.removeToken(id);
   const { token } = await accounts.addToken({ name: DEMO_TOKEN, role: 'viewer' });
   return { edges, token };

@@ -118,7 +118,8 @@ hanfeng
   .command('demo')
   .description('the demo district: simulators, edge agents and gateway with one log and one Ctrl-C (npm start)')
   .option('--webhook <url>', 'also send alarms to this address')
-  .action(async (options: { webhook?: string }) => {
+  .option('--no-history', 'a first start does not write the last 60 days into the store')
+  .action(async (options: { webhook?: string; history: boolean }) => {
     const { runDemo } = await import('./demo.ts');
     process.exitCode = await runDemo({ ...options, root: PACKAGE_ROOT, env: process.env });
   });

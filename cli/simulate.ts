@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Command, CommanderError } from 'commander';
 import { parseNumber, parseTimeSpan } from './options.ts';
 import { PACKAGE_ROOT } from './root.ts';
@@ -14,10 +15,13 @@ interface SimulateOptions {
   readonly url?: string;
   readonly passwords?: string;
   readonly seed: number;
+  readonly history?: number;
 }
 
 /** Edges that a load plays against a gateway on this machine. */
 const LOAD_EDGES = 4;
+const DEFAULT_BROKER = 'mqtt://127.0.0.1:1883';
+const PASSWORD_FILES = ['edge-passwords.json', 'mqtt-passwords.json'];
 const DEFAULT_CONTROL = '127.0.0.1:15080';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -38,10 +42,19 @@ export function defineSimulateCommands(hanfeng: Command, runDistrict: (configFil
     .option('--points <number>', 'send realistic series of so many points through MQTT', parseNumber)
     .option('--every <time>', 'how often each of these points gives a value', parseTimeSpan, 10_000)
     .option('--gateway <file>', 'gateway.yaml of the gateway on this machine that gets the load; its edges are made')
-    .option('--url <address>', 'a broker elsewhere that gets the load; needs --passwords')
-    .option('--passwords <file>', 'JSON {"<edge>": "<password>"}: the edges to play')
+    .option('--url <address>', 'the broker that gets the load or the history; a load needs --passwords with it')
+    .option(
+      '--passwords <file>',
+      'JSON {"<edge or device>": "<password>"}: the edges to play; for --history those of npm start when absent',
+    )
     .option('--seed <number>', 'the same seed gives the same series', parseNumber, 1)
+    .option(
+      '--history <time>',
+      'write so much of the past of --config into the gateway that runs, at one minute',
+      parseTimeSpan,
+    )
     .action(async (options: SimulateOptions) => {
+      if (options.history !== undefined) return sendHistory(options, options.history);
       if (options.points !== undefined) return sendLoad(options, options.points);
       const { scenario, control, speed, config } = options;
       if (scenario !== undefined) {
@@ -70,6 +83,50 @@ export function defineSimulateCommands(hanfeng: Command, runDistrict: (configFil
       const { off, value, ...rest } = options;
       print(await runFault({ ...rest, name, on: !off, ...(value === undefined ? {} : { value }) }));
     });
+}
+
+/** Writes the past of a district once; a run that was ended goes on where it stopped. */
+async function sendHistory({ config, url, passwords, seed }: SimulateOptions, lengthMs: number): Promise<void> {
+  if (config === undefined)
+    throw new CommanderError(2, 'simulate', "a history needs '--config <file>', the simulate.yaml of the district");
+  const { writeHistory } = await import('./history/run.ts');
+  const folder = process.env.HANFENG_DATA_DIR ?? join('data', 'simulate');
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+  if (process.env.HANFENG_END_WITH_STDIN === '1') process.stdin.on('end', () => stop.abort()).resume();
+  try {
+    const summary = await writeHistory({
+      root: PACKAGE_ROOT,
+      simulateFile: config,
+      planFile: join(folder, 'history.json'),
+      lengthMs,
+      seed,
+      url: url ?? process.env.HANFENG_MQTT_URL ?? DEFAULT_BROKER,
+      passwords: readPasswords(
+        passwords === undefined ? PASSWORD_FILES.map((name) => join(folder, name)) : [passwords],
+      ),
+      now: Date.now,
+      signal: stop.signal,
+      say: print,
+    });
+    if (summary === undefined) return;
+    const { readings, before, seconds } = summary;
+    const earlier = before === 0 ? '' : `, ${before} by an earlier run`;
+    print(
+      `history is complete: ${readings} readings in ${Math.round(seconds)} s (${Math.round(readings / seconds)} a second)${earlier}`,
+    );
+  } finally {
+    process.stdin.destroy();
+  }
+}
+
+/** What `npm start` leaves for its own processes: passwords of the edges, and of the devices that publish by themselves. */
+function readPasswords(files: readonly string[]): Readonly<Record<string, string>> {
+  try {
+    return Object.assign({}, ...files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>));
+  } catch (error) {
+    throw new Error(`no MQTT passwords: ${(error as Error).message}; is npm start running?`, { cause: error });
+  }
 }
 
 /** Plays edges with many points until Ctrl-C; says every ten seconds how it goes. */

@@ -135,6 +135,7 @@ export class DoorReadings {
     const counts = { duplicate: 0, corrected: 0, late: 0 };
     const underWay = this.underWay(doubtful);
     const { readings } = this.parts.queue.filling;
+    const ranges: SourceRange[] = [];
     doubtful.forEach(({ source, point, ts, value, quality, reason }, index) => {
       const key = `${point}@${ts}`;
       const before = stored[index];
@@ -148,8 +149,11 @@ export class DoorReadings {
       underWay.set(key, value);
       const from = readings.length;
       readings.push(point, ts, value, quality, reason);
-      this.parts.judgeRanges([{ source, from, to: from + 1 }], receivedAt);
+      const last = ranges.at(-1);
+      if (last?.source === source) ranges[ranges.length - 1] = { ...last, to: from + 1 };
+      else ranges.push({ source, from, to: from + 1 });
     });
+    this.parts.judgeRanges(ranges, receivedAt);
     return counts;
   }
 

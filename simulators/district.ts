@@ -31,6 +31,10 @@ export interface DistrictOptions {
   readonly latitude: number;
   readonly longitude: number;
   readonly stepS?: number;
+  /** The hydraulics are solved this often, in simulated seconds; the usual when absent. */
+  readonly solveS?: number;
+  /** Only these plants move, the weather with them; all when absent. */
+  readonly plants?: ReadonlySet<string>;
 }
 
 export async function buildDistrict(options: DistrictOptions): Promise<District> {
@@ -38,7 +42,7 @@ export async function buildDistrict(options: DistrictOptions): Promise<District>
   const weather = new Weather({ ...options, at: options.start, random });
   const lighting = new Lighting(random);
   const tunnel = new Tunnel(random);
-  const water = await Water.open(random);
+  const water = await Water.open(random, options.solveS);
   // Order matters: the substation sees what the plants it feeds draw in the same step.
   const inOrder: readonly Plant[] = [
     weather,
@@ -48,12 +52,13 @@ export async function buildDistrict(options: DistrictOptions): Promise<District>
     new Substation(random, [lighting, tunnel]),
     ...readPlantFiles(options.root).map((file) => new DataPlant(file, random)),
   ];
+  const moving = inOrder.filter(({ name }) => options.plants?.has(name) !== false);
   const stepMax = options.stepS ?? STEP_MAX_S;
   let now = options.start;
   const step = (seconds: number) => {
     now += seconds * 1000;
     const surroundings = weather.move(now, seconds);
-    for (const plant of inOrder) plant.step(seconds, surroundings);
+    for (const plant of moving) plant.step(seconds, surroundings);
   };
   step(1);
   return {

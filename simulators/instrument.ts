@@ -50,7 +50,7 @@ export class Instrument {
     this.random = options.random;
     this.phase = options.random.fork('phase').next();
     for (const counter of options.model.counters) {
-      this.totals[counter.into] = Math.round(this.random.between(0, counter.startMax));
+      this.totals[counter.into] = Math.round(this.random.between(counter.startMax / 2, counter.startMax));
       if (counter.reverse !== undefined) this.totals[counter.reverse] = 0;
     }
     const reserved = 'reserved' in options.model ? options.model.reserved : undefined;
@@ -81,6 +81,17 @@ export class Instrument {
 
   /** One quantity as the instrument has it now. */
   readonly of: QuantityOf = (quantity) => this.totals[quantity] ?? this.measured[quantity] ?? 0;
+
+  /** What its counters show now, by quantity. */
+  counted(): Quantities {
+    return { ...this.totals };
+  }
+
+  /** Sets counters, as when a meter is exchanged. */
+  setCounters(totals: Quantities): void {
+    Object.assign(this.totals, totals);
+    this.isWritten = false;
+  }
 
   /** What the instrument shows now. */
   values(): Quantities {

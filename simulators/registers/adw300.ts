@@ -11,7 +11,7 @@ const PHASES = ['A', 'B', 'C'] as const;
 export const adw300: RegisterModel = {
   name: 'acrel-adw300',
   noise: { voltageA: 0.001, voltageB: 0.001, voltageC: 0.001, currentA: 0.003, currentB: 0.003, currentC: 0.003 },
-  counters: [{ of: 'power', into: 'energy', perSecond: 1 / 3600, startMax: 90_000 }],
+  counters: [{ of: 'power', into: 'energy', perSecond: 1 / 3600, startMax: 190_000 }],
   reserved: [{ table: 'holdingRegister', from: 0, to: 70 }],
   encode(memory, of) {
     const table = 'holdingRegister';

@@ -8,7 +8,7 @@ export interface Counter {
   readonly reverse?: string;
   /** Amount per unit of the quantity and second: m3/h to m3 is 1/3600. */
   readonly perSecond: number;
-  /** Total of a new instrument lies between 0 and this. */
+  /** Total of an instrument at the start lies between half of this and this: it has been there for a while. */
   readonly startMax: number;
 }
 

@@ -7,7 +7,7 @@ import { type Area, buildNetwork, type Network, type Pipe, PRV_M, PUMP, TANK } f
 import { CUSTOMERS, waterPlaces } from './places.ts';
 import { controlPumps, type PumpsState } from './pumps.ts';
 
-/** The hydraulics are solved this often, in simulated seconds, and at once after a change. */
+/** The hydraulics are usually solved this often, in simulated seconds, and at once after a change. */
 const SOLVE_S = 5;
 /** Share of the mean demand that seeps out everywhere at normal pressure, and that pressure. */
 const BACKGROUND_SHARE = 0.08;
@@ -42,6 +42,7 @@ export class Water implements Plant {
   ];
   readonly network: Network;
   readonly hydraulics: Hydraulics;
+  private readonly solveS: number;
   private readonly board = new FaultBoard();
   private readonly areas: ReadonlyMap<string, Area>;
   private readonly pipes: ReadonlyMap<string, Pipe>;
@@ -53,10 +54,13 @@ export class Water implements Plant {
   private readonly leaks = new Map<string, Leak>();
   private readonly flushed = new Map<string, number>();
   private pumps: PumpsState = { lead: true, second: false };
-  private sinceSolveS = SOLVE_S;
+  private sinceSolveS = 0;
+  /** Something was opened or closed: solved with the next step. */
+  private isChanged = true;
   private waterCel = 14;
 
-  private constructor(random: Random, network: Network, hydraulics: Hydraulics) {
+  private constructor(random: Random, network: Network, hydraulics: Hydraulics, solveS: number) {
+    this.solveS = solveS;
     this.network = network;
     this.hydraulics = hydraulics;
     this.areas = new Map(network.areas.map((area) => [area.name, area]));
@@ -73,9 +77,10 @@ export class Water implements Plant {
       if (meanM3PerH > 0) hydraulics.setLeak(id, background(meanM3PerH));
   }
 
-  static async open(random: Random): Promise<Water> {
+  /** @param solveS - how often the hydraulics are solved, in simulated seconds; between, flows and pressures stand still */
+  static async open(random: Random, solveS: number = SOLVE_S): Promise<Water> {
     const network = buildNetwork();
-    return new Water(random, network, await Hydraulics.open(network));
+    return new Water(random, network, await Hydraulics.open(network), solveS);
   }
 
   places(): readonly string[] {
@@ -89,7 +94,8 @@ export class Water implements Plant {
       this.drawn[index] = household.step(seconds, share);
     });
     this.sinceSolveS += seconds;
-    if (this.sinceSolveS < SOLVE_S) return;
+    if (this.sinceSolveS < (this.isChanged ? 1 : this.solveS)) return;
+    this.isChanged = false;
     const whole = Math.floor(this.sinceSolveS);
     this.sinceSolveS -= whole;
     this.solve(whole, share);
@@ -138,7 +144,7 @@ export class Water implements Plant {
     else if (fault === 'spring-off') this.hydraulics.setOpen('spring-main', value === undefined);
     else if (fault === 'prv-open' && value !== undefined) this.hydraulics.setOpen('prv-4', true);
     else if (fault === 'prv-open') this.hydraulics.setSetting('prv-4', PRV_M);
-    this.sinceSolveS = Math.max(this.sinceSolveS, SOLVE_S);
+    this.isChanged = true;
     return true;
   }
 

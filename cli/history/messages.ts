@@ -1,0 +1,100 @@
+import { EVERY_MS, type HistoryPlan } from './plan.ts';
+import type { Recording } from './recorder.ts';
+
+/** Values of one message: it is decoded in a few hundredths of a second, so that live readings slip in between. */
+const VALUES_PER_MESSAGE = 10_000;
+
+/** Of a device's own topic: each is looked up beside its live readings, so the messages are smaller. */
+const LOGGED_PER_MESSAGE = 2000;
+/** Devices on a battery keep a value every quarter of an hour, as their like do in the field; rows are minutes. */
+const BATTERY_ROWS = 15;
+
+/** A numbered batch of an edge's lane, as JSON text but for the moment it is sent at. */
+export interface HistoryBatch {
+  readonly seq: number;
+  /** Readings of the lane up to and including this batch. */
+  readonly made: number;
+  readonly readings: number;
+  body(sentAt: number): string;
+}
+
+/**
+ * An edge's past as batches of its lane, oldest first. The text is made when it is asked for, by hand: 21 million values
+ * through objects would take half a minute.
+ *
+ * @param seqBefore - last number of the lane that is taken already, and its count of readings
+ */
+export function* batchesOf(
+  recordings: readonly Recording[],
+  {
+    plan,
+    seqBefore,
+    madeBefore,
+  }: { readonly plan: HistoryPlan; readonly seqBefore: number; readonly madeBefore: number },
+): Generator<HistoryBatch> {
+  const devices = recordings.map((recording) => ({ ...recording, keys: keysOf(recording) }));
+  const perMinute = devices.reduce((sum, { columns }) => sum + columns.length, 0);
+  const minutes = devices[0]?.columns[0]?.length ?? 0;
+  const step = Math.max(1, Math.floor(VALUES_PER_MESSAGE / Math.max(1, perMinute)));
+  let seq = seqBefore;
+  let made = madeBefore;
+  for (let minute = 0; minute < minutes; minute += step) {
+    const until = Math.min(minutes, minute + step);
+    const readings = perMinute * (until - minute);
+    seq++;
+    made += readings;
+    const head = { outbox: plan.lane, seq, made };
+    yield {
+      seq,
+      made,
+      readings,
+      body(sentAt) {
+        const parts: string[] = [];
+        for (let row = minute; row < until; row++)
+          for (const { device, keys, columns } of devices)
+            parts.push(
+              `{"device":"${device}","ts":${plan.from + row * EVERY_MS},"values":{${valuesAt(row, keys, columns)}}}`,
+            );
+        return `${JSON.stringify({ ...head, sentAt, clock: 'synced', upTo: {} }).slice(0, -1)},"readings":[${parts.join(',')}]}`;
+      },
+    };
+  }
+}
+
+/** The past of a device that publishes by itself, as messages of its own topic, oldest first. */
+export function* messagesOf(
+  recording: Recording,
+  plan: HistoryPlan,
+): Generator<{ readonly readings: number; body(): string }> {
+  const { columns } = recording;
+  const keys = keysOf(recording);
+  const minutes = columns[0]?.length ?? 0;
+  const step = BATTERY_ROWS * Math.max(1, Math.floor(LOGGED_PER_MESSAGE / Math.max(1, columns.length)));
+  for (let minute = 0; minute < minutes; minute += step) {
+    const until = Math.min(minutes, minute + step);
+    yield {
+      readings: columns.length * Math.ceil((until - minute) / BATTERY_ROWS),
+      body() {
+        const parts: string[] = [];
+        for (let row = minute; row < until; row += BATTERY_ROWS)
+          parts.push(`{"ts":${plan.from + row * EVERY_MS},"values":{${valuesAt(row, keys, columns)}}}`);
+        return `[${parts.join(',')}]`;
+      },
+    };
+  }
+}
+
+const keysOf = ({ measurements }: Recording): readonly string[] =>
+  measurements.map((measurement, index) => `${index === 0 ? '' : ','}${JSON.stringify(measurement)}:`);
+
+function valuesAt(row: number, keys: readonly string[], columns: readonly Float64Array[]): string {
+  let text = '';
+  for (let at = 0; at < keys.length; at++) {
+    const value = (columns[at] as Float64Array)[row] as number;
+    text += keys[at] as string;
+    text += Number.isNaN(value) ? NO_VALUE : value;
+  }
+  return text;
+}
+
+const NO_VALUE = '{"quality":"bad","reason":"no-value"}';
