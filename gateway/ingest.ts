@@ -66,6 +66,9 @@ export class OperatorError extends Error {
   }
 }
 
+/** What came out of reading stored history with fresh detectors. */
+export type Lesson = Omit<Extract<JudgeInput, { kind: 'taught' }>, 'kind'>;
+
 /** Ticks closer together than this are one. */
 export const TICK_MS = 1000;
 /** Bytes of a dead letter's payload that are kept. */
@@ -215,6 +218,11 @@ export class IngestPath implements Ingest {
 
   renewRules(devices: readonly string[]): Promise<void> {
     return this.queue.enqueue(() => this.growth.renew(devices));
+  }
+
+  /** What the detectors learned from stored history takes the place of what they know. */
+  teach(lesson: Lesson): Promise<void> {
+    return this.queue.enqueue(() => this.judgeInput({ kind: 'taught', ...lesson }));
   }
 
   async operate(command: OperatorCommand): Promise<Alarm> {

@@ -22,6 +22,7 @@ import { PlantRegistry } from './registry.ts';
 import { retentionPolicy } from './retention-policy.ts';
 import { DuckDbStore } from './store/duckdb.ts';
 import { createSubscriber, type MqttOut, type Subscriber } from './subscriber.ts';
+import { startTeaching } from './teaching.ts';
 
 export interface GatewayOptions {
   readonly configFile: string;
@@ -164,6 +165,16 @@ async function joinParts(
   });
   atEnd(() => http.close());
   await http.listen({ host: config.http.host, port: config.http.port });
+  const teaching = startTeaching({
+    detectors: () => detectorsOf(config),
+    isLearning: () => detectors.some((detector) => detector.status().some(({ state }) => state === 'learning')),
+    store,
+    ingest,
+    registry,
+    now,
+    log,
+  });
+  atEnd(() => teaching.stop());
   const clock = startClock(ingest, log);
   atEnd(() => clearInterval(clock));
   log.info({ address: `http://${config.http.host}:${config.http.port}`, site: site.id, dataDir }, 'gateway ready');

@@ -42,6 +42,9 @@ export async function buildDistrict(options: DistrictOptions): Promise<District>
   const weather = new Weather({ ...options, at: options.start, random });
   const lighting = new Lighting(random);
   const tunnel = new Tunnel(random);
+  const substation = new Substation(random, [lighting, tunnel]);
+  lighting.feedFrom(() => substation.isAlive());
+  tunnel.feedFrom(() => substation.isAlive());
   const water = await Water.open(random, options.solveS);
   // Order matters: the substation sees what the plants it feeds draw in the same step.
   const inOrder: readonly Plant[] = [
@@ -49,7 +52,7 @@ export async function buildDistrict(options: DistrictOptions): Promise<District>
     water,
     lighting,
     tunnel,
-    new Substation(random, [lighting, tunnel]),
+    substation,
     ...readPlantFiles(options.root).map((file) => new DataPlant(file, random)),
   ];
   const moving = inOrder.filter(({ name }) => options.plants?.has(name) !== false);

@@ -82,6 +82,11 @@ export class Instrument {
   /** One quantity as the instrument has it now. */
   readonly of: QuantityOf = (quantity) => this.totals[quantity] ?? this.measured[quantity] ?? 0;
 
+  /** It hangs on the supply it measures, and that is gone. */
+  isDark(): boolean {
+    return this.measured.dark === 1;
+  }
+
   /** What its counters show now, by quantity. */
   counted(): Quantities {
     return { ...this.totals };

@@ -1,3 +1,4 @@
+import { LAMP_FEEDER_FAULTS, LampFeeder } from './lamp-feeder.ts';
 import { FaultBoard, type FaultKind, type Plant, type Quantities, type Surroundings } from './plant.ts';
 import { type Random, Wander } from './random.ts';
 
@@ -39,6 +40,8 @@ const LEAKAGE_DRY_MA = 35;
 const LEAKAGE_RAIN_MA_PER_MM = 1.6;
 const LEAKAGE_MEMORY_S = 900;
 const NOMINAL_V = 226;
+/** The cabinet whose phase B feeds the poles with controllers. */
+const LAMPS_HANG_ON = 'cabinet-2';
 /** Resistance of a feeder seen from the cabinet's far end, Ohm: enough for a few volts at full load. */
 const FEEDER_OHM = 0.12;
 
@@ -94,7 +97,11 @@ export class Lighting implements Plant {
     { name: 'door', what: 'the cabinet door is open', unit: '1', usual: 1 },
     { name: 'phase-lost', what: 'the supply loses a phase (1 = A, 2 = B, 3 = C)', unit: '1', usual: 3 },
     { name: 'undervoltage', what: 'the supply falls to this', unit: 'V', usual: 190 },
+    ...LAMP_FEEDER_FAULTS,
   ];
+  private readonly lamps = new LampFeeder();
+  private lampsKW = 0;
+  private hasSupply: () => boolean = () => true;
   private readonly board = new FaultBoard();
   private readonly cabinets: ReadonlyMap<string, Cabinet>;
 
@@ -109,23 +116,34 @@ export class Lighting implements Plant {
   }
 
   places(): readonly string[] {
-    return [...this.cabinets.keys()];
+    return [...this.cabinets.keys(), ...this.lamps.places()];
+  }
+
+  /** What all cabinets hang on. */
+  feedFrom(hasSupply: () => boolean): void {
+    this.hasSupply = hasSupply;
   }
 
   step(seconds: number, surroundings: Surroundings): void {
     for (const cabinet of this.cabinets.values()) cabinet.now = this.stepCabinet(cabinet, seconds, surroundings);
+    const supplyV = this.cabinets.get(LAMPS_HANG_ON)?.now.voltageB ?? NOMINAL_V;
+    this.lampsKW = this.lamps.step(seconds, surroundings, supplyV, (higherDeg) =>
+      scheduledLevel({ always: false }, { ...surroundings, sunElevationDeg: surroundings.sunElevationDeg + higherDeg }),
+    );
   }
 
   sense(place: string): Quantities | undefined {
-    return this.cabinets.get(place)?.now;
+    return this.cabinets.get(place)?.now ?? this.lamps.sense(place);
   }
 
   /** Power all cabinets draw, kW: a load of the substation. */
   powerKW(): number {
-    return [...this.cabinets.values()].reduce((sum, { now }) => sum + (now.power ?? 0), 0);
+    return [...this.cabinets.values()].reduce((sum, { now }) => sum + (now.power ?? 0), this.lampsKW);
   }
 
   setFault(fault: string, place: string, value: number | undefined): boolean {
+    if (this.lamps.has(place)) return this.lamps.setFault(fault, place, value);
+    if (LAMP_FEEDER_FAULTS.some(({ name }) => name === fault)) return false;
     if (!this.cabinets.has(place) || !this.faults.some(({ name }) => name === fault)) return false;
     this.board.set(fault, place, value);
     return true;
@@ -142,7 +160,7 @@ export class Lighting implements Plant {
     let power = 0;
     PHASES.forEach((phase, index) => {
       const supply = fault('undervoltage') ?? NOMINAL_V + 1.5 * cabinet.grid[phase].step(seconds);
-      const voltage = fault('phase-lost') === index + 1 ? 2 : supply;
+      const voltage = !this.hasSupply() ? 0 : fault('phase-lost') === index + 1 ? 2 : supply;
       const lit = this.lampsLit(name, phase, index, lampsPerPhase);
       const feeder = voltage > 100 && closed ? lit * lampPowerW(lampW, level, surroundings.airCel, years) : 0;
       const current = closed && voltage > 100 ? IDLE_A + feeder / (voltage * POWER_FACTOR) : 0;

@@ -1,3 +1,4 @@
+import { LampFeeder } from './lamp-feeder.ts';
 import { CABINETS } from './lighting.ts';
 import { readPlantFiles } from './plants/data-plant.ts';
 import { SUBSTATION_PLACES } from './substation.ts';
@@ -11,10 +12,7 @@ export function placesOfDistrict(root: string): ReadonlySet<string> {
   return new Set([
     ...inPlant('weather', ['station']),
     ...inPlant('water', waterPlaces(buildNetwork())),
-    ...inPlant(
-      'lighting',
-      CABINETS.map(({ name }) => name),
-    ),
+    ...inPlant('lighting', [...CABINETS.map(({ name }) => name), ...new LampFeeder().places()]),
     ...inPlant('tunnel', TUNNEL_PLACES),
     ...inPlant('substation', SUBSTATION_PLACES),
     ...readPlantFiles(root).flatMap(({ plant, places }) => inPlant(plant, Object.keys(places))),

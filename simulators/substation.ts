@@ -90,6 +90,12 @@ export class Substation implements Plant {
       unit: 'kPa/h',
       usual: 2,
     },
+    {
+      name: 'supply-lost',
+      what: 'the 10 kV supply of the box fails: everything behind it is dead',
+      unit: '1',
+      usual: 1,
+    },
     { name: 'overvoltage', what: 'the supply rises to this', unit: 'V', usual: 245 },
   ];
   private readonly board = new FaultBoard();
@@ -122,11 +128,14 @@ export class Substation implements Plant {
   step(seconds: number, surroundings: Surroundings): void {
     const overload = this.board.get('overload', 'incomer');
     const tripped = this.board.has('breaker-trip', 'incomer');
-    const connected = [...FEEDERS].filter(([feeder]) => !tripped && !this.board.has('breaker-trip', feeder));
+    const dead = this.board.has('supply-lost', 'incomer');
+    const connected = [...FEEDERS].filter(([feeder]) => !tripped && !dead && !this.board.has('breaker-trip', feeder));
     const connectedShare = connected.reduce((sum, [, share]) => sum + share, 0);
     const usualKW = TOWN_KW * demandShare(surroundings) + this.fed.reduce((sum, plant) => sum + plant.powerKW(), 0);
     const wantedKW = overload === undefined ? usualKW : (overload / 100) * RATED_KVA * POWER_FACTOR;
-    const supply = this.board.get('overvoltage', 'incomer') ?? RATED_V * (1.03 + 0.005 * this.grid.step(seconds));
+    const supply = dead
+      ? 0
+      : (this.board.get('overvoltage', 'incomer') ?? RATED_V * (1.03 + 0.005 * this.grid.step(seconds)));
     const values: Record<string, number> = {};
     let power = 0;
     let apparent = 0;
@@ -135,7 +144,7 @@ export class Substation implements Plant {
       const phaseKW = connectedShare * wantedKW * SHARES[phase] * wandering;
       const voltage = supply * (1 - (REGULATION * phaseKW * 3) / (RATED_KVA * POWER_FACTOR));
       values[`voltage${phase}`] = voltage;
-      values[`current${phase}`] = (phaseKW * 1000) / (voltage * POWER_FACTOR);
+      values[`current${phase}`] = voltage === 0 ? 0 : (phaseKW * 1000) / (voltage * POWER_FACTOR);
       values[`power${phase}`] = phaseKW;
       power += phaseKW;
       apparent += phaseKW / POWER_FACTOR;
@@ -162,6 +171,11 @@ export class Substation implements Plant {
       ambientCel: this.box.temperature,
       seconds,
     });
+  }
+
+  /** Whether what hangs on the busbar has power; as of the last step. */
+  isAlive(): boolean {
+    return !this.board.has('supply-lost', 'incomer') && !this.board.has('breaker-trip', 'incomer');
   }
 
   sense(place: string): Quantities | undefined {

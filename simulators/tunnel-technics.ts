@@ -27,14 +27,19 @@ const STAGE_CD_PER_M2 = [2, 20, 50, 95, 160] as const;
 /** Machinery of the tunnel, moved with it. Level m, battery %, luminance cd/m2. */
 export class TunnelTechnics {
   private readonly board = new FaultBoard();
+  private hasSupply: () => boolean = () => true;
   private levelM = 0.25;
   private pumping = false;
   private charge = 1;
   private now: Readonly<Record<string, Quantities>> = {};
 
+  feedFrom(hasSupply: () => boolean): void {
+    this.hasSupply = hasSupply;
+  }
+
   step(seconds: number, { rainMmPerH, illuminanceLx, hour, airCel }: Surroundings): void {
     this.stepSump(seconds, rainMmPerH);
-    const lost = this.board.has('mains-lost', 'ups');
+    const lost = this.board.has('mains-lost', 'ups') || !this.hasSupply();
     const change = lost ? -seconds / (UPS_MINUTES * 60) : RECHARGE_SHARE_PER_S * seconds;
     this.charge = Math.min(1, Math.max(0, this.charge + change));
     const l20 = illuminanceLx * L20_PER_LX;

@@ -83,6 +83,11 @@ export class Tunnel implements Plant {
     return TUNNEL_PLACES;
   }
 
+  /** What the tunnel's uninterruptible supply hangs on. The fans have a supply of their own. */
+  feedFrom(hasSupply: () => boolean): void {
+    this.technics.feedFrom(hasSupply);
+  }
+
   step(seconds: number, surroundings: Surroundings): void {
     this.technics.step(seconds, surroundings);
     const jam = this.board.get('congestion', 'section-2');

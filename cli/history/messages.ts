@@ -6,8 +6,6 @@ const VALUES_PER_MESSAGE = 10_000;
 
 /** Of a device's own topic: each is looked up beside its live readings, so the messages are smaller. */
 const LOGGED_PER_MESSAGE = 2000;
-/** Devices on a battery keep a value every quarter of an hour, as their like do in the field; rows are minutes. */
-const BATTERY_ROWS = 15;
 
 /** A numbered batch of an edge's lane, as JSON text but for the moment it is sent at. */
 export interface HistoryBatch {
@@ -33,14 +31,17 @@ export function* batchesOf(
   }: { readonly plan: HistoryPlan; readonly seqBefore: number; readonly madeBefore: number },
 ): Generator<HistoryBatch> {
   const devices = recordings.map((recording) => ({ ...recording, keys: keysOf(recording) }));
-  const perMinute = devices.reduce((sum, { columns }) => sum + columns.length, 0);
-  const minutes = devices[0]?.columns[0]?.length ?? 0;
+  const minutes = Math.round((plan.to - plan.from) / EVERY_MS);
+  const perMinute = devices.reduce((sum, { columns, stride }) => sum + columns.length / stride, 0);
   const step = Math.max(1, Math.floor(VALUES_PER_MESSAGE / Math.max(1, perMinute)));
   let seq = seqBefore;
   let made = madeBefore;
-  for (let minute = 0; minute < minutes; minute += step) {
-    const until = Math.min(minutes, minute + step);
-    const readings = perMinute * (until - minute);
+  for (let from = 0; from < minutes; from += step) {
+    const until = Math.min(minutes, from + step);
+    const readings = devices.reduce(
+      (sum, { columns, stride }) => sum + columns.length * (Math.ceil(until / stride) - Math.ceil(from / stride)),
+      0,
+    );
     seq++;
     made += readings;
     const head = { outbox: plan.lane, seq, made };
@@ -50,11 +51,12 @@ export function* batchesOf(
       readings,
       body(sentAt) {
         const parts: string[] = [];
-        for (let row = minute; row < until; row++)
-          for (const { device, keys, columns } of devices)
-            parts.push(
-              `{"device":"${device}","ts":${plan.from + row * EVERY_MS},"values":{${valuesAt(row, keys, columns)}}}`,
-            );
+        for (let minute = from; minute < until; minute++)
+          for (const { device, keys, columns, stride } of devices)
+            if (minute % stride === 0)
+              parts.push(
+                `{"device":"${device}","ts":${plan.from + minute * EVERY_MS},"values":{${valuesAt(minute / stride, keys, columns)}}}`,
+              );
         return `${JSON.stringify({ ...head, sentAt, clock: 'synced', upTo: {} }).slice(0, -1)},"readings":[${parts.join(',')}]}`;
       },
     };
@@ -66,18 +68,18 @@ export function* messagesOf(
   recording: Recording,
   plan: HistoryPlan,
 ): Generator<{ readonly readings: number; body(): string }> {
-  const { columns } = recording;
+  const { columns, stride } = recording;
   const keys = keysOf(recording);
-  const minutes = columns[0]?.length ?? 0;
-  const step = BATTERY_ROWS * Math.max(1, Math.floor(LOGGED_PER_MESSAGE / Math.max(1, columns.length)));
-  for (let minute = 0; minute < minutes; minute += step) {
-    const until = Math.min(minutes, minute + step);
+  const rows = columns[0]?.length ?? 0;
+  const step = Math.max(1, Math.floor(LOGGED_PER_MESSAGE / Math.max(1, columns.length)));
+  for (let from = 0; from < rows; from += step) {
+    const until = Math.min(rows, from + step);
     yield {
-      readings: columns.length * Math.ceil((until - minute) / BATTERY_ROWS),
+      readings: columns.length * (until - from),
       body() {
         const parts: string[] = [];
-        for (let row = minute; row < until; row += BATTERY_ROWS)
-          parts.push(`{"ts":${plan.from + row * EVERY_MS},"values":{${valuesAt(row, keys, columns)}}}`);
+        for (let row = from; row < until; row++)
+          parts.push(`{"ts":${plan.from + row * stride * EVERY_MS},"values":{${valuesAt(row, keys, columns)}}}`);
         return `[${parts.join(',')}]`;
       },
     };

@@ -24,12 +24,18 @@ export const PARTS: readonly ReadonlySet<string>[] = [
   new Set(['weather', 'lighting', 'tunnel', 'substation', 'waterlogging', 'gallery']),
 ];
 
-/** The past of one device: a column a measurement, a value a minute; NaN where there is none. */
+/** Devices on a battery, and those read at leisure over a slow carrier, keep a value every quarter of an hour. */
+const SLOW_MS = 15 * 60_000;
+const LEISURE_MS = 30_000;
+
+/** The past of one device: a column a measurement; NaN where there is no value. */
 export interface Recording {
   readonly device: string;
   /** Edge it hangs on; undefined: it publishes by itself. */
   readonly edge: string | undefined;
   readonly measurements: readonly string[];
+  /** Minutes from one row to the next. */
+  readonly stride: number;
   readonly columns: readonly Float64Array[];
 }
 
@@ -78,9 +84,10 @@ export async function record({ root, simulateFile, plan, plants }: RecordOptions
       simulation.order((steps[next++] as (typeof steps)[number]).order);
     simulation.moveTo(at);
     for (const { reader, recording, row } of recorders) {
+      if (minute % recording.stride !== 0) continue;
       reader.read(row);
       for (let column = 0; column < row.length; column++)
-        (recording.columns[column] as Float64Array)[minute] = rounded(row[column] as number);
+        (recording.columns[column] as Float64Array)[minute / recording.stride] = rounded(row[column] as number);
     }
   }
   for (const recorder of recorders) joinCounters(recorder);
@@ -111,11 +118,16 @@ function recordersOf(
 ): Recorder[] {
   const readAs = edgeDevices(options.simulateFile);
   const models = loadModels([join(options.root, 'edge', 'devices')]);
-  const recorderOf = (id: string, edge: string | undefined, readerFor: (instrument: Instrument) => RegisterReader) => {
+  const recorderOf = (
+    id: string,
+    { edge, isSlow }: { readonly edge: string | undefined; readonly isSlow: boolean },
+    readerFor: (instrument: Instrument) => RegisterReader,
+  ) => {
     const instrument = simulation.instruments.get(id) as Instrument;
     const reader = readerFor(instrument);
-    const columns = reader.measurements.map(() => new Float64Array(options.minutes));
-    const recording = { device: id, edge, measurements: reader.measurements, columns };
+    const stride = isSlow ? SLOW_MS / EVERY_MS : 1;
+    const columns = reader.measurements.map(() => new Float64Array(Math.ceil(options.minutes / stride)));
+    const recording = { device: id, edge, measurements: reader.measurements, stride, columns };
     return {
       instrument,
       reader,
@@ -130,11 +142,16 @@ function recordersOf(
         const known = readAs.get(id);
         if (known === undefined) return [];
         const model = models.get(known.device.model) as DeviceModel;
-        return [recorderOf(id, known.edge, (instrument) => createRegisterReader(instrument, known.device, model))];
+        const { edge, device } = known;
+        return [
+          recorderOf(id, { edge, isSlow: device.every >= LEISURE_MS }, (instrument) =>
+            createRegisterReader(instrument, device, model),
+          ),
+        ];
       }),
     ),
     ...config.publishers.map(({ id, model }) =>
-      recorderOf(id, undefined, (instrument) => publishedReader(instrument, model)),
+      recorderOf(id, { edge: undefined, isSlow: true }, (instrument) => publishedReader(instrument, model)),
     ),
   ];
 }

@@ -77,6 +77,7 @@ export async function writeHistory(options: HistoryOptions): Promise<HistorySumm
   } finally {
     await Promise.all([...lanes.values()].map(({ client }) => client.endAsync(true)));
   }
+  if (options.signal.aborted) return undefined;
   writePlan(planFile, { ...plan, isDone: true });
   return { ...counts, seconds: (performance.now() - began) / 1000 };
 }

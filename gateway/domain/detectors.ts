@@ -52,6 +52,15 @@ export class Detectors {
     return this.upTo.has(source);
   }
 
+  /** State of the same detectors, as they came out of stored history; they go on from there. */
+  teach(saved: unknown): void {
+    const states = saved as readonly unknown[];
+    if (states.length !== this.all.length) return;
+    this.all.forEach((detector, index) => {
+      detector.restore(states[index]);
+    });
+  }
+
   *openKeys(): Generator<string> {
     for (const detector of this.all) yield* detector.openKeys();
   }

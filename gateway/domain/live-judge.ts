@@ -14,6 +14,7 @@ import { DeviceHealth, type DeviceState } from './fault/device-health.ts';
 import { EdgeSilence } from './fault/edge-silence.ts';
 import type { Judge, JudgeOptions, Verdict } from './judge.ts';
 import { adoptAlarms, freezeState, type JudgeParts, restoreState } from './judge-state.ts';
+import { tellPast } from './past-findings.ts';
 import type { JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
 import {
   BUSY_BAD,
@@ -191,6 +192,12 @@ export class LiveJudge implements Judge {
         break;
       case 'delivery':
         this.edges.delivery(input.edge, input.missing, input.at, this.clock, this.raising);
+        break;
+      case 'taught':
+        this.raising.wall = Math.max(this.raising.wall, input.at);
+        this.detectors.teach(input.detectors);
+        tellPast(input.findings, this.raising);
+        this.checkRules = true;
         break;
       case 'operator':
         this.raising.wall = Math.max(this.raising.wall, input.command.at);

@@ -1,5 +1,6 @@
 import type { Priority } from '../../contract/alarm.ts';
 import type { Millis } from '../../contract/time.ts';
+import type { Finding } from './detector.ts';
 import type { Schedule } from './schedule/schedule.ts';
 import type { Place } from './schedule/sun.ts';
 import type { When } from './schedule/when.ts';
@@ -228,6 +229,11 @@ export type JudgeInput =
     }
   /** How many readings of an edge are neither stored nor explained, now; told when the number changed. */
   | { readonly kind: 'delivery'; readonly edge: string; readonly missing: number; readonly at: Millis }
+  /**
+   * What watches many points has learned from stored history beside the live path: the state it came to, and what it found
+   * on the way.
+   */
+  | { readonly kind: 'taught'; readonly detectors: unknown; readonly findings: readonly Finding[]; readonly at: Millis }
   /** A batch of the edge arrived: it is alive, whatever its retained state says. */
   | { readonly kind: 'heard'; readonly edge: string; readonly at: Millis }
   | { readonly kind: 'operator'; readonly command: OperatorCommand };

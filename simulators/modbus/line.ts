@@ -26,13 +26,17 @@ export interface SimulatedLine {
   readonly chance: () => number;
 }
 
+/** Exception "gateway target device failed to respond" (MODBUS Application Protocol V1.1b3, 7). */
+const TARGET_SILENT = 11;
+
 /** Decides what one request gets. An unknown unit id gets silence, as on a real bus. */
 export function replyTo(line: SimulatedLine, unitId: number, request: Request): Reply {
   const instrument = line.units.get(unitId);
   if (instrument === undefined) return { kind: 'silence' };
   const fault = faultsFor(line.faults, line.deviceFaults.get(instrument.id));
   if (fault('silence') !== undefined) return { kind: 'silence' };
-  const exception = fault('exception');
+  // Behind a gateway a unit without power is told by the gateway itself.
+  const exception = fault('exception') ?? (instrument.isDark() ? TARGET_SILENT : undefined);
   const spoil = (['bad-crc', 'noise'] as const).find((name) => line.chance() * 100 < (fault(name) ?? 0));
   return {
     kind: 'reply',

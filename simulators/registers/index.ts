@@ -1,10 +1,12 @@
 import { adw300 } from './adw300.ts';
 import { apcNmc2 } from './apc-nmc2.ts';
 import { danfossFc } from './danfoss-fc.ts';
+import { lampController } from './lamp-controller.ts';
 import { ldBk10 } from './ld-bk10.ts';
 import type { RegisterModel } from './model.ts';
 import { rs485Level } from './rs485-level.ts';
 import { rs485Pressure } from './rs485-pressure.ts';
+import { sdm120 } from './sdm120.ts';
 import { sdm630 } from './sdm630.ts';
 import { sensorbeeGas } from './sensorbee-gas.ts';
 import { sokolM } from './sokol-m.ts';
@@ -18,9 +20,11 @@ const MODELS: readonly RegisterModel[] = [
   adw300,
   apcNmc2,
   danfossFc,
+  lampController,
   ldBk10,
   rs485Level,
   rs485Pressure,
+  sdm120,
   sdm630,
   sensorbeeGas,
   sokolM,

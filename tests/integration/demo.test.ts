@@ -55,7 +55,7 @@ describe('the demo district', () => {
     await new Promise<void>((done) => sink.listen(hookPort, '127.0.0.1', done));
     demo = spawn(
       process.execPath,
-      [join(root, 'dist/cli/hanfeng.js'), 'demo', '--webhook', `http://127.0.0.1:${hookPort}/alarms`],
+      [join(root, 'dist/cli/hanfeng.js'), 'demo', '--no-history', '--webhook', `http://127.0.0.1:${hookPort}/alarms`],
       {
         cwd: root,
         env: {

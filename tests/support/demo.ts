@@ -29,7 +29,7 @@ export async function startDemo(): Promise<Demo> {
   let demo: ChildProcess | undefined;
 
   const start = async () => {
-    demo = spawn(process.execPath, [COMMAND, 'demo'], {
+    demo = spawn(process.execPath, [COMMAND, 'demo', '--no-history'], {
       cwd: root,
       env: {
         ...process.env,

@@ -97,6 +97,8 @@ export class FakeJudge implements Judge {
         return `heard ${input.edge}`;
       case 'delivery':
         return `${input.edge} misses ${input.missing}`;
+      case 'taught':
+        return `taught at ${input.at}`;
       case 'operator':
         return `${input.command.action} ${input.command.alarm}`;
     }

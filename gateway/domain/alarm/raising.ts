@@ -99,6 +99,10 @@ export class Raising implements LateSink {
     return this.ledger.raiseLate(rule, { since, at, evidence }, this.wall, this.verdict);
   }
 
+  foundLate(rule: Rule, raise: Raise): string {
+    return this.ledger.raiseLate(rule, raise, this.wall, this.verdict);
+  }
+
   returnedLate(id: string, at: Millis): void {
     this.ledger.returnLate(id, at, this.wall, this.verdict);
   }

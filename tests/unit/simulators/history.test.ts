@@ -1,0 +1,122 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { batchesOf, messagesOf } from '../../../cli/history/messages.ts';
+import { makePlan } from '../../../cli/history/plan.ts';
+import { PARTS, type Recording, record } from '../../../cli/history/recorder.ts';
+import { decodeBatch, decodeDeviceReadings } from '../../../contract/reading.ts';
+import { type Incident, pastSteps, readPast } from '../../../simulators/history/past.ts';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+const DAY_MS = 86_400_000;
+const now = Date.parse('2026-11-28T12:34:56+08:00');
+
+describe('the incidents of the past', () => {
+  const incident: Incident = {
+    title: 'A main bursts',
+    fault: 'burst',
+    device: 'fm-01',
+    value: 50,
+    from: { daysAgo: 2, at: '01:40' },
+    to: { daysAgo: 2, at: '15:20' },
+  };
+  const range = { from: now - 3 * DAY_MS, to: now, timezone: 'Asia/Shanghai' };
+
+  it('happen at their local time, and are put right', () => {
+    expect(pastSteps([incident], range)).toEqual([
+      { at: Date.parse('2026-11-26T01:40+08:00'), order: { name: 'burst', device: 'fm-01', on: true, value: 50 } },
+      { at: Date.parse('2026-11-26T15:20+08:00'), order: { name: 'burst', device: 'fm-01', on: false } },
+    ]);
+  });
+
+  it('are left out when the recording begins in their midst: nothing is mended that never broke', () => {
+    expect(pastSteps([incident], { ...range, from: Date.parse('2026-11-26T08:00+08:00') })).toEqual([]);
+  });
+
+  it('that come with the project are all over before it ends', () => {
+    const steps = pastSteps(readPast(ROOT), { ...range, from: now - 60 * DAY_MS });
+    expect(steps.length).toBe(2 * readPast(ROOT).length);
+    const open = new Set<string>();
+    for (const { order } of steps) {
+      if (order.on) open.add(`${order.name}@${order.device}`);
+      else open.delete(`${order.name}@${order.device}`);
+    }
+    expect([...open]).toEqual([]);
+  });
+});
+
+describe('a plan of the past', () => {
+  it('ends with a whole minute, so that the same plan makes the same readings', () => {
+    const plan = makePlan({ lengthMs: 2 * DAY_MS, seed: 1, now });
+    expect(plan.to).toBe(Date.parse('2026-11-28T12:34:00+08:00'));
+    expect(plan.to - plan.from).toBe(2 * DAY_MS);
+    expect(makePlan({ lengthMs: 2 * DAY_MS, seed: 1, now: now + 2000 })).toEqual(plan);
+  });
+});
+
+describe('the past as messages', () => {
+  const plan = makePlan({ lengthMs: 40 * 60_000, seed: 1, now });
+  const minutely: Recording = {
+    device: 'fm-01',
+    edge: 'edge-water',
+    measurements: ['flow'],
+    stride: 1,
+    columns: [Float64Array.from({ length: 40 }, (_, minute) => (minute === 3 ? Number.NaN : minute / 10))],
+  };
+  const slow: Recording = {
+    device: 'lamp-01',
+    edge: 'edge-water',
+    measurements: ['power'],
+    stride: 15,
+    columns: [Float64Array.of(1, 2, 3)],
+  };
+
+  it('are numbered batches whose count of readings is exact', () => {
+    let read = 0;
+    for (const batch of batchesOf([minutely, slow], { plan, seqBefore: 7, madeBefore: 100 })) {
+      const decoded = decodeBatch(batch.body(now));
+      if (!decoded.ok) throw new Error(decoded.detail);
+      read += decoded.value.readings.length;
+      expect(decoded.value).toMatchObject({ outbox: plan.lane, seq: batch.seq, made: batch.made, upTo: {} });
+      expect(batch.made).toBe(100 + read);
+    }
+    expect(read).toBe(43);
+  });
+
+  it('say why where there is no value', () => {
+    const [batch] = batchesOf([minutely], { plan, seqBefore: 0, madeBefore: 0 });
+    const { readings } = JSON.parse(batch?.body(now) ?? '') as { readings: { values: unknown }[] };
+    expect(readings[3]?.values).toEqual({ flow: { quality: 'bad', reason: 'no-value' } });
+    expect(readings[4]?.values).toEqual({ flow: 0.4 });
+  });
+
+  it('of a device that publishes by itself have its own times', () => {
+    const [message] = messagesOf({ ...slow, edge: undefined }, plan);
+    const decoded = decodeDeviceReadings(message?.body() ?? '', 'lamp-01');
+    if (!decoded.ok) throw new Error(decoded.detail);
+    expect(decoded.value.map((entry) => (entry as { ts: number }).ts - plan.from)).toEqual([0, 900_000, 1_800_000]);
+  });
+});
+
+describe('the recorded water', () => {
+  it('is the same for the same plan, and its totals end where the living meters begin', async () => {
+    const plan = makePlan({ lengthMs: 2 * 3_600_000, seed: 5, now });
+    const options = {
+      root: ROOT,
+      simulateFile: resolve(ROOT, 'examples/demo/simulate.yaml'),
+      plan,
+      plants: PARTS[0] as ReadonlySet<string>,
+    };
+    const [first, again] = [await record(options), await record(options)];
+    expect(again).toEqual(first);
+    const meter = first.find(({ device }) => device === 'fm-01') as Recording;
+    const column = (name: string) => meter.columns[meter.measurements.indexOf(name)] as Float64Array;
+    const total = column('total');
+    const later = await record({ ...options, plan: { ...plan, from: plan.from - 3_600_000 } });
+    const longer = (later.find(({ device }) => device === 'fm-01') as Recording).columns[
+      meter.measurements.indexOf('total')
+    ] as Float64Array;
+    expect(longer.at(-1)).toBeCloseTo(total.at(-1) as number, 0);
+    expect((total.at(-1) as number) - (total[0] as number)).toBeGreaterThan(30);
+    expect(Math.min(...column('flow'))).toBeGreaterThan(5);
+  });
+});
