@@ -83,6 +83,8 @@ export class AssetBook {
   /** Key `<device>/<measurement>` of the device: where it is bound now. */
   private bound = new Map<string, { readonly asset: Asset; readonly binding: Binding }>();
   private readonly everBound = new Set<string>();
+  /** Device -> assets it measures for now. */
+  private ofDevice = new Map<string, readonly string[]>();
 
   /**
    * @param file - undefined keeps everything in memory
@@ -161,9 +163,32 @@ export class AssetBook {
     this.bindings.set(key, rebind(before, request));
     this.index();
     await this.save();
+    // Other points of the asset may look at this one: their rules are others now, too.
     return [
-      ...new Set([...before.slice(-1).map(({ device }) => device), ...(target === undefined ? [] : [target.device])]),
+      ...new Set([
+        ...before.slice(-1).map(({ device }) => device),
+        ...(target === undefined ? [] : [target.device]),
+        ...this.devicesOf(request.asset),
+      ]),
     ];
+  }
+
+  /** Devices that measure for an asset now. */
+  devicesOf(asset: string): readonly string[] {
+    return [
+      ...new Set(this.measurements(asset).flatMap((measurement) => this.current(asset, measurement)?.device ?? [])),
+    ];
+  }
+
+  /** The binding that holds now. */
+  current(asset: string, measurement: string): Binding | undefined {
+    const last = this.of(asset, measurement).at(-1);
+    return last === undefined || last.to !== undefined ? undefined : last;
+  }
+
+  /** Assets a device measures for now. */
+  assetsOf(device: string): readonly string[] {
+    return this.ofDevice.get(device) ?? [];
   }
 
   private checkParents(asset: Asset): void {
@@ -179,12 +204,15 @@ export class AssetBook {
 
   private index(): void {
     this.bound = new Map();
+    this.ofDevice = new Map();
     for (const [key, list] of this.bindings) {
       for (const { device, source } of list) this.everBound.add(`${device}/${source}`);
       const asset = this.assets.get(key.slice(0, key.indexOf('/')));
       const binding = list.at(-1);
       if (asset === undefined || binding === undefined || binding.to !== undefined) continue;
       this.bound.set(`${binding.device}/${binding.source}`, { asset, binding });
+      const others = this.ofDevice.get(binding.device) ?? [];
+      if (!others.includes(asset.id)) this.ofDevice.set(binding.device, [...others, asset.id]);
     }
   }
 

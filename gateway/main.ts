@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { openAccounts } from './accounts.ts';
+import { whereaboutsOf } from './asset-catalog.ts';
 import { startBroker } from './broker.ts';
 import { CommandBook } from './commands.ts';
 import { type GatewayConfig, loadGatewayConfig } from './config.ts';
@@ -98,7 +99,7 @@ async function joinParts(
     timezone: config.timezone,
     maintenance: config.maintenance,
     detectors,
-    device: (id) => registry.device(id),
+    device: whereaboutsOf((id) => registry.device(id), desk.assets),
   });
   const planFor = { id: site.id, name: site.name, publicUrl: config.http.publicUrl };
   const ingest = await IngestPath.open({

@@ -53,7 +53,7 @@ export function catalogOf(plant: PlantDescription): PlantCatalog {
     describePoint(device, measurement, hint) {
       return describePoint(device, measurement, settingsOf(plant, device, measurement), hint);
     },
-    rulesFor(point, device) {
+    rulesFor(point, device, measuredBy = device.id) {
       const { alarms = [], points = {} } = plant.devices.get(device.id) ?? {};
       const assetClass = plant.classes.get(device.class);
       const measured = {
@@ -69,7 +69,10 @@ export function catalogOf(plant: PlantDescription): PlantCatalog {
           device,
           ...measured,
           assetClass,
-          downstream: downstream.get(device.id) ?? [],
+          downstream: [
+            ...(downstream.get(device.id) ?? []),
+            ...(measuredBy === device.id ? [] : (downstream.get(measuredBy) ?? [])),
+          ],
           unitOf: (measurement) =>
             point.measurement === measurement ? point.unit : settingsOf(plant, device, measurement).unit,
           timetable: plant.timetable,
@@ -208,6 +211,21 @@ export function checkTimes(plant: PlantDescription, fileOf: (device: string) => 
       }
   }
   return mistakes;
+}
+
+/** Devices that hang on each other in a circle: each would explain the other away, and nobody would be told. */
+export function checkUpstream(plant: PlantDescription, fileOf: (device: string) => string): Mistake[] {
+  return [...plant.devices.keys()].flatMap((id): Mistake[] => {
+    const way = [id];
+    let above = plant.devices.get(id)?.upstream;
+    while (above !== undefined && above !== id && !way.includes(above)) {
+      way.push(above);
+      above = plant.devices.get(above)?.upstream;
+    }
+    if (above !== id) return [];
+    const found = [...way, id].join(' on ');
+    return [{ file: fileOf(id), path: `${id}.upstream`, found, allowed: 'what it hangs on, and no circle' }];
+  });
 }
 
 /** Devices of which alarms by sun or schedule do not exist, because nobody said where they are. */

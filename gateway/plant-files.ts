@@ -9,6 +9,7 @@ import {
   catalogOf,
   checkAlarms,
   checkTimes,
+  checkUpstream,
   expressionFault,
   namesOf,
   type PlantDescription,
@@ -79,7 +80,8 @@ export function readPlant(config: GatewayConfig, root: string): ReadPlant {
     timetable,
     ...(latitude === undefined || longitude === undefined ? {} : { place: { latitude, longitude } }),
   };
-  mistakes.push(...checkTimes(plant, (device) => fileOf.get(device) ?? config.file));
+  const whose = (device: string) => fileOf.get(device) ?? config.file;
+  mistakes.push(...checkTimes(plant, whose), ...checkUpstream(plant, whose));
   return { plant, mistakes };
 }
 

@@ -10,7 +10,8 @@ export interface PlantCatalog {
   describeDevice(id: string, hint: DeviceHint): DeviceInfo;
   /** The hint is what the edge says; what a file says comes first. */
   describePoint(device: DeviceInfo, measurement: string, hint: PointHint): PointDescription;
-  rulesFor(point: PointInfo, device: DeviceInfo): readonly Rule[];
+  /** @param measuredBy - where the device is an asset: what measures it, on which members may hang */
+  rulesFor(point: PointInfo, device: DeviceInfo, measuredBy?: string): readonly Rule[];
   /** Devices of the configuration with their measurements, known before anything was heard of them. */
   readonly declared: readonly { readonly device: string; readonly measurements: readonly string[] }[];
 }

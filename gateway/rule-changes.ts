@@ -79,7 +79,8 @@ export class RuleChanges {
 export function withChanges(catalog: PlantCatalog, changes: RuleChanges): PlantCatalog {
   return {
     ...catalog,
-    rulesFor: (point, device) => catalog.rulesFor(point, device).map((rule) => changed(rule, changes.of(rule.key))),
+    rulesFor: (point, device, measuredBy) =>
+      catalog.rulesFor(point, device, measuredBy).map((rule) => changed(rule, changes.of(rule.key))),
   };
 }
 

@@ -1,8 +1,9 @@
 import type { Alarm, JournalEntry } from '../../contract/alarm.ts';
+import type { Whereabouts } from './alarm/raising.ts';
 import type { MaintenanceWindow } from './alarm/suppression.ts';
 import type { Detector } from './detector.ts';
 import { LiveJudge } from './live-judge.ts';
-import type { DeviceInfo, JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
+import type { JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
 import type { Readings } from './readings.ts';
 
 /** What one step of judging brought about, in order; the caller writes it in the commit of its input. */
@@ -40,8 +41,8 @@ export interface Judge {
 export interface JudgeOptions {
   /** IANA name of the site's zone, for the times in messages. */
   readonly timezone: string;
-  /** What a device is, where, and what it hangs on. */
-  readonly device?: (id: string) => Pick<DeviceInfo, 'class' | 'location' | 'upstream'> | undefined;
+  /** What a device or an asset is, where, and what it hangs on. */
+  readonly device?: (id: string) => Whereabouts | undefined;
   /** What watches many points at once. */
   readonly detectors?: readonly Detector[];
   /** Work that is planned: its alarms are suppressed. */

@@ -84,6 +84,7 @@ export class LiveJudge implements Judge {
       rule: (row) => table.rules[row]!,
       evidence: new EvidenceFinder({ table, points, evaluations, health }),
       where,
+      deviceOf: ({ point }) => this.infos[point]?.device,
       windows: options.maintenance ?? [],
     });
     const settled = (point: number) => this.rearm(point);
@@ -133,8 +134,8 @@ export class LiveJudge implements Judge {
     if (isNew || this.points.source[id] !== sourceId) {
       this.points.source[id] = sourceId;
       this.health.join(id, source.line);
-      this.raising.hang(info.device, source.line.key);
     }
+    this.raising.hang(info.device, source.line.key, isNew);
     this.points.firstRule[id] = this.table.rules.length;
     this.points.ruleCount[id] = rules.length;
     let low = Number.NEGATIVE_INFINITY;

@@ -46,7 +46,10 @@ const stateSchema = z.looseObject({
   evaluations: pairs,
   episodes: z.array(z.tuple([z.string(), z.number(), z.number()])),
   openings: pairs,
-  suppression: z.object({ releaseAt: momentOrNull, seenUntil: momentOrNull }),
+  suppression: z.object({
+    settling: z.array(z.tuple([z.string(), z.string(), z.array(z.string()).nullable(), z.number()])).default([]),
+    seenUntil: momentOrNull,
+  }),
   ledger: z.object({ open: z.array(occurrenceSchema), closed: z.array(occurrenceSchema) }),
 });
 export type JudgeState = z.output<typeof stateSchema>;

@@ -12,6 +12,8 @@ export const LATE_WAIT_MS = 10_000;
 const EPISODES_MAX = 10_000;
 /** Devices named in the evidence; the count says the rest. */
 export const NAMES_MAX = 20;
+/** Devices named per class. */
+const FIRST_NAMES = 5;
 /** How far up a chain of "hangs on" is followed. */
 const HANG_DEPTH_MAX = 16;
 
@@ -20,6 +22,12 @@ export interface Opening extends Raise {
   readonly learnedAt: Millis;
 }
 
+/** What an asset or device is, hangs on and lies within. */
+export type Whereabouts = Pick<DeviceInfo, 'class' | 'location' | 'upstream'> & {
+  /** Assets that a device measures for. */
+  readonly within?: readonly string[];
+};
+
 export interface RaisingParts {
   readonly ledger: AlarmLedger;
   readonly rule: (row: number) => Rule;
@@ -27,7 +35,9 @@ export interface RaisingParts {
     of(row: number, since: Millis, at: Millis): Evidence;
     ofLimit(rule: Rule, value: number, since: Millis, at: Millis): Evidence;
   };
-  readonly where: (asset: string) => Pick<DeviceInfo, 'upstream'> | undefined;
+  readonly where: (asset: string) => Whereabouts | undefined;
+  /** The device that measures a rule's point. */
+  readonly deviceOf: (rule: Rule) => string | undefined;
   readonly windows: readonly MaintenanceWindow[];
 }
 
@@ -45,6 +55,7 @@ export class Raising implements LateSink {
   private readonly rule: RaisingParts['rule'];
   private readonly evidence: RaisingParts['evidence'];
   private readonly where: RaisingParts['where'];
+  private readonly parents: (asset: string) => readonly string[];
   /** Line a device talks over, and what hangs on what: for roots and their consequences. */
   private readonly lineOf = new Map<string, string | undefined>();
   private readonly downstream = new Map<string, Set<string>>();
@@ -53,14 +64,20 @@ export class Raising implements LateSink {
   /** Last live episode of rules that tripped: [since, returned], so that a repeat of old data is not taken for news. */
   private readonly episodes = new Map<number, readonly [Millis, Millis]>();
 
-  constructor({ ledger, rule, evidence, where, windows }: RaisingParts) {
+  constructor({ ledger, rule, evidence, where, deviceOf, windows }: RaisingParts) {
     this.ledger = ledger;
     this.rule = rule;
     this.evidence = evidence;
     this.where = where;
+    this.parents = (asset) => {
+      const { upstream, within = [] } = where(asset) ?? {};
+      return upstream === undefined ? within : [upstream, ...within];
+    };
     this.suppression = new Suppression({
-      upstream: (asset) => where(asset)?.upstream,
+      parents: this.parents,
       line: (asset) => this.lineOf.get(asset),
+      device: deviceOf,
+      hasBelow: (asset) => this.downstream.has(asset),
       windows,
     });
   }
@@ -78,7 +95,7 @@ export class Raising implements LateSink {
     this.episodes.set(row, [Math.min(since, this.ledger.since(rule.key) ?? since), at]);
     if (opening === undefined) {
       this.ledger.clear(rule.key, at, this.wall, this.verdict);
-      if (rule.explains !== undefined) this.suppression.rootCleared(rule, this.wall);
+      this.suppression.rootCleared(rule, this.wall);
       return;
     }
     this.openings.delete(row);
@@ -88,7 +105,7 @@ export class Raising implements LateSink {
     }
     this.raise(rule, opening);
     this.ledger.clear(rule.key, at, this.wall, this.verdict);
-    if (rule.explains !== undefined) this.suppression.rootCleared(rule, this.wall);
+    this.suppression.rootCleared(rule, this.wall);
   }
 
   raisedLate(row: number, since: Millis, at: Millis, value: number): string {
@@ -118,29 +135,36 @@ export class Raising implements LateSink {
       openings.push({ rule: this.rule(row), raise });
     }
     // Roots first: what they explain in the same message is born suppressed.
-    for (const { rule, raise } of openings) if (rule.explains !== undefined) this.raise(rule, raise);
-    for (const { rule, raise } of openings) if (rule.explains === undefined) this.raise(rule, raise);
+    for (const { rule, raise } of openings) if (this.suppression.isRoot(rule)) this.raise(rule, raise);
+    for (const { rule, raise } of openings) if (!this.suppression.isRoot(rule)) this.raise(rule, raise);
   }
 
-  /** A root is told with what hangs on it; what something else explains is born suppressed. */
+  /** A root is told with what hangs on it and what it explains; what something else explains is born suppressed. */
   raise(rule: Rule, raise: Raise): void {
     const cause = this.suppression.causeOf(rule, this.wall);
-    const told =
-      rule.explains === undefined ? raise : { ...raise, evidence: this.withAffected(rule.asset, raise.evidence) };
+    const isRoot = this.suppression.isRoot(rule);
+    const folded = isRoot ? this.foldedUnder(rule, raise) : [];
+    const told = isRoot ? { ...raise, evidence: this.withAffected(rule.asset, raise.evidence, folded) } : raise;
     this.ledger.raise(rule, cause === undefined ? told : { ...told, cause }, this.wall, this.verdict);
-    if (rule.explains === undefined) return;
+    for (const [key, explainedBy] of folded) this.ledger.suppress(key, explainedBy, raise.at, this.wall, this.verdict);
+  }
+
+  /** Takes effect as a root. @returns open alarms of the last minutes that are explained now, each with its cause */
+  private foldedUnder(rule: Rule, raise: Raise): [key: string, explainedBy: string][] {
     this.suppression.rootRaised(rule);
+    const folded: [string, string][] = [];
     for (const other of this.ledger.open()) {
       if (other.isSuppressed || other.rule.key === rule.key || other.since < raise.since - FOLD_MS) continue;
       const explainedBy = this.suppression.causeOf(other.rule, this.wall);
-      if (explainedBy !== undefined)
-        this.ledger.suppress(other.rule.key, explainedBy, raise.at, this.wall, this.verdict);
+      if (explainedBy !== undefined) folded.push([other.rule.key, explainedBy]);
     }
+    return folded;
   }
 
   /** A root or a maintenance window ended: what nothing explains any more stands for itself again. */
   release(): void {
     if (!this.suppression.isReleaseDue(this.wall)) return;
+    this.suppression.settle(this.wall);
     for (const { rule, isSuppressed } of this.ledger.open()) {
       if (isSuppressed && this.suppression.causeOf(rule, this.wall) === undefined)
         this.ledger.unsuppress(rule.key, this.wall, this.wall, this.verdict);
@@ -148,31 +172,62 @@ export class Raising implements LateSink {
     this.suppression.released(this.wall);
   }
 
-  /** Notes the line a device talks over, and that it hangs on another, and that on the next. */
-  hang(device: string, line: string | undefined): void {
+  /** Notes the line a device talks over, and everything it hangs on or lies within. */
+  hang(device: string, line: string | undefined, isNewPoint: boolean): void {
+    // A further point of a device says nothing new; one that is told again may hang elsewhere now.
+    if (isNewPoint && this.lineOf.has(device) && this.lineOf.get(device) === line) return;
     this.lineOf.set(device, line);
-    let below = device;
-    for (let depth = 0; depth < HANG_DEPTH_MAX; depth++) {
-      const above = this.where(below)?.upstream;
-      if (above === undefined) return;
-      const on = this.downstream.get(above) ?? new Set<string>();
-      if (on.has(device)) return;
-      on.add(device);
-      this.downstream.set(above, on);
-      below = above;
+    const seen = new Set([device]);
+    let level: readonly string[] = [device];
+    for (let depth = 0; level.length > 0 && depth < HANG_DEPTH_MAX; depth++) {
+      level = level.flatMap((below) => this.parents(below)).filter((above) => !seen.has(above));
+      for (const above of level) {
+        seen.add(above);
+        const on = this.downstream.get(above) ?? new Set<string>();
+        on.add(device);
+        this.downstream.set(above, on);
+      }
     }
   }
 
-  private withAffected(asset: string, evidence: Evidence): Evidence {
-    const below = this.downstream.get(asset);
-    if (below === undefined) return evidence;
-    const against = [evidence.against, `${below.size} devices behind it`].filter((part) => part !== undefined);
-    const againstZh = [evidence.againstZh, `影响 ${below.size} 台设备`].filter((part) => part !== undefined);
+  private withAffected(asset: string, evidence: Evidence, folded: readonly (readonly [string, string])[]): Evidence {
+    const below = [...(this.downstream.get(asset) ?? [])].filter((device) => device !== asset);
+    const words: [string, string][] = [];
+    if (below.length > 0) words.push([`${below.length} devices behind it`, `影响 ${below.length} 台设备`]);
+    if (folded.length > 0)
+      words.push([
+        `explains ${folded.length} earlier alarm${folded.length === 1 ? '' : 's'}`,
+        `解释此前 ${folded.length} 条告警`,
+      ]);
+    if (words.length === 0) return evidence;
+    const byClass = new Map<string, string[]>();
+    for (const device of below) {
+      const of = this.where(device)?.class ?? 'generic';
+      const names = byClass.get(of) ?? [];
+      names.push(device);
+      byClass.set(of, names);
+    }
+    const against = [evidence.against, ...words.map(([word]) => word)].filter((part) => part !== undefined);
+    const againstZh = [evidence.againstZh, ...words.map(([, word]) => word)].filter((part) => part !== undefined);
     return {
       ...evidence,
       against: against.join(', '),
       againstZh: againstZh.join('，'),
-      details: { ...evidence.details, affected: below.size, devices: [...below].slice(0, NAMES_MAX) },
+      details: {
+        ...evidence.details,
+        ...(below.length === 0
+          ? {}
+          : {
+              affected: below.length,
+              devices: below.slice(0, NAMES_MAX),
+              affectedByClass: Object.fromEntries(
+                [...byClass].map(([of, names]) => [of, { count: names.length, first: names.slice(0, FIRST_NAMES) }]),
+              ),
+            }),
+        ...(folded.length === 0
+          ? {}
+          : { explainedBefore: folded.length, explained: folded.slice(0, NAMES_MAX).map(([key]) => key) }),
+      },
     };
   }
 
@@ -212,7 +267,7 @@ export class Raising implements LateSink {
     },
     rowOf: (key: string) => number | undefined,
   ): void {
-    const active = this.ledger.open().filter(({ rule, isActive }) => isActive && rule.explains !== undefined);
+    const active = this.ledger.open().filter(({ rule, isActive }) => isActive && this.suppression.isRoot(rule));
     this.suppression.restore(
       state.suppression,
       active.map(({ rule }) => rule),

@@ -169,6 +169,15 @@ schedules: { sun: { on: sunset, off: sunrise }, clock: { on: "18:00", off: "06:0
     expect(text).toContain('[4].alarms[0].when');
   });
 
+  it('do not hang on each other in a circle', () => {
+    const file = write({
+      'gateway.yaml': 'devices: [a.yaml]',
+      'a.yaml': '[{ id: a, upstream: b }, { id: b, upstream: c }, { id: c, upstream: b }, { id: d, upstream: d }]',
+    });
+    const found = checkGateway(file, ROOT, {}).mistakes.map(({ path, found }) => `${path}: ${found}`);
+    expect(found).toEqual(['b.upstream: b on c on b', 'c.upstream: c on b on c', 'd.upstream: d on d']);
+  });
+
   it('are told when a class file names what is not there', () => {
     const { mistakes } = checkDataFile(
       `
