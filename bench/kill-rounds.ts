@@ -12,7 +12,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt from 'mqtt';
@@ -20,6 +20,7 @@ import { stringify } from 'yaml';
 import { type Child, type LogLine, startChild } from '../cli/children.ts';
 import { openAccounts } from '../gateway/accounts.ts';
 import { startCountingServer } from './counting-server.ts';
+import { freePort } from './free-port.ts';
 
 /** Who is killed, or what is broken, in a round. */
 export const VICTIMS = ['gateway', 'edge', 'broker', 'edge-torn-tail', 'gateway-older-copy'] as const;
@@ -60,8 +61,8 @@ const DOOR_EVERY_MS = 50;
 const ROUND_MIN_MS = 2000;
 const ROUND_SPREAD_MS = 3000;
 const DOWN_SPREAD_MS = 1500;
-const DRAIN_TIMEOUT_MS = 60_000;
-const READY_TIMEOUT_MS = 30_000;
+const DRAIN_TIMEOUT_MS = 90_000;
+const READY_TIMEOUT_MS = 60_000;
 /** Longer than the edge's heartbeat, so that two equal looks mean that nothing more comes. */
 const DRAIN_LOOK_EVERY_MS = 11_000;
 const PAGE = 10_000;
@@ -219,7 +220,7 @@ async function buildDistrict({ root, folder, broker, modbusPort }: DistrictOptio
       stdio: 'ignore',
       env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
     });
-    await sleep(300);
+    await waitFor('the broker listens', READY_TIMEOUT_MS, () => isListening(mqttPort));
   };
   const killBroker = async () => {
     const victim = mosquitto;
@@ -318,6 +319,16 @@ async function buildDistrict({ root, folder, broker, modbusPort }: DistrictOptio
       await killBroker();
     },
   };
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }
 
 /** Cuts into the newest file of the outbox, or adds garbage to it, as a power cut may. */
@@ -431,16 +442,6 @@ async function readRows(district: District, device: string, measurement: string)
     if (readings.length < PAGE) return { all, values };
     from = Date.parse((readings.at(-1) as { ts: string }).ts) + 1;
   }
-}
-
-async function freePort(): Promise<number> {
-  return new Promise((done, failed) => {
-    const probe = createServer().once('error', failed);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => done(port));
-    });
-  });
 }
 
 /** Small seeded generator (mulberry32, public domain algorithm): the same seed kills at the same points. */

@@ -49,8 +49,8 @@ interface Made {
 const make =
   (channelOf: (options: RobotOptions) => Channel, part: Partial<RobotOptions> = {}) =>
   (url: string): Made => {
-    const outgoing = openOutgoing({ allowHosts: ['127.0.0.1'], connectTimeoutMs: 500 });
-    const common = { name: 'c', url, outgoing, now: () => NOW, timeoutMs: 300 };
+    const outgoing = openOutgoing({ allowHosts: ['127.0.0.1'], connectTimeoutMs: 5000 });
+    const common = { name: 'c', url, outgoing, now: () => NOW, timeoutMs: 1500 };
     return { channel: channelOf({ ...common, secret: 'SECabc-123', ...part }), close: () => outgoing.close() };
   };
 
@@ -175,7 +175,7 @@ describe('webhook', () => {
   });
 
   it('never reaches an inner address that is not allowed', async () => {
-    const outgoing = openOutgoing({ allowHosts: [], connectTimeoutMs: 500 });
+    const outgoing = openOutgoing({ allowHosts: [], connectTimeoutMs: 5000 });
     const receiver = new Receiver();
     const channel = webhook({ name: 'w', url: await receiver.open(), outgoing, now: () => NOW });
     await expect(channel.send(message, new AbortController().signal)).rejects.toMatchObject({ retryable: false });

@@ -106,6 +106,7 @@ async function start() {
   const dispatch = startDispatch({ ...parts, channels, store, ingest, random: Math.random });
   return {
     store,
+    ingest,
     registry,
     broker,
     accounts,
@@ -168,7 +169,7 @@ describe('the MQTT doors over the real store', () => {
   it('take 50 unacknowledged messages in a few commits', async () => {
     const device = await signIn('device', 'fm-12');
     const start = Date.now() - 60_000;
-    const began = performance.now();
+    const before = gateway.ingest.commits.done;
     await Promise.all(
       Array.from({ length: 500 }, (_, i) =>
         device.publishAsync('hf/v1/device/fm-12/readings', JSON.stringify({ ts: start + i, values: { pressure: i } }), {
@@ -176,7 +177,8 @@ describe('the MQTT doors over the real store', () => {
         }),
       ),
     );
-    expect(performance.now() - began).toBeLessThan(5000);
+    // Were each its own, it would be 500.
+    expect(gateway.ingest.commits.done - before).toBeLessThan(250);
     expect(await stored('fm-12', 'pressure')).toEqual(Array.from({ length: 500 }, (_, i) => i));
   });
 

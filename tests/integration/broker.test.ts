@@ -8,12 +8,13 @@ import { gzipSync } from 'node:zlib';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { generate, type Packet, parser } from 'mqtt-packet';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Accounts, openAccounts } from '../../gateway/accounts.ts';
 import { type Broker, startBroker } from '../../gateway/broker.ts';
 import { createMetrics, type Metrics } from '../../gateway/metrics.ts';
 import { createSubscriber, type Subscriber } from '../../gateway/subscriber.ts';
 import { FakeIngest, laneMark } from '../support/fake-ingest.ts';
+import { eventually, PATIENCE_MS } from '../support/ports.ts';
 
 const log = pino({ level: 'silent' });
 const fixture = (part: 'cert' | 'key') => readFileSync(`tests/fixtures/tls/localhost.${part}.pem`, 'utf8');
@@ -68,7 +69,7 @@ async function signIn(username: string, password: string, options: IClientOption
     password,
     clientId: username,
     reconnectPeriod: 0,
-    connectTimeout: 5000,
+    connectTimeout: PATIENCE_MS,
     ...options,
   });
   client.on('error', () => undefined);
@@ -116,7 +117,7 @@ describe('acknowledgement', () => {
     sent.then(() => {
       acknowledged += 1;
     });
-    await vi.waitFor(() => expect(ingest.entries).toHaveLength(1));
+    await eventually(() => expect(ingest.entries).toHaveLength(1));
     // A message without acknowledgement goes there and back: ours would have been here by now.
     await client.subscribeAsync('hf/v1/edge/edge-1/command').catch(() => undefined);
     expect(acknowledged).toBe(0);
@@ -129,7 +130,7 @@ describe('acknowledgement', () => {
     ingest.held = true;
     const { socket, got } = await raw();
     socket.write(connectPacket());
-    await vi.waitFor(() => expect(got).toHaveLength(1));
+    await eventually(() => expect(got).toHaveLength(1));
     for (let messageId = 1; messageId <= 50; messageId++)
       socket.write(
         generate({
@@ -142,11 +143,11 @@ describe('acknowledgement', () => {
           retain: false,
         }),
       );
-    await vi.waitFor(() => expect(ingest.entries).toHaveLength(50));
+    await eventually(() => expect(ingest.entries).toHaveLength(50));
     socket.write(generate({ cmd: 'pingreq' }));
-    await vi.waitFor(() => expect(got.map(({ cmd }) => cmd)).toEqual(['connack', 'pingresp']));
+    await eventually(() => expect(got.map(({ cmd }) => cmd)).toEqual(['connack', 'pingresp']));
     ingest.commit();
-    await vi.waitFor(() => expect(got).toHaveLength(52));
+    await eventually(() => expect(got).toHaveLength(52));
     expect(got.slice(2).map(({ messageId }) => messageId)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
   });
 
@@ -154,7 +155,7 @@ describe('acknowledgement', () => {
     ingest.held = true;
     const { socket, got } = await raw();
     socket.write(connectPacket());
-    await vi.waitFor(() => expect(got).toHaveLength(1));
+    await eventually(() => expect(got).toHaveLength(1));
     const payload = 'x'.repeat(20_000);
     for (let messageId = 1; messageId <= 1000; messageId++)
       socket.write(
@@ -168,12 +169,12 @@ describe('acknowledgement', () => {
           retain: false,
         }),
       );
-    await vi.waitFor(() => expect(ingest.entries.length).toBeGreaterThanOrEqual(128));
-    await vi.waitFor(() => expect(socket.writableLength).toBeGreaterThan(1_000_000));
+    await eventually(() => expect(ingest.entries.length).toBeGreaterThanOrEqual(128));
+    await eventually(() => expect(socket.writableLength).toBeGreaterThan(1_000_000));
     expect(ingest.entries.length).toBeLessThan(140);
     ingest.held = false;
     ingest.commit();
-    await vi.waitFor(() => expect(got).toHaveLength(1001), { timeout: 10_000 });
+    await eventually(() => expect(got).toHaveLength(1001));
   });
 
   it('does not come when the store fails: the connection ends and the sender sends again', async () => {
@@ -220,7 +221,7 @@ describe('an edge', () => {
     const marks: unknown[] = [];
     client.on('message', (_topic, payload) => marks.push(JSON.parse(payload.toString())));
     await client.subscribeAsync('hf/v1/edge/edge-1/stored/+', { qos: 1 });
-    await vi.waitFor(() => expect(marks).toMatchObject([{ store: 'store-1', marks: { 'lane-a': 41 } }]));
+    await eventually(() => expect(marks).toMatchObject([{ store: 'store-1', marks: { 'lane-a': 41 } }]));
     const topic = 'hf/v1/edge/edge-1/batch';
     const big = gzipSync(batch(42, { readings: Array(20_000).fill({ device: 'fm-12', values: { flow: 1 } }) }));
     await Promise.all([
@@ -229,7 +230,7 @@ describe('an edge', () => {
       client.publishAsync(topic, gzipSync(batch(44)) as unknown as string, { qos: 1 }),
     ]);
     expect(ingest.batches.map(({ envelope }) => envelope.seq)).toEqual([42, 43, 44]);
-    await vi.waitFor(() => expect(marks.at(-1)).toMatchObject({ marks: { 'lane-a': 44 } }), { timeout: 3000 });
+    await eventually(() => expect(marks.at(-1)).toMatchObject({ marks: { 'lane-a': 44 } }));
     expect(marks.length).toBeLessThanOrEqual(3);
   });
 
@@ -240,7 +241,7 @@ describe('an edge', () => {
     const marks: unknown[] = [];
     client.on('message', (_topic, payload, packet) => marks.push({ retain: packet.retain, text: payload.toString() }));
     await client.subscribeAsync('hf/v1/edge/edge-1/stored/gw', { qos: 1 });
-    await vi.waitFor(() => expect(marks).toMatchObject([{ retain: true }]));
+    await eventually(() => expect(marks).toMatchObject([{ retain: true }]));
   });
 
   it('leaves a last will that counts only when it is really gone', async () => {
@@ -253,10 +254,10 @@ describe('an edge', () => {
     const first = await edge({ will, clientId: 'a' });
     await first.publishAsync('hf/v1/edge/edge-1/state', '{"online":true}', { qos: 1, retain: true });
     const second = await edge({ will, clientId: 'a' });
-    await vi.waitFor(() => expect(first.connected).toBe(false));
+    await eventually(() => expect(first.connected).toBe(false));
     expect(ingest.states.map(({ state }) => state.online)).toEqual([true]);
     second.stream.destroy();
-    await vi.waitFor(() => expect(ingest.states.map(({ state }) => state.online)).toEqual([true, false]));
+    await eventually(() => expect(ingest.states.map(({ state }) => state.online)).toEqual([true, false]));
   });
 
   it('is not called offline because the gateway stops', async () => {
@@ -321,7 +322,7 @@ describe('access', () => {
     await other.publishAsync('hf/v1/device/fm-12/readings', '{"values":{"flow":1}}', { qos: 1, retain: true });
     await client.subscribeAsync('hf/v1/edge/edge-1/command');
     await broker.publish('hf/v1/edge/edge-1/command', '{}', { qos: 1, retained: false });
-    await vi.waitFor(() => expect(heard).toEqual(['hf/v1/edge/edge-1/command']));
+    await eventually(() => expect(heard).toEqual(['hf/v1/edge/edge-1/command']));
   });
 
   it('refuses a last will on a foreign topic', async () => {
@@ -354,7 +355,7 @@ describe('over TLS', () => {
       username: 'fm-12',
       password: deviceSecret,
       reconnectPeriod: 0,
-      connectTimeout: 2000,
+      connectTimeout: PATIENCE_MS,
       ...options,
     });
 
@@ -440,7 +441,7 @@ describe('what is no MQTT', () => {
       const bystander = await edge();
       const { socket, got, ended } = await raw();
       socket.write(connectPacket());
-      await vi.waitFor(() => expect(got).toMatchObject([{ cmd: 'connack', returnCode: 0 }]));
+      await eventually(() => expect(got).toMatchObject([{ cmd: 'connack', returnCode: 0 }]));
       socket.write(bytes());
       await ended;
       await bystander.publishAsync('hf/v1/edge/edge-1/batch', batch(1), { qos: 1 });
@@ -450,6 +451,6 @@ describe('what is no MQTT', () => {
   it('takes a CONNECT that comes byte by byte', async () => {
     const { socket, got } = await raw();
     for (const byte of connectPacket()) socket.write(Buffer.from([byte]));
-    await vi.waitFor(() => expect(got).toMatchObject([{ cmd: 'connack', returnCode: 0 }]));
+    await eventually(() => expect(got).toMatchObject([{ cmd: 'connack', returnCode: 0 }]));
   });
 });

@@ -129,7 +129,7 @@ describe('a command from an operator through broker and edge', () => {
     });
     edge = await until('the credential is known', () => connectEdge().catch(() => undefined));
 
-    const done = await ask(olga, COMMANDS, { point: 'dimLevel', value: 40, ttlMs: 5000 });
+    const done = await ask(olga, COMMANDS, { point: 'dimLevel', value: 40, ttlMs: 60_000 });
     expect(done).toMatchObject({ status: 200, body: { status: 'done', readBack: 40 } });
     expect(told).toMatchObject([{ command: { device: 'lc-07', value: 40, who: 'olga' }, qos: 1, retained: false }]);
     expect((await ask(olga, `/api/v1/commands/${done.body.id}`)).body).toEqual(done.body);

@@ -50,7 +50,7 @@ describeWithPeers(['socat', 'gcc', 'libmodbus'], 'acquisition from a libmodbus s
     const again = await startSerialPair(folder);
     peers.push(again, await startLibmodbusRtu(again.theirs, 5));
     const replugged = harness.sampled.length;
-    await harness.until((all) => all.slice(replugged).filter(({ wire }) => isGood(wire)).length > 60, 40_000);
+    await harness.until((all) => all.slice(replugged).filter(({ wire }) => isGood(wire)).length > 60);
     expect(wrongValues(harness.sampled)).toEqual([]);
   });
 
@@ -61,10 +61,7 @@ describeWithPeers(['socat', 'gcc', 'libmodbus'], 'acquisition from a libmodbus s
       `- { id: rs485, transport: rtu, path: ${pair.ours}, timeout: 300ms, devices: [{ id: d5, model: addresses, unitId: 5, every: 150ms }, { id: d6, model: addresses, unitId: 6, every: 150ms }] }`,
       addressModel(POINTS),
     );
-    await harness.until(
-      (all) => all.filter(({ device, wire }) => device === 'd5' && isGood(wire)).length > 300,
-      20_000,
-    );
+    await harness.until((all) => all.filter(({ device, wire }) => device === 'd5' && isGood(wire)).length > 300);
     const absent = harness.sampled.filter(({ device }) => device === 'd6');
     expect(absent.filter(({ wire }) => isGood(wire))).toEqual([]);
     expect(absent.map(({ wire }) => wire)).toContainEqual({ quality: 'bad', reason: 'timeout' });

@@ -43,7 +43,7 @@ for (const [name, start] of [
         const good = harness.sampled.filter(({ wire }) => isGood(wire));
         expect(new Set(good.map(({ measurement }) => measurement)).size).toBe(POINTS.length);
         for (const { measurement, wire } of good) expect(wire, measurement).toBe(addressValue(measurement));
-        expect(Math.abs((good.at(-1)?.ts ?? 0) - Date.now())).toBeLessThan(2000);
+        expect(Math.abs((good.at(-1)?.ts ?? 0) - Date.now())).toBeLessThan(60_000);
         for (const upTo of harness.upTo) expect(Object.keys(upTo)).toEqual(['l1']);
       });
 
@@ -64,7 +64,7 @@ for (const [name, start] of [
         );
         peer = await start(port);
         const after = harness.sampled.length;
-        await harness.until((all) => all.slice(after).some(({ wire }) => isGood(wire)), 20_000);
+        await harness.until((all) => all.slice(after).some(({ wire }) => isGood(wire)));
         expect(wrongValues(harness.sampled)).toEqual([]);
       });
     },
@@ -95,7 +95,7 @@ describeWithPeers(['pymodbus', 'mbpoll'], 'mbpoll as a second reader', () => {
       '-c',
       '20',
       '-o',
-      '1',
+      '10',
       '-1',
       '127.0.0.1',
     ];
@@ -122,7 +122,6 @@ describeWithPeers(['pymodbus'], 'acquisition from a device with holes', () => {
     );
     await harness.until(
       (all) => new Set(all.filter(({ wire }) => isGood(wire)).map(({ measurement }) => measurement)).size === 15,
-      20_000,
     );
     const refused = harness.sampled.filter(({ measurement }) => measurement === 'h502').at(-1);
     expect(refused?.wire).toEqual({ quality: 'bad', reason: 'exception-2' });
@@ -141,10 +140,7 @@ describeWithPeers(['pymodbus'], 'acquisition from a device with holes', () => {
   devices: [{ id: d1, model: addresses, every: 100ms }, { id: d7, model: addresses, unitId: 7, every: 100ms }, { id: d9, model: addresses, unitId: 9, every: 100ms }]`,
       addressModel(POINTS.slice(0, 5)),
     );
-    await harness.until(
-      (all) => all.filter(({ device, wire }) => device === 'd7' && isGood(wire)).length > 100,
-      20_000,
-    );
+    await harness.until((all) => all.filter(({ device, wire }) => device === 'd7' && isGood(wire)).length > 100);
     const dead = harness.sampled.filter(({ device }) => device === 'd9');
     expect(dead.length).toBeGreaterThan(0);
     for (const { wire } of dead) expect(wire).toEqual({ quality: 'bad', reason: 'timeout' });

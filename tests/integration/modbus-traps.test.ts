@@ -41,12 +41,12 @@ async function start(
   transport: 'tcp' | 'rtu-over-tcp',
   model: string,
   behaviour: Behaviour,
-  { line = '', device = '', every = '40ms' } = {},
+  { line = '', device = '', every = '40ms', timeout = '60ms' } = {},
 ): Promise<{ slave: MisbehavingSlave; harness: Harness }> {
   slave = await startMisbehavingSlave(transport === 'tcp' ? 'mbap' : 'rtu', behaviour);
   const settings = transport === 'rtu-over-tcp' ? ', interFrame: 2ms, baud: 115200' : '';
   harness = acquire(
-    `- { id: l1, transport: ${transport}, host: 127.0.0.1, port: ${slave.port}, timeout: 60ms, worstLateReply: 1s${settings}${line}, devices: [{ id: d1, model: addresses, every: ${every}${device} }] }`,
+    `- { id: l1, transport: ${transport}, host: 127.0.0.1, port: ${slave.port}, timeout: ${timeout}, worstLateReply: 1s${settings}${line}, devices: [{ id: d1, model: addresses, every: ${every}${device} }] }`,
     model,
   );
   return { slave, harness };
@@ -58,16 +58,16 @@ for (const [transport, kind] of KINDS) {
       const { harness } = await start(transport, SHAPES, ({ index }, honest) => [
         { afterMs: index % 5 === 2 ? 90 : 0, bytes: honest },
       ]);
-      await harness.until((all) => goodOf(all).length > 300, 30_000);
+      await harness.until((all) => goodOf(all).length > 300);
       expect(wrongValues(harness.sampled)).toEqual([]);
       expect((harness.acquisition.lines()[0] as { timeouts: number }).timeouts).toBeGreaterThan(3);
     });
 
     it('trap 1: a slave that is always late gives no value at all rather than one of them wrong', async () => {
       const { harness, slave } = await start(transport, SAME_SHAPE, (_, honest) => [{ afterMs: 100, bytes: honest }]);
-      await harness.until((all) => all.length > 3, 30_000);
+      await harness.until((all) => all.length > 3);
       slave.behave((_, honest) => [{ afterMs: 0, bytes: honest }]);
-      await harness.until((all) => goodOf(all).length > 30, 30_000);
+      await harness.until((all) => goodOf(all).length > 30);
       expect(wrongValues(harness.sampled)).toEqual([]);
     });
 
@@ -79,7 +79,7 @@ for (const [transport, kind] of KINDS) {
           { afterMs: 30, bytes: honest },
         ];
       });
-      await harness.until((all) => goodOf(all).length > 50, 20_000);
+      await harness.until((all) => goodOf(all).length > 50);
       expect(wrongValues(harness.sampled)).toEqual([]);
       expect(harness.acquisition.lines()[0]?.dropped).toMatchObject({ foreign: expect.any(Number) });
     });
@@ -99,7 +99,7 @@ for (const [transport, kind] of KINDS) {
         { afterMs: 5, bytes: frameOf(kind, honestBody({ ...seen, count: seen.count + 3 }), seen.transactionId) },
         { afterMs: 20, bytes: honest },
       ]);
-      await harness.until((all) => goodOf(all).length > 50, 20_000);
+      await harness.until((all) => goodOf(all).length > 50);
       expect(wrongValues(harness.sampled)).toEqual([]);
     });
 
@@ -114,7 +114,7 @@ for (const [transport, kind] of KINDS) {
         }, 8);
         return [{ afterMs: 9, bytes: honest }];
       });
-      await harness.until((all) => goodOf(all).length > 50, 20_000);
+      await harness.until((all) => goodOf(all).length > 50);
       expect(most).toBe(1);
     });
 
@@ -122,7 +122,7 @@ for (const [transport, kind] of KINDS) {
       const { harness } = await start(transport, SHAPES, (_, honest) =>
         [...honest].map((byte, index) => ({ afterMs: 1 + index, bytes: Buffer.from([byte]) })),
       );
-      await harness.until((all) => goodOf(all).length > 30, 20_000);
+      await harness.until((all) => goodOf(all).length > 30);
       expect(wrongValues(harness.sampled)).toEqual([]);
     });
 
@@ -133,7 +133,7 @@ for (const [transport, kind] of KINDS) {
         addressModel(holding(...many), 'limits: { maxRegisters: 7 }'),
         (_, honest) => [{ afterMs: 0, bytes: honest }],
       );
-      await harness.until((all) => new Set(goodOf(all).map(({ measurement }) => measurement)).size === 60, 20_000);
+      await harness.until((all) => new Set(goodOf(all).map(({ measurement }) => measurement)).size === 60);
       expect(Math.max(...slave.seen.map(({ count }) => count))).toBe(7);
       expect(wrongValues(harness.sampled)).toEqual([]);
     });
@@ -149,7 +149,7 @@ for (const [transport, kind] of KINDS) {
             return silent ? [] : [{ afterMs: 0, bytes: frameOf(kind, exceptionBody(seen, 2), seen.transactionId) }];
           },
         );
-        await harness.until((all) => new Set(goodOf(all).map(({ measurement }) => measurement)).size === 8, 40_000);
+        await harness.until((all) => new Set(goodOf(all).map(({ measurement }) => measurement)).size === 8);
         expect(wrongValues(harness.sampled)).toEqual([]);
         expect(goodOf(harness.sampled, 'h6')).toEqual([]);
         await harness.close();
@@ -171,9 +171,12 @@ for (const [transport, kind] of KINDS) {
 
     it('trap 19: each exception code becomes the reason of every point of the block', async () => {
       for (const code of [1, 2, 3, 4, 5, 6, 7, 8, 10, 11]) {
-        const { harness, slave } = await start(transport, addressModel(holding(40, 41)), (seen) => [
-          { afterMs: 0, bytes: frameOf(kind, exceptionBody(seen, code), seen.transactionId) },
-        ]);
+        const { harness, slave } = await start(
+          transport,
+          addressModel(holding(40, 41)),
+          (seen) => [{ afterMs: 0, bytes: frameOf(kind, exceptionBody(seen, code), seen.transactionId) }],
+          { timeout: '10s' },
+        );
         await harness.until((all) => all.length >= 4);
         expect([...reasonsOf(harness.sampled)]).toEqual([`exception-${code}`]);
         expect(goodOf(harness.sampled)).toEqual([]);
@@ -184,16 +187,16 @@ for (const [transport, kind] of KINDS) {
 
     it('a meter that sleeps when it is not asked loses the first request, and no reading', async () => {
       let lastMs = Number.NEGATIVE_INFINITY;
-      const sleepy = addressModel(holding(10, 11, 12), 'quirks: { wakeUpAfter: 150ms }');
+      const sleepy = addressModel(holding(10, 11, 12), 'quirks: { wakeUpAfter: 600ms }');
       const { harness } = await start(
         transport,
         sleepy,
         ({ atMs }, honest) => {
-          const asleep = atMs - lastMs > 150;
+          const asleep = atMs - lastMs > 600;
           lastMs = atMs;
           return asleep ? [] : [{ afterMs: 0, bytes: honest }];
         },
-        { every: '400ms', line: ', retries: 0' },
+        { every: '1200ms', line: ', retries: 0' },
       );
       await harness.until((all) => goodOf(all, 'h10').length >= 4);
       expect([...reasonsOf(harness.sampled)]).toEqual([]);
@@ -206,7 +209,7 @@ for (const [transport, kind] of KINDS) {
       slave.drop('freeze');
       const before = harness.sampled.length;
       await harness.until((all) => all.slice(before).some(({ wire }) => !isGood(wire)));
-      await harness.until((all) => goodOf(all.slice(before)).length > 10, 30_000);
+      await harness.until((all) => goodOf(all.slice(before)).length > 10);
       expect(slave.connections()).toBeGreaterThan(1);
       expect(wrongValues(harness.sampled)).toEqual([]);
     });
@@ -221,7 +224,7 @@ for (const [transport, kind] of KINDS) {
       await harness.until((all) => reasonsOf(all).has('disconnected'));
       slave.behave((_, honest) => [{ afterMs: 0, bytes: honest }]);
       const before = harness.sampled.length;
-      await harness.until((all) => goodOf(all.slice(before)).length > 10, 30_000);
+      await harness.until((all) => goodOf(all.slice(before)).length > 10);
       expect(wrongValues(harness.sampled)).toEqual([]);
     });
 
@@ -257,7 +260,7 @@ for (const [transport, kind] of KINDS) {
           { afterMs: random() * 100, bytes: kind === 'mbap' ? honest : Buffer.alloc(0) },
         ];
       });
-      await harness.until((all) => all.length > 400 && goodOf(all).length > 100, 60_000);
+      await harness.until((all) => all.length > 400 && goodOf(all).length > 100);
       expect(wrongValues(harness.sampled)).toEqual([]);
     });
   });
@@ -293,7 +296,7 @@ describe('serial manners over a transparent converter', () => {
       { afterMs: 0, bytes: Buffer.concat([seen.bytes.subarray(0, 3)]) },
       { afterMs: 3, bytes: Buffer.concat([seen.bytes.subarray(3), Buffer.from([0x00, 0xff]), honest]) },
     ]);
-    await harness.until((all) => goodOf(all).length > 50, 20_000);
+    await harness.until((all) => goodOf(all).length > 50);
     expect(wrongValues(harness.sampled)).toEqual([]);
     expect((harness.acquisition.lines()[0] as { dropped: { echoes: number } }).dropped.echoes).toBeGreaterThan(10);
   });
@@ -327,7 +330,7 @@ describe('manners on Modbus TCP', () => {
       return [{ afterMs: index % 7 === 3 ? 80 : 0, bytes }];
     };
     const { harness } = await start('tcp', SHAPES, zeroed, { line: ', ignoreTransactionId: true' });
-    await harness.until((all) => goodOf(all).length > 100, 30_000);
+    await harness.until((all) => goodOf(all).length > 100);
     expect(wrongValues(harness.sampled)).toEqual([]);
     expect((harness.acquisition.lines()[0] as { timeouts: number }).timeouts).toBeGreaterThan(3);
   });
@@ -336,8 +339,9 @@ describe('manners on Modbus TCP', () => {
     const { harness, slave } = await start('tcp', SHAPES, (_, honest) => [{ afterMs: 0, bytes: honest }], {
       line: ', closeWhenIdle: true',
       every: '600ms',
+      timeout: '10s',
     });
-    await harness.until((all) => goodOf(all, 'h10').length >= 4, 20_000);
+    await harness.until((all) => goodOf(all, 'h10').length >= 4);
     expect(slave.connections()).toBeGreaterThan(2);
     expect([...reasonsOf(harness.sampled)]).toEqual([]);
   });
@@ -358,7 +362,7 @@ describe('manners on Modbus TCP', () => {
     const { harness, slave } = await start('tcp', SHAPES, ({ index }, honest) => [
       { afterMs: 0, bytes: index % 10 === 4 ? Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n') : honest },
     ]);
-    await harness.until((all) => goodOf(all).length > 60, 60_000);
+    await harness.until((all) => goodOf(all).length > 60);
     expect(slave.connections()).toBeGreaterThan(1);
     expect(wrongValues(harness.sampled)).toEqual([]);
   });

@@ -41,12 +41,17 @@ const line = (wire: string, devices: string) =>
 const METERS = `{id: fm-01, unitId: 1, model: taosonics-tuf-2000m, place: water/dma-1/inlet},
   {id: tx-01, unitId: 7, model: lead-ld-bk10, place: substation/transformer}`;
 
-function mbpollRtu(path: string, args: readonly string[]): Promise<{ readonly text: string; readonly tookMs: number }> {
+/** @param waitS - how long mbpoll waits for an answer, at most 10 s; short where none is expected */
+function mbpollRtu(
+  path: string,
+  args: readonly string[],
+  waitS = 10,
+): Promise<{ readonly text: string; readonly tookMs: number }> {
   const began = performance.now();
   return new Promise((done) => {
     execFile(
       'mbpoll',
-      ['-m', 'rtu', '-b', '9600', '-P', 'none', '-0', '-1', '-o', '2', ...args, path],
+      ['-m', 'rtu', '-b', '9600', '-P', 'none', '-0', '-1', '-o', String(waitS), ...args, path],
       (_error, out, err) => done({ text: out + err, tookMs: performance.now() - began }),
     );
   });
@@ -69,7 +74,7 @@ describeWithPeers(['socat', 'mbpoll'], 'a simulated line on a serial wire', () =
     ends.push(() => pair.stop());
     await start(line(`transport: rtu, path: ${pair.theirs}, baud: 600`, METERS));
     // 8 bytes asked and 5 + 2 * 100 answered, 11 bits each, at 600 baud: 3.9 s; mbpoll waits no longer than it is told.
-    const slow = await mbpollRtu(pair.ours, ['-a', '1', '-t', '4', '-r', '0', '-c', '100']);
+    const slow = await mbpollRtu(pair.ours, ['-a', '1', '-t', '4', '-r', '0', '-c', '100'], 2);
     expect(slow.text).toMatch(/timed out/i);
     const short = await mbpollRtu(pair.ours, ['-a', '1', '-t', '4', '-r', '0', '-c', '20']);
     expect(firstValue(short.text)).toBeGreaterThan(0);
@@ -81,7 +86,7 @@ describeWithPeers(['socat', 'mbpoll'], 'a simulated line on a serial wire', () =
     ends.push(() => pair.stop());
     const { simulation } = await start(line(`transport: rtu, path: ${pair.theirs}, baud: 9600`, METERS));
     simulation.order({ name: 'bad-crc', device: 'fm-01', on: true });
-    const spoilt = await mbpollRtu(pair.ours, ['-a', '1', '-t', '4', '-r', '0', '-c', '1']);
+    const spoilt = await mbpollRtu(pair.ours, ['-a', '1', '-t', '4', '-r', '0', '-c', '1'], 2);
     expect(spoilt.text).toMatch(/invalid crc|timed out/i);
     simulation.order({ name: 'bad-crc', device: 'fm-01', on: false });
     const good = await mbpollRtu(pair.ours, ['-a', '1', '-t', '4', '-r', '0', '-c', '1']);
@@ -120,14 +125,14 @@ describe('a simulated line as RTU inside TCP', () => {
     // The manual's own request to a TUF-2000M for registers 1..10.
     const ask = Buffer.from('01030000000ac5cd', 'hex');
     socket.write(Buffer.from('ff00a1', 'hex'));
-    await new Promise((wait) => setTimeout(wait, 100));
+    await new Promise((wait) => setTimeout(wait, 500));
     socket.write(ask.subarray(0, 3));
     socket.write(ask.subarray(3));
     await until('an answer', () => heard.length === 25);
     expect(heard.subarray(0, 3).toString('hex')).toBe('010314');
     socket.write(Buffer.from('01030000000ac5ce', 'hex'));
     socket.write(Buffer.alloc(600, 1));
-    await new Promise((wait) => setTimeout(wait, 200));
+    await new Promise((wait) => setTimeout(wait, 500));
     socket.write(ask);
     await until('a second answer', () => heard.length === 50);
   });
@@ -143,7 +148,7 @@ describeWithPeers(['mbpoll'], 'a serial gateway with hundreds of devices behind 
     const { ports, simulation } = await start(line('transport: tcp, listen: "127.0.0.1:0"', devices.join(', ')));
     const text = await new Promise<string>((done) => {
       const args = ['-m', 'tcp', '-p', String(ports.get('bus')), '-a', '1:240', '-0', '-t', '4', '-r', '4', '-c', '1'];
-      execFile('mbpoll', [...args, '-o', '5', '-1', '127.0.0.1'], (_error, out, err) => done(out + err));
+      execFile('mbpoll', [...args, '-o', '10', '-1', '127.0.0.1'], (_error, out, err) => done(out + err));
     });
     const values = [...text.matchAll(/^\[4\]:\s+(\d+)/gm)].map(([, value]) => Number(value) / 10);
     expect(values).toHaveLength(240);
@@ -173,11 +178,11 @@ describeWithPeers(['mosquitto'], 'a simulated device that publishes by itself', 
     await start(`{seed: 4, mqtt: {url: "mqtt://127.0.0.1:${port}"}, publishers: [
       {id: cm-01, model: nb-water-meter, place: water/customer/1, every: 200ms},
       {id: cm-02, model: nb-water-meter, place: water/customer/2, every: 200ms}]}`);
-    await until('three messages', () => heard.trim().split('\n').length >= 3, 20_000);
+    await until('three messages', () => heard.trim().split('\n').length >= 3);
     const [topic, text] = heard.split('\n')[0]?.split(' ') ?? [];
     expect(topic).toBe('hf/v1/device/cm-01/readings');
     const { ts, values } = JSON.parse(text ?? '{}') as { ts: number; values: Record<string, number> };
-    expect(Math.abs(Date.now() - ts)).toBeLessThan(20_000);
+    expect(Math.abs(Date.now() - ts)).toBeLessThan(120_000);
     expect(Object.keys(values)).toEqual(['total', 'flow']);
     expect(heard).not.toContain('cm-02');
   });

@@ -56,7 +56,7 @@ describeWithPeers(['mosquitto'], 'a command through broker and edge to a device'
           'fan-1/speed': {
             range: [0, 80],
             select: true,
-            remote: { point: 'fan-1/remote', is: 1, maxAge: '2s' },
+            remote: { point: 'fan-1/remote', is: 1, maxAge: '20s' },
             notFasterThan: '10ms',
           },
         },
@@ -76,7 +76,7 @@ describeWithPeers(['mosquitto'], 'a command through broker and edge to a device'
 
   async function ask(command: Record<string, unknown>): Promise<Record<string, unknown>> {
     const id = `c-${++ids}`;
-    gateway.publishCommand(JSON.stringify({ id, device: 'fan-1', ttlMs: 5000, ...command }));
+    gateway.publishCommand(JSON.stringify({ id, device: 'fan-1', ttlMs: 60_000, ...command }));
     const text = await until(`the result of ${id}`, () => gateway.results.find((result) => result.includes(`"${id}"`)));
     return JSON.parse(text) as Record<string, unknown>;
   }

@@ -45,7 +45,7 @@ describeWithPeers(['mosquitto'], 'a technician at the cabinet', () => {
       text: expect.stringContaining('service mode of counter until'),
     });
     await until('readings marked as maintenance', () => gateway.maintenance > 0);
-    await until('the state names it', () => gateway.state.includes('"who":"anna"'), 15_000);
+    await until('the state names it', () => gateway.state.includes('"who":"anna"'));
     expect(await hanfeng('service', 'on', '--device', 'nobody')).toMatchObject({
       code: 1,
       text: expect.stringContaining('no device nobody'),
@@ -61,11 +61,11 @@ describeWithPeers(['mosquitto'], 'a technician at the cabinet', () => {
   it('changes the file while it runs; a mistake keeps the old one and says why', async () => {
     const good = readFileSync(rig.configFile, 'utf8');
     writeFileSync(rig.configFile, good.replace('model: counter', 'model: nothing-like-it'));
-    await until('the mistake is named', () => rig.log.some(({ fields }) => fields.code === 'config-invalid'), 15_000);
+    await until('the mistake is named', () => rig.log.some(({ fields }) => fields.code === 'config-invalid'));
     const before = gateway.values.length;
     await until('reading goes on', () => gateway.values.length > before + 200);
     writeFileSync(rig.configFile, good.replace('every: 100ms', 'every: 200ms'));
-    await until('taken over', () => rig.log.some(({ message }) => message === 'configuration taken over'), 15_000);
+    await until('taken over', () => rig.log.some(({ message }) => message === 'configuration taken over'));
     const after = gateway.values.length;
     await until('reading goes on', () => gateway.values.length > after + 200);
     await rig.stopEdge();
@@ -76,7 +76,7 @@ describeWithPeers(['mosquitto'], 'a technician at the cabinet', () => {
   });
 
   it('is told by the edge that a command to a point that is not writable was refused', async () => {
-    gateway.publishCommand(JSON.stringify({ id: 'c-1', device: 'counter', point: 'count-0', value: 1, ttlMs: 5000 }));
+    gateway.publishCommand(JSON.stringify({ id: 'c-1', device: 'counter', point: 'count-0', value: 1, ttlMs: 60_000 }));
     gateway.publishCommand('garbage');
     const result = await until('the result', () => gateway.results.find((text) => text.includes('c-1')));
     expect(JSON.parse(result)).toMatchObject({

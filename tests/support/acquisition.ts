@@ -6,6 +6,7 @@ import pino from 'pino';
 import type { DeviceReadings, WireValue } from '../../contract/reading.ts';
 import { type Acquisition, createAcquisition } from '../../edge/acquire.ts';
 import { loadEdgeConfig } from '../../edge/config.ts';
+import { PATIENCE_MS } from './ports.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -102,7 +103,7 @@ export function acquire(lines: string, model = '', learned = ''): Harness {
     tooLate,
     upTo,
     folder,
-    async until(condition, deadlineMs = 10_000) {
+    async until(condition, deadlineMs = PATIENCE_MS) {
       const endMs = performance.now() + deadlineMs;
       while (!condition(sampled)) {
         if (performance.now() > endMs)

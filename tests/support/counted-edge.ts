@@ -106,11 +106,10 @@ export async function startCountedEdge(options: CountedEdgeOptions = {}) {
       });
     },
     killEdge: async () => edge?.kill(),
-    /** @returns exit code and how long it took */
-    async stopEdge(): Promise<{ code: number | null; ms: number }> {
-      const begun = performance.now();
+    /** @returns exit code; null when it had to be killed after 10 s */
+    async stopEdge(): Promise<number | null> {
       await edge?.stop(10_000);
-      return { code: (await edge?.ended) ?? null, ms: performance.now() - begun };
+      return (await edge?.ended) ?? null;
     },
     async close() {
       await edge?.kill();

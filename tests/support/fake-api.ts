@@ -242,6 +242,11 @@ interface FakeAlarm {
   unit?: string;
   raisedLate: boolean;
   response?: string;
+  rule?: string;
+  messageZh?: string;
+  responseZh?: string;
+  explainedBy?: string;
+  shelvedUntil?: string;
   evidence: Record<string, unknown>;
 }
 
@@ -364,6 +369,32 @@ export class FakeApi {
     this.journal.push({ alarm, at: iso(at), recordedAt: iso(at), from, to, event, who });
   }
 
+  /** Holds and comments, without the gateway's rules about who may when. */
+  #act(id: string, action: string, body: Record<string, unknown>, response: ServerResponse): void {
+    const alarm = this.alarms.get(id);
+    if (alarm === undefined) return problem(response, 404, 'alarm-unknown', 'No such alarm.');
+    const now = Date.now();
+    const hold = { shelve: 'shelved', 'out-of-service': 'out-of-service' }[action];
+    const release = { unshelve: 'shelved', 'return-to-service': 'out-of-service' }[action];
+    if (hold !== undefined) alarm.holds = [...alarm.holds, hold];
+    if (release !== undefined) alarm.holds = alarm.holds.filter((one) => one !== release);
+    if (body.for === '2h') alarm.shelvedUntil = iso(now + 2 * HOUR);
+    alarm.changedAt = iso(now);
+    const why = String(body.reason ?? body.comment ?? '');
+    this.journal.push({
+      alarm: id,
+      at: iso(now),
+      recordedAt: iso(now),
+      from: alarm.state,
+      to: alarm.state,
+      event: action,
+      who: this.username,
+      ...(why === '' ? {} : { why }),
+    });
+    this.#tell('alarm', { ...alarm, event: action, who: this.username, recordedAt: iso(now) });
+    send(response, 200, alarm);
+  }
+
   valueAt(point: FakePoint, timeMs: number): number {
     const fault = this.faults.get(point.id);
     const ramp = fault === undefined ? 0 : Math.min(1, Math.max(0, (timeMs - fault.since) / 4_000));
@@ -442,8 +473,9 @@ export class FakeApi {
       const wanted = url.searchParams.get('alarm');
       return send(response, 200, { journal: this.journal.filter(({ alarm }) => wanted === null || alarm === wanted) });
     }
-    const action = /^POST \/alarms\/([^/]+)\/acknowledge$/.exec(route);
-    if (action !== null) return this.#acknowledge(decodeURIComponent(action[1] as string), response);
+    const action = /^POST \/alarms\/([^/]+)\/([a-z-]+)$/.exec(route);
+    if (action?.[2] === 'acknowledge') return this.#acknowledge(decodeURIComponent(action[1] as string), response);
+    if (action !== null) return this.#act(decodeURIComponent(action[1] as string), action[2] as string, body, response);
     const readings = /^GET \/points\/([^/]+)\/([^/]+)\/readings$/.exec(route);
     if (readings !== null) {
       const point = POINTS.find(({ id }) => id === `${readings[1]}/${readings[2]}`);

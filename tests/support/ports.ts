@@ -1,22 +1,19 @@
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
+import { vi } from 'vitest';
 
-/** A TCP port nobody listens on right now, on 127.0.0.1. */
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
+export { freePort } from '../../bench/free-port.ts';
+
+/**
+ * How long a condition may take that comes within a second on a quiet machine. It is no expectation: a machine that does
+ * ten other things at once must not fail a test, and a test that passes never waits for it.
+ */
+export const PATIENCE_MS = 60_000;
 
 /** Waits until `check` gives something other than undefined or false; fails with `what` after the deadline. */
 export async function until<T>(
   what: string,
   check: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 15_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -27,8 +24,13 @@ export async function until<T>(
   }
 }
 
+/** Waits until assertions hold; fails with the last one that did not. */
+export async function eventually(assertions: () => void): Promise<void> {
+  await vi.waitFor(assertions, { timeout: PATIENCE_MS, interval: 20 });
+}
+
 /** Waits until somebody accepts connections on this port of 127.0.0.1. */
-export async function untilListening(port: number, timeoutMs = 15_000): Promise<void> {
+export async function untilListening(port: number): Promise<void> {
   await until(
     `a server on ${port}`,
     () =>
@@ -39,6 +41,5 @@ export async function untilListening(port: number, timeoutMs = 15_000): Promise<
         });
         socket.once('error', () => resolve(false));
       }),
-    timeoutMs,
   );
 }

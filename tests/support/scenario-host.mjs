@@ -2,7 +2,6 @@
 // clock (dist/simulators/fast-clock.js is preloaded). Prints one line of JSON with the alarms that were raised.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -11,18 +10,27 @@ import { parse, stringify } from 'yaml';
 
 const [root, dist, name, folder] = process.argv.slice(2);
 const load = (path) => import(pathToFileURL(join(dist, path)).href);
-const [{ runGateway }, { runEdge }, { startSimulation }, { parseSimulation }, scenarios, { openAccounts }] =
-  await Promise.all([
-    load('gateway/main.js'),
-    load('edge/main.js'),
-    load('simulators/main.js'),
-    load('simulators/config.js'),
-    load('simulators/scenario.js'),
-    load('gateway/accounts.js'),
-  ]);
+const [
+  { runGateway },
+  { runEdge },
+  { startSimulation },
+  { parseSimulation },
+  scenarios,
+  { openAccounts },
+  { freePort },
+] = await Promise.all([
+  load('gateway/main.js'),
+  load('edge/main.js'),
+  load('simulators/main.js'),
+  load('simulators/config.js'),
+  load('simulators/scenario.js'),
+  load('gateway/accounts.js'),
+  load('bench/free-port.js'),
+]);
 
 const SETTLE_MS = 25_000;
-const READY_MS = 120_000;
+/** Of the true clock, which process.uptime() keeps: starting takes no less because this process lives faster. */
+const READY_S = 120;
 /** Time-outs shrink with the clock; above this speed a busy machine alone would cause them, so they are made longer there. */
 const TRUE_TIMEOUTS_UP_TO = 8;
 const PASSWORD = 'Scenario-Passw0rd-1';
@@ -225,20 +233,11 @@ async function get(path) {
 }
 
 async function until(what, isTrue) {
-  const deadline = Date.now() + READY_MS;
+  const deadline = process.uptime() + READY_S;
   while (!(await Promise.resolve(isTrue()).catch(() => false))) {
-    if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`);
+    if (process.uptime() > deadline) throw new Error(`waited in vain: ${what}`);
     await sleep(500);
   }
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 function fail(error) {

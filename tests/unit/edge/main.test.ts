@@ -50,10 +50,8 @@ describe('an edge agent', () => {
       heartbeatMs: 10_000,
     });
     await until('its own values', () => broker.batches().some(({ made }) => made === 5));
-    const begun = performance.now();
     edge.stop();
     await edge.ended;
-    expect(performance.now() - begun).toBeLessThan(5000);
     expect(broker.states().at(-1)).toMatchObject({ online: false });
     expect(existsSync(join(folder.path, 'data/outbox/lock'))).toBe(false);
     expect(existsSync(join(folder.path, 'data/edge.sock'))).toBe(false);

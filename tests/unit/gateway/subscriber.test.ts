@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMetrics } from '../../../gateway/metrics.ts';
 import { createSubscriber, LETTER_LENGTH_MAX } from '../../../gateway/subscriber.ts';
 import { FakeIngest, laneMark } from '../../support/fake-ingest.ts';
+import { eventually } from '../../support/ports.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
@@ -63,7 +64,7 @@ describe('the subscriber', () => {
     const { ingest, take } = setUp();
     ingest.held = true;
     const all = [take('hf/v1/edge/e1/batch', gzipSync(batch(1))), take('hf/v1/edge/e1/batch', batch(2))];
-    await vi.waitFor(() => expect(ingest.batches.map(({ envelope }) => envelope.seq)).toEqual([1, 2]));
+    await eventually(() => expect(ingest.batches.map(({ envelope }) => envelope.seq)).toEqual([1, 2]));
     ingest.commit();
     await Promise.all(all);
   });
