@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { formatMistake, type Mistake } from '../contract/mistakes.ts';
 import { checkEdge } from '../edge/check.ts';
 import { parseModel } from '../edge/model.ts';
-import { checkDataFile, checkGateway } from '../gateway/check.ts';
+import { checkDataFile, checkGatewayAndModels } from '../gateway/check.ts';
 import { checkSimulation } from '../simulators/check.ts';
 import { checkAsserted, parseScenario } from '../simulators/scenario.ts';
 
@@ -20,10 +20,10 @@ type Env = Readonly<Record<string, string | undefined>>;
  *
  * @returns exit code: 0 when there is none, 2 otherwise
  */
-export function checkFiles(files: readonly string[], root: string, env: Env): number {
+export async function checkFiles(files: readonly string[], root: string, env: Env): Promise<number> {
   let mistakes = 0;
   for (const file of files) {
-    const findings = checkFile(file, root, env);
+    const findings = await checkFile(file, root, env);
     for (const mistake of findings.mistakes) process.stdout.write(`${formatMistake(mistake)}\n`);
     for (const note of findings.notes) process.stdout.write(`${file}: ${note}\n`);
     mistakes += findings.mistakes.length;
@@ -36,7 +36,7 @@ export function checkFiles(files: readonly string[], root: string, env: Env): nu
   return mistakes === 0 ? 0 : 2;
 }
 
-function checkFile(file: string, root: string, env: Env): Findings {
+function checkFile(file: string, root: string, env: Env): Findings | Promise<Findings> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -67,7 +67,7 @@ function checkFile(file: string, root: string, env: Env): Findings {
     case 'data':
       return checkDataFile(text, file, root);
     case 'gateway':
-      return checkGateway(file, root, env);
+      return checkGatewayAndModels(file, root, env);
   }
 }
 

@@ -87,7 +87,7 @@ hanfeng
   .argument('<file...>')
   .action(async (files: string[]) => {
     const { checkFiles } = await import('./check.ts');
-    process.exitCode = checkFiles(files, PACKAGE_ROOT, process.env);
+    process.exitCode = await checkFiles(files, PACKAGE_ROOT, process.env);
   });
 
 const { defineAccountCommands } = await import('./accounts.ts');

@@ -1,6 +1,8 @@
 import type { Mistake } from '../contract/mistakes.ts';
 import { formatDuration } from '../contract/time.ts';
 import { type GatewayConfig, readGatewayConfig } from './config.ts';
+import { modelSettings } from './leakage-config.ts';
+import { openModels } from './locate/models.ts';
 import { checkAlarms, withoutPlace } from './plant-catalog.ts';
 import { parseClassFile, parseDeviceFile, readPlant, shippedPlant } from './plant-files.ts';
 
@@ -21,6 +23,16 @@ export function checkGateway(file: string, root: string, env: Env): Findings {
   const { plant, mistakes: more } = readPlant(config, root);
   const all = [...mistakes, ...more];
   return { mistakes: all, notes: all.length > 0 ? [] : notesOf(config, plant) };
+}
+
+/** As {@link checkGateway}, and solves every hydraulic model once. */
+export async function checkGatewayAndModels(file: string, root: string, env: Env): Promise<Findings> {
+  const found = checkGateway(file, root, env);
+  const { config } = readGatewayConfig(file, env);
+  if (config === undefined) return found;
+  const { leakage } = config;
+  const { mistakes, notes } = await openModels(modelSettings(leakage, file), leakage.zones, file);
+  return { mistakes: [...found.mistakes, ...mistakes], notes: [...found.notes, ...notes] };
 }
 
 /** Checks one class file or one device file, whichever its content says it is. */

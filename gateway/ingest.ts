@@ -242,6 +242,11 @@ export class IngestPath implements Ingest {
     return record;
   }
 
+  /** It was found out where an open alarm comes from. */
+  located(found: Omit<Extract<JudgeInput, { kind: 'located' }>, 'kind'>): Promise<void> {
+    return this.queue.enqueue(() => this.judgeInput({ kind: 'located', ...found }));
+  }
+
   notified(outcome: Notification): Promise<void> {
     return this.queue.enqueue(() => void this.filling.notifications.set(outcome.id, outcome));
   }

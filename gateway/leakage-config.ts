@@ -1,11 +1,35 @@
+import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Mistake } from '../contract/mistakes.ts';
 import { idSchema } from '../contract/reading.ts';
 import { LeakageDetector } from './domain/leakage/leakage.ts';
 import { checkZones, type ZoneModel } from './domain/leakage/network.ts';
+import type { ModelSetting } from './locate/models.ts';
 
 const pointSchema = z.string().regex(/^[A-Za-z0-9._-]{1,64}\/[A-Za-z0-9._-]{1,64}$/, '<device>/<measurement>');
 const pointsSchema = z.array(pointSchema).max(500).default([]);
+
+/** EPANET files are relative to the file that names them. */
+const modelSchema = z
+  .union(
+    [
+      z
+        .string()
+        .min(1)
+        .transform((file) => ({ file, names: {} as Record<string, string>, ifPresent: false })),
+      z.strictObject({
+        file: z.string().min(1),
+        names: z
+          .record(idSchema, z.string().min(1).max(64))
+          .default({})
+          .describe('Device -> node, pump or tank of the model, where they are not called the same'),
+        ifPresent: z.boolean().default(false).describe('A file that is not there is no mistake'),
+      }),
+    ],
+    { error: 'an EPANET input file, or {file, names, ifPresent}' },
+  )
+  .optional()
+  .describe('Hydraulic model (EPANET .inp) that leaks are located with');
 
 const zoneSchema = z.strictObject({
   id: idSchema.describe('Name of the zone, as alarms tell it'),
@@ -20,12 +44,16 @@ const zoneSchema = z.strictObject({
   customers: pointsSchema.describe('Metered demand of customers, m3/h; a sample of them is enough'),
   pressures: pointsSchema.describe('Pressures in the zone, m'),
   within: idSchema.optional().describe('The metered zone this one is a part of; it then needs pressures only'),
+  model: modelSchema,
   pricePerM3: z.number().positive().max(1e6).optional().describe('Value of a m3 of lost water'),
 });
 
 /** The `leakage:` key of gateway.yaml. */
 export const leakageSchema = z
-  .strictObject({ zones: z.array(zoneSchema).max(500).default([]).describe('Metered districts and their parts') })
+  .strictObject({
+    zones: z.array(zoneSchema).max(500).default([]).describe('Metered districts and their parts'),
+    model: modelSchema,
+  })
   .describe('Where leaks are looked for');
 
 export type LeakageConfig = z.output<typeof leakageSchema>;
@@ -34,8 +62,28 @@ export type LeakageConfig = z.output<typeof leakageSchema>;
 export function zonesOf(config: LeakageConfig): readonly ZoneModel[] {
   return config.zones.map(
     (zone) =>
-      Object.fromEntries(Object.entries(zone).filter(([, value]) => value !== undefined)) as unknown as ZoneModel,
+      Object.fromEntries(
+        Object.entries(zone).filter(([key, value]) => value !== undefined && key !== 'model'),
+      ) as unknown as ZoneModel,
   );
+}
+
+/** Every hydraulic model that is named, and by which zones; files absolute. */
+export function modelSettings(config: LeakageConfig, file: string): readonly ModelSetting[] {
+  return [
+    ...(config.model === undefined ? [] : [{ ...config.model, path: 'leakage.model' }]),
+    ...config.zones.flatMap(({ model }, index) =>
+      model === undefined ? [] : [{ ...model, path: `leakage.zones[${index}].model` }],
+    ),
+  ].map((setting) => ({ ...setting, file: resolve(dirname(file), setting.file) }));
+}
+
+/** The model a zone's leaks are located with. */
+export function modelOf(config: LeakageConfig, zone: string, file: string): ModelSetting | undefined {
+  const index = config.zones.findIndex(({ id }) => id === zone);
+  const own = config.zones[index]?.model;
+  const path = own === undefined ? 'leakage.model' : `leakage.zones[${index}].model`;
+  return modelSettings(config, file).find((setting) => setting.path === path);
 }
 
 /** What the judge of this configuration watches besides single points. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { ConfigError } from '../contract/mistakes.ts';
 import { openAccounts } from './accounts.ts';
 import { whereaboutsOf } from './asset-catalog.ts';
 import { startBroker } from './broker.ts';
@@ -9,11 +10,16 @@ import { CommandBook } from './commands.ts';
 import { type GatewayConfig, loadGatewayConfig } from './config.ts';
 import { openDesk } from './desk.ts';
 import { createJudge } from './domain/judge.ts';
+import type { DeviceInfo } from './domain/plant.ts';
 import { startExternalBroker } from './external-broker.ts';
 import { createHttpServer } from './http/server.ts';
 import { type Ingest, IngestPath } from './ingest.ts';
 import { showIngest } from './ingest-metrics.ts';
-import { detectorsOf } from './leakage-config.ts';
+import { detectorsOf, modelSettings } from './leakage-config.ts';
+import { storeHistory } from './locate/histories.ts';
+import { startLocating } from './locate/live.ts';
+import { openModels } from './locate/models.ts';
+import { openLeakPlaces } from './locate/open.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { startDispatch } from './notify/dispatch.ts';
 import { makeChannels } from './notify/index.ts';
@@ -65,6 +71,9 @@ async function joinParts(
 ): Promise<void> {
   const config = loadGatewayConfig(configFile, root, env);
   const plant = loadPlant(config, root);
+  const opened = await openModels(modelSettings(config.leakage, configFile), config.leakage.zones, configFile);
+  if (opened.mistakes.length > 0) throw new ConfigError(opened.mistakes);
+  for (const note of opened.notes) log.info(note);
   const { site, dataDir } = config;
   const now = Date.now;
   const newId = () => randomBytes(12).toString('hex');
@@ -116,6 +125,13 @@ async function joinParts(
     onBroken,
   });
   atEnd(() => ingest.close());
+  const located = openLeakPlaces(config, opened.models, {
+    history: storeHistory(store, (point) => registry.pointId(...splitPoint(point))),
+    placeOf: (point) => placeOf(registry.device(splitPoint(point)[0])),
+    log,
+  });
+  atEnd(() => located.close());
+  atEnd(await startLocating({ places: located.places, store, ingest, now, log }));
   showIngest(metrics, ingest, registry, store);
   const monotonicMs = () => performance.now();
   const commands = await CommandBook.open({ ingest, store, registry, now, monotonicMs, newId, metrics, log });
@@ -187,6 +203,17 @@ async function joinParts(
   );
   if (fault !== undefined) throw fault;
 }
+
+/** `<device>/<measurement>` */
+function splitPoint(point: string): [device: string, measurement: string] {
+  const at = point.indexOf('/');
+  return [point.slice(0, at), point.slice(at + 1)];
+}
+
+const placeOf = (device: DeviceInfo | undefined) =>
+  device?.latitude === undefined || device.longitude === undefined
+    ? undefined
+    : { latitude: device.latitude, longitude: device.longitude };
 
 interface BrokerParts {
   readonly config: GatewayConfig;

@@ -3,12 +3,19 @@ import { createWriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Alarm } from '../contract/alarm.ts';
+import { ConfigError } from '../contract/mistakes.ts';
+import { GOOD } from '../contract/reading.ts';
 import { formatTime } from '../contract/time.ts';
 import { type GatewayConfig, loadGatewayConfig } from './config.ts';
 import { createJudge, type Judge, type Verdict } from './domain/judge.ts';
+import { pointsWanted } from './domain/leakage/locate/locate.ts';
 import type { DeviceInfo } from './domain/plant.ts';
 import { ReadingBuffer } from './domain/readings.ts';
-import { detectorsOf } from './leakage-config.ts';
+import { detectorsOf, modelSettings, zonesOf } from './leakage-config.ts';
+import { RecentHistory } from './locate/histories.ts';
+import type { LeakAlarm, LeakPlaces } from './locate/leak-places.ts';
+import { openModels } from './locate/models.ts';
+import { openLeakPlaces } from './locate/open.ts';
 import { loadPlant } from './plant-files.ts';
 import type { PlantCatalog } from './plant-growth.ts';
 import { type InputCounts, readCsv, type Target } from './replay-input.ts';
@@ -48,15 +55,30 @@ export async function runReplay(options: ReplayOptions): Promise<ReplaySummary> 
   const { configFile, inputs, alarmsFile, root, env, log } = options;
   const config = loadGatewayConfig(configFile, root, env);
   const plant = new ReplayPlant(loadPlant(config, root), config);
+  const { models, mistakes, notes } = await openModels(
+    modelSettings(config.leakage, config.file),
+    config.leakage.zones,
+    config.file,
+  );
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  for (const note of notes) log.info(note);
+  const { history } = plant;
+  const { places, close } = openLeakPlaces(config, models, { history, placeOf: (point) => plant.placeOf(point), log });
   const counts: InputCounts = { badTimes: 0, badCells: 0, unmapped: new Set() };
   const partial = `${alarmsFile}.partial`;
   const out = createWriteStream(partial);
   await once(out, 'open');
   const startedAt = performance.now();
-  const player = new Player(plant.judge, (line) => out.write(line));
-  for await (const block of merged(inputs.map((file) => readCsv(file, (name) => plant.target(name), counts)))) {
-    player.play(block);
-    if (out.writableNeedDrain) await once(out, 'drain');
+  const player = new Player({ judge: plant.judge, history, places, write: (line) => out.write(line) });
+  try {
+    for await (const block of merged(inputs.map((file) => readCsv(file, (name) => plant.target(name), counts)))) {
+      player.play(block);
+      await player.room();
+      if (out.writableNeedDrain) await once(out, 'drain');
+    }
+    await player.ended();
+  } finally {
+    await close();
   }
   const seconds = (performance.now() - startedAt) / 1000;
   out.end();
@@ -78,12 +100,14 @@ export async function runReplay(options: ReplayOptions): Promise<ReplaySummary> 
 /** Devices and points of the recording, made known to the judge as they come up. */
 class ReplayPlant {
   readonly judge: Judge;
+  readonly history: RecentHistory;
   private readonly catalog: PlantCatalog;
   private readonly columns: Readonly<
     Record<string, { point: string; scale: number; offset: number; unit?: string | undefined }>
   >;
   private readonly devices = new Map<string, DeviceInfo>();
   private readonly points = new Map<string, number>();
+  private readonly watched: ReadonlySet<string>;
 
   constructor(catalog: PlantCatalog, config: GatewayConfig) {
     const { columns, timezone, maintenance } = config;
@@ -91,6 +115,8 @@ class ReplayPlant {
     this.columns = columns;
     const detectors = detectorsOf(config);
     this.judge = createJudge({ timezone, maintenance, detectors, device: (id) => this.devices.get(id) });
+    this.history = new RecentHistory((point) => this.points.get(point));
+    this.watched = new Set(zonesOf(config.leakage).flatMap(pointsWanted));
     this.judge.addSource({ id: SOURCE, key: 'device/replay', hasUpTo: true });
   }
 
@@ -102,6 +128,11 @@ class ReplayPlant {
     return { point: this.point(pointId, column?.unit), scale: column?.scale ?? 1, offset: column?.offset ?? 0 };
   }
 
+  placeOf(point: string) {
+    const { latitude, longitude } = this.devices.get(point.slice(0, point.indexOf('/'))) ?? {};
+    return latitude === undefined || longitude === undefined ? undefined : { latitude, longitude };
+  }
+
   private point(pointId: string, unit: string | undefined): number {
     const known = this.points.get(pointId);
     if (known !== undefined) return known;
@@ -110,6 +141,7 @@ class ReplayPlant {
     this.devices.set(deviceId, device);
     const info = { ...this.catalog.describePoint(device, measurement, { unit }), id: this.points.size };
     this.points.set(pointId, info.id);
+    if (this.watched.has(pointId)) this.history.want(info.id);
     this.judge.addPoint(info, SOURCE, this.catalog.rulesFor(info, device));
     return info.id;
   }
@@ -119,24 +151,38 @@ class ReplayPlant {
 class Player {
   readings = 0;
   alarms = 0;
-  private readonly judge: Judge;
-  private readonly write: (line: string) => void;
+  private readonly parts: PlayerParts;
   private readonly verdict: Verdict = { alarms: [], journal: [] };
+  private readonly leaks = new Map<string, LeakAlarm>();
+  /** Lines are written in the order of the alarms, also while a leak's place is looked for. */
+  private written: Promise<void> = Promise.resolve();
+  private waiting = 0;
 
-  constructor(judge: Judge, write: (line: string) => void) {
-    this.judge = judge;
-    this.write = write;
+  constructor(parts: PlayerParts) {
+    this.parts = parts;
+  }
+
+  /** Waits while too many leaks are being located. */
+  async room(): Promise<void> {
+    if (this.waiting >= LOCATING_MAX) await this.written;
+  }
+
+  ended(): Promise<void> {
+    return this.written;
   }
 
   play(block: ReadingBuffer): void {
     const { tsMs, length } = block;
+    const { judge, history } = this.parts;
     let from = 0;
     while (from < length) {
       const at = tsMs[from]!;
       let to = from + 1;
       while (to < length && tsMs[to] === at) to++;
-      this.judge.apply({ kind: 'readings', source: SOURCE, from, to, receivedAt: at }, block, this.verdict);
-      this.judge.apply({ kind: 'up-to', source: SOURCE, upTo: at }, block, this.verdict);
+      for (let row = from; row < to; row++)
+        if (block.quality[row] === GOOD) history.take(block.point[row]!, at, block.value[row]!);
+      judge.apply({ kind: 'readings', source: SOURCE, from, to, receivedAt: at }, block, this.verdict);
+      judge.apply({ kind: 'up-to', source: SOURCE, upTo: at }, block, this.verdict);
       if (this.verdict.journal.length > 0) this.report(block);
       from = to;
     }
@@ -146,14 +192,15 @@ class Player {
   private report(block: ReadingBuffer): void {
     const raised = this.verdict.journal.filter(({ event }) => RAISES.has(event));
     const alarms = new Map(this.verdict.alarms.map((alarm) => [alarm.id, alarm]));
+    for (const alarm of alarms.values()) if (alarm.kind === 'leak') this.noteLeak(alarm);
     this.verdict.journal.length = 0;
     this.verdict.alarms.length = 0;
     for (const { alarm: id, at } of raised) {
       const alarm = alarms.get(id) as Alarm;
       this.alarms++;
-      this.write(`${JSON.stringify(lineOf(alarm, at))}\n`);
+      this.tell(alarm, at);
       if (!alarm.raisedLate)
-        this.judge.apply(
+        this.parts.judge.apply(
           { kind: 'operator', command: { action: 'acknowledge', alarm: id, who: WHO, at } },
           block,
           this.verdict,
@@ -162,7 +209,53 @@ class Player {
     this.verdict.journal.length = 0;
     this.verdict.alarms.length = 0;
   }
+
+  private noteLeak({ id, since, raisedAt, returnedAt, value, evidence }: Alarm): void {
+    const { type, zone, interval } = evidence;
+    this.leaks.set(id, {
+      id,
+      since,
+      raisedAt,
+      evidence: { type, zone, interval },
+      ...(value === undefined ? {} : { value }),
+      ...(returnedAt === undefined ? {} : { returnedAt }),
+    });
+    if (this.leaks.size > LEAKS_MAX) this.leaks.delete(this.leaks.keys().next().value as string);
+  }
+
+  /** Writes an alarm's line; a leak with the place that is found by what was known when it was raised. */
+  private tell(alarm: Alarm, at: number): void {
+    const { places, write } = this.parts;
+    const line = lineOf(alarm, at);
+    // Asked for now, because later readings change the history.
+    const place = alarm.kind === 'leak' ? places.place(alarm, [...this.leaks.values()]) : Promise.resolve(undefined);
+    this.waiting++;
+    this.written = Promise.all([place, this.written]).then(([found]) => {
+      this.waiting--;
+      const located =
+        found === undefined
+          ? line
+          : {
+              ...line,
+              location: found.location ?? line.location,
+              evidence: { ...alarm.evidence, located: found.details },
+            };
+      write(`${JSON.stringify(located)}\n`);
+    });
+  }
 }
+
+interface PlayerParts {
+  readonly judge: Judge;
+  readonly history: RecentHistory;
+  readonly places: Pick<LeakPlaces, 'place'>;
+  readonly write: (line: string) => void;
+}
+
+/** Leaks whose place is looked for while the replay goes on. */
+const LOCATING_MAX = 16;
+/** Leaks kept as neighbours of later ones. */
+const LEAKS_MAX = 500;
 
 const RAISES: ReadonlySet<string> = new Set(['raise', 're-raise', 'raise-late']);
 

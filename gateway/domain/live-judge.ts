@@ -204,6 +204,9 @@ export class LiveJudge implements Judge {
         this.raising.wall = Math.max(this.raising.wall, input.command.at);
         refusal = this.ledger.operate(input.command, verdict);
         break;
+      case 'located':
+        this.ledger.locate(input, verdict);
+        break;
     }
     this.raising.flush();
     this.raising.release();

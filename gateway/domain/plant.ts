@@ -236,7 +236,17 @@ export type JudgeInput =
   | { readonly kind: 'taught'; readonly detectors: unknown; readonly findings: readonly Finding[]; readonly at: Millis }
   /** A batch of the edge arrived: it is alive, whatever its retained state says. */
   | { readonly kind: 'heard'; readonly edge: string; readonly at: Millis }
-  | { readonly kind: 'operator'; readonly command: OperatorCommand };
+  | { readonly kind: 'operator'; readonly command: OperatorCommand }
+  /** Where an alarm's cause is, found after it was raised; a place only when it is likely. */
+  | {
+      readonly kind: 'located';
+      /** Occurrence id. */
+      readonly alarm: string;
+      readonly at: Millis;
+      readonly location?: string;
+      readonly why: string;
+      readonly details: Readonly<Record<string, unknown>>;
+    };
 
 /** What a person did to an alarm; `alarm` is the occurrence id. */
 export interface OperatorCommand {

@@ -101,6 +101,8 @@ export class FakeJudge implements Judge {
         return `taught at ${input.at}`;
       case 'operator':
         return `${input.command.action} ${input.command.alarm}`;
+      case 'located':
+        return `located ${input.alarm}`;
     }
   }
 }

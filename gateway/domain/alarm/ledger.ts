@@ -1,9 +1,9 @@
 import type { Alarm, AlarmState, JournalEntry } from '../../../contract/alarm.ts';
 import type { Millis } from '../../../contract/time.ts';
-import type { OperatorCommand, Refusal, Rule } from '../plant.ts';
+import type { JudgeInput, OperatorCommand, Refusal, Rule } from '../plant.ts';
 import type { SiteClock } from '../site-clock.ts';
 import { isClosed, isRefusal, type Life, type LifeEvent, lifeEventOf, NORMAL, step } from './lifecycle.ts';
-import { occurrenceId, sentence, sentenceZh } from './occurrence.ts';
+import { moved, occurrenceId, sentence, sentenceZh } from './occurrence.ts';
 
 /** Closed occurrences kept in memory so that people can still comment, confirm or put them out of service. */
 export const CLOSED_MAX = 2000;
@@ -20,7 +20,7 @@ export interface Evidence {
 
 /** One occurrence and everything known of it; plain data, goes into snapshots as it is. */
 interface Occurrence {
-  readonly rule: Rule;
+  rule: Rule;
   readonly id: string;
   life: Life;
   readonly since: Millis;
@@ -144,6 +144,22 @@ export class AlarmLedger {
       evidence: { ...current.evidence, ...evidence.details },
     });
     out.alarms.push(toAlarm(current));
+  }
+
+  /** It is known where it comes from: journalled, nobody is called again. An alarm that is forgotten by now stays as it was. */
+  locate(found: Extract<JudgeInput, { kind: 'located' }>, out: Records): void {
+    const current = this.byId.get(found.alarm);
+    if (current === undefined) return;
+    const { at, location, why, details } = found;
+    if (location !== undefined) {
+      const { rule } = current;
+      current.rule = { ...rule, location };
+      current.message = moved(current.message, rule.asset, rule.location, location);
+      if (current.messageZh !== undefined)
+        current.messageZh = moved(current.messageZh, rule.asset, rule.location, location);
+    }
+    current.evidence = { ...current.evidence, located: details };
+    this.write(current, current.life.state, 'located', at, at, { who: 'system', why }, out);
   }
 
   /**

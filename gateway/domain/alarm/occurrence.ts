@@ -69,6 +69,15 @@ export function sentenceZh(parts: Sentence, clock: Pick<SiteClock, 'short'>): st
   return whole.length <= MESSAGE_MAX ? whole : head.slice(0, MESSAGE_MAX);
 }
 
+/** A sentence, English or Chinese, with another place in it. */
+export function moved(words: string, asset: string, from: string | undefined, to: string): string {
+  const place = (comma: string, location: string | undefined) => placesOf(asset, location).join(comma);
+  const told = words
+    .replace(`. ${place(', ', from)}, since `, () => `. ${place(', ', to)}, since `)
+    .replace(`。${place('，', from)}，始于 `, () => `。${place('，', to)}，始于 `);
+  return told.length <= MESSAGE_MAX ? told : words;
+}
+
 /** Asset and place; once where they are the same, as with a zone that leaks. */
 function placesOf(asset: string, location: string | undefined): readonly string[] {
   return location === undefined || location === '' || location === asset ? [asset] : [asset, location];

@@ -48,6 +48,13 @@ function judging(...minutes: readonly (readonly Finding[])[]) {
       judge.apply({ kind: 'up-to', source: 0, upTo: START + minute * MINUTE_MS }, NOTHING, verdict);
       return verdict;
     },
+    locate(alarm: string, location?: string) {
+      verdict.alarms.length = 0;
+      verdict.journal.length = 0;
+      const found = { alarm, at: START + minute * MINUTE_MS, why: 'by the model', details: { pipe: 'p7' } };
+      judge.apply({ kind: 'located', ...found, ...(location === undefined ? {} : { location }) }, NOTHING, verdict);
+      return verdict;
+    },
     acknowledge(alarm: string) {
       const command = { action: 'acknowledge', alarm, who: 'olga', at: START + minute * MINUTE_MS } as const;
       judge.apply({ kind: 'operator', command }, NOTHING, verdict);
@@ -82,5 +89,34 @@ describe('news of an open alarm', () => {
     expect(line.next().alarms).toEqual([]);
     expect(line.next().journal.map(({ event }) => event)).toEqual(['return']);
     expect(line.next().alarms).toEqual([]);
+  });
+});
+
+describe('the place of an open alarm', () => {
+  it('comes later: location, words and evidence change, the journal tells it, its life goes on', () => {
+    const line = judging([raise], [update(9)]);
+    const id = line.next().alarms[0]!.id;
+    line.acknowledge(id);
+    const { alarms, journal } = line.locate(id, 'p7');
+    expect(alarms.at(-1)).toMatchObject({
+      id,
+      state: 'acknowledged',
+      location: 'p7',
+      evidence: { size: 5, located: { pipe: 'p7' } },
+    });
+    expect(alarms.at(-1)!.message).toContain('north, p7, since');
+    expect(alarms.at(-1)!.messageZh).toContain('north，p7，始于');
+    expect(journal).toMatchObject([
+      { alarm: id, event: 'located', from: 'acknowledged', to: 'acknowledged', who: 'system', why: 'by the model' },
+    ]);
+    // What is learned of the leak afterwards does not take the place away.
+    expect(line.next().alarms.at(-1)).toMatchObject({ location: 'p7', evidence: { size: 9, located: { pipe: 'p7' } } });
+  });
+
+  it('stays the zone when nothing is sure, and an alarm that nobody knows any more is left alone', () => {
+    const line = judging([raise]);
+    const id = line.next().alarms[0]!.id;
+    expect(line.locate(id).alarms.at(-1)).toMatchObject({ location: 'north', evidence: { located: { pipe: 'p7' } } });
+    expect(line.locate('nobody', 'p7')).toEqual({ alarms: [], journal: [] });
   });
 });

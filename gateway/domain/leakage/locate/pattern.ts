@@ -1,0 +1,66 @@
+import type { Residual } from './residual.ts';
+
+/** A place on the ground, WGS-84 degrees. */
+export interface Place {
+  readonly latitude: number;
+  readonly longitude: number;
+}
+
+export interface PatternPlace extends Place {
+  /** m around the place; from the distances between the sensors, so no better than they are dense. */
+  readonly radiusM: number;
+  /** Sensors it rests on, most fallen first. */
+  readonly sensors: readonly string[];
+}
+
+const EARTH_M = 6_371_000;
+/** A drop counts from so many deviations on. */
+const CLEAR_SIGMAS = 3;
+/** The steepest part of the cone of depression shows where it is. */
+const NEAREST = 3;
+const SCALE_MIN_M = 0.02;
+
+/** Distance over the ground, m (haversine). */
+export function groundDistanceM(a: Place, b: Place): number {
+  const rad = Math.PI / 180;
+  const half =
+    Math.sin(((b.latitude - a.latitude) * rad) / 2) ** 2 +
+    Math.cos(a.latitude * rad) * Math.cos(b.latitude * rad) * Math.sin(((b.longitude - a.longitude) * rad) / 2) ** 2;
+  return 2 * EARTH_M * Math.asin(Math.min(1, Math.sqrt(half)));
+}
+
+/**
+ * About where a leak is without a model: the middle of the sensors that fell most, weighted by how far.
+ *
+ * @param places - by sensor of the residual's task; undefined where nobody said
+ * @returns undefined when fewer than three placed sensors fell clearly
+ */
+export function placeByPattern(
+  residual: Residual,
+  points: readonly string[],
+  places: readonly (Place | undefined)[],
+): PatternPlace | undefined {
+  const fallen = residual.used
+    .flatMap((index, at) => {
+      const place = places[index];
+      const drop = -residual.mean[at]!;
+      const sigma = Math.max(SCALE_MIN_M, Math.sqrt(residual.covariance[at]![at]!));
+      return place !== undefined && drop > CLEAR_SIGMAS * sigma ? [{ point: points[index]!, place, drop }] : [];
+    })
+    .sort((a, b) => b.drop - a.drop)
+    .slice(0, NEAREST);
+  if (fallen.length < NEAREST) return undefined;
+  const total = fallen.reduce((sum, { drop }) => sum + drop * drop, 0);
+  const mean = (of: (place: Place) => number) =>
+    fallen.reduce((sum, { place, drop }) => sum + of(place) * drop * drop, 0) / total;
+  const middle = { latitude: mean(({ latitude }) => latitude), longitude: mean(({ longitude }) => longitude) };
+  const known = places.filter((place) => place !== undefined);
+  const spacing = known
+    .map((one) => Math.min(...known.filter((other) => other !== one).map((other) => groundDistanceM(one, other))))
+    .sort((a, b) => a - b);
+  const radiusM = Math.max(
+    ...fallen.map(({ place }) => groundDistanceM(middle, place)),
+    spacing[spacing.length >> 1] ?? 0,
+  );
+  return { ...middle, radiusM, sensors: fallen.map(({ point }) => point) };
+}

@@ -1,0 +1,60 @@
+import type { Logger } from 'pino';
+import type { Alarm } from '../../contract/alarm.ts';
+import type { Millis } from '../../contract/time.ts';
+import { HISTORY_DAYS } from '../domain/leakage/locate/locate.ts';
+import type { JudgeInput } from '../domain/plant.ts';
+import type { Committed } from '../ingest.ts';
+import type { Store } from '../store/store.ts';
+import type { LeakPlaces } from './leak-places.ts';
+
+const DAY_MS = 86_400_000;
+/** Leak alarms looked at as neighbours of one. */
+const OTHERS_MAX = 500;
+
+export interface LiveLocatingParts {
+  readonly places: Pick<LeakPlaces, 'place'>;
+  readonly store: Pick<Store, 'alarms'>;
+  readonly ingest: {
+    onCommitted(listener: (committed: Committed) => void): () => void;
+    located(found: Omit<Extract<JudgeInput, { kind: 'located' }>, 'kind'>): Promise<void>;
+  };
+  readonly now: () => Millis;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+}
+
+/**
+ * Looks for the place of every leak that is raised. The alarm has rung by then; its place comes as a later commit.
+ *
+ * @returns ends it
+ */
+export async function startLocating(parts: LiveLocatingParts): Promise<() => void> {
+  const { ingest, store, log } = parts;
+  let isEnded = false;
+  const run = (alarm: Alarm) =>
+    void place(parts, alarm).catch((error: unknown) => {
+      if (!isEnded) log.warn({ err: error, alarm: alarm.id }, 'looking for the place of a leak failed');
+    });
+  const end = ingest.onCommitted(({ alarms, journal }) => {
+    for (const { alarm: id, event } of journal) {
+      if (event !== 'raise') continue;
+      const alarm = alarms.find((one) => one.id === id && one.kind === 'leak');
+      if (alarm !== undefined) run(alarm);
+    }
+  });
+  // What was raised just before the last end never got its place.
+  const { items } = await store.alarms({ kind: 'leak', open: true, from: parts.now() - DAY_MS, limit: OTHERS_MAX });
+  for (const alarm of items) if (alarm.active && alarm.evidence.located === undefined) run(alarm);
+  return () => {
+    isEnded = true;
+    end();
+  };
+}
+
+async function place({ places, store, ingest, now, log }: LiveLocatingParts, alarm: Alarm): Promise<void> {
+  const from = alarm.since - HISTORY_DAYS * DAY_MS;
+  const { items } = await store.alarms({ kind: 'leak', from, limit: OTHERS_MAX });
+  const found = await places.place(alarm, items);
+  if (found === undefined) return;
+  await ingest.located({ alarm: alarm.id, at: now(), ...found });
+  log.info({ alarm: alarm.id, location: found.location, why: found.why }, 'leak located');
+}
