@@ -16,6 +16,7 @@ import { PACKAGE_ROOT } from './root.ts';
 
 interface Where {
   readonly config?: string;
+  readonly data?: string;
   readonly url?: string;
   readonly tokenFile?: string;
 }
@@ -26,6 +27,8 @@ interface Reached {
   readonly token: string;
 }
 
+/** A gateway.yaml that leaves everything as it is by default. */
+const NO_CONFIG = join(PACKAGE_ROOT, 'examples', 'defaults', 'gateway.yaml');
 const START_TIMEOUT_MS = 60_000;
 const STOP_MS = 10_000;
 const ACCEPT_TIMEOUT_MS = 5000;
@@ -34,9 +37,16 @@ const CLI_TOKEN = 'hanfeng-command';
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 const failure = (code: string, message: string) => Object.assign(new Error(message), { code });
 
+const dataOption = () =>
+  new Option(
+    '--data <folder>',
+    'its data folder, when it has no gateway.yaml (default: HANFENG_DATA_DIR, then ./data)',
+  );
+
 const whereOptions = (command: Command) =>
   command
     .addOption(new Option('--config <file>', 'gateway.yaml of the gateway on this machine, running or stopped'))
+    .addOption(dataOption())
     .addOption(new Option('--url <address>', 'a gateway elsewhere; needs --token-file'))
     .addOption(new Option('--token-file <file>', 'file with an API token (hanfeng token add)'));
 
@@ -59,9 +69,10 @@ export function defineDataCommands(hanfeng: Command): void {
   hanfeng
     .command('restore <folder>')
     .description("put a backup back as a stopped gateway's data folder, which must be empty or missing")
-    .requiredOption('--config <file>', 'gateway.yaml')
-    .action(async (folder: string, { config }: { config: string }) => {
-      const { dataDir } = loadGatewayConfig(config, PACKAGE_ROOT, process.env);
+    .addOption(new Option('--config <file>', 'gateway.yaml, which names the data folder'))
+    .addOption(dataOption())
+    .action(async (folder: string, where: Where) => {
+      const { dataDir } = gatewayOf(where).config;
       if (!existsSync(join(folder, 'hanfeng.duckdb')))
         throw failure('backup-unknown', `${folder} holds no backup of a gateway`);
       expectEmpty(dataDir);
@@ -136,8 +147,9 @@ async function withGateway(
     if (where.tokenFile === undefined) throw failure('token-missing', '--url needs --token-file');
     return use({ base: where.url.replace(/\/$/, ''), token: readFileSync(where.tokenFile, 'utf8').trim() });
   }
-  if (where.config === undefined) throw failure('gateway-unknown', 'say which gateway: --config FILE or --url ADDRESS');
-  const config = loadGatewayConfig(where.config, PACKAGE_ROOT, process.env);
+  const { config, env } = gatewayOf(where);
+  if (!existsSync(config.dataDir))
+    throw failure('gateway-unknown', `there is no ${config.dataDir}; say which gateway: --config, --data or --url`);
   const accounts = await openAccounts(config.dataDir, Date.now);
   const { id, token } = await accounts.addToken({ name: CLI_TOKEN, role });
   try {
@@ -146,10 +158,16 @@ async function withGateway(
       await accepted(base, token);
       return await use({ base, token });
     }
-    await withStopped(where.config, (temporary) => use({ base: temporary, token }));
+    await withStopped(config.file, env, (temporary) => use({ base: temporary, token }));
   } finally {
     await accounts.removeToken(id);
   }
+}
+
+/** The configuration `where` names; without one, the defaults and the environment, as for a data folder without gateway.yaml. */
+function gatewayOf({ config, data }: Where) {
+  const env = data === undefined ? process.env : { ...process.env, HANFENG_DATA_DIR: data };
+  return { config: loadGatewayConfig(config ?? NO_CONFIG, PACKAGE_ROOT, env), env };
 }
 
 /** A running gateway sees a new token within a second. */
@@ -162,7 +180,11 @@ async function accepted(base: string, token: string): Promise<void> {
   }
 }
 
-async function withStopped(configFile: string, use: (base: string) => Promise<void>): Promise<void> {
+async function withStopped(
+  configFile: string,
+  env: NodeJS.ProcessEnv,
+  use: (base: string) => Promise<void>,
+): Promise<void> {
   const [http, mqtt] = [await freePort(), await freePort()];
   const lines: LogLine[] = [];
   const child = startChild({
@@ -170,7 +192,7 @@ async function withStopped(configFile: string, use: (base: string) => Promise<vo
     root: PACKAGE_ROOT,
     args: ['gateway', '--config', configFile],
     env: {
-      ...process.env,
+      ...env,
       HANFENG_HOST: '127.0.0.1',
       HANFENG_HTTP_PORT: String(http),
       HANFENG_MQTT_PORT: String(mqtt),

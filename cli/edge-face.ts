@@ -7,7 +7,7 @@ import { PACKAGE_ROOT } from './root.ts';
 const SERVICE_DEFAULT_MS = 2 * 3_600_000;
 
 interface FaceOptions {
-  readonly config: string;
+  readonly config?: string;
   readonly who: string;
 }
 
@@ -23,8 +23,14 @@ export function defineEdgeFace(edge: Command): void {
   edge.parent?.enablePositionalOptions();
   const who = `${userInfo().username}@${hostname()}`;
   const face = (name: string, description: string) =>
-    edge.command(name).description(description).requiredOption('--config <file>', 'edge.yaml of the running edge');
-  const common = (config: string) => ({
+    edge
+      .command(name)
+      .description(description)
+      .option(
+        '--config <file>',
+        'edge.yaml of the running edge (default: the one edge below HANFENG_DATA_DIR or ./data)',
+      );
+  const common = (config: string | undefined) => ({
     configFile: config,
     root: PACKAGE_ROOT,
     env: process.env,
@@ -35,14 +41,14 @@ export function defineEdgeFace(edge: Command): void {
     ['status', false, 'live values, line health and outbox fill of an edge on this machine, once'],
     ['watch', true, 'the same, renewed every second'],
   ] as const) {
-    face(name, description).action(async ({ config }: { config: string }) => {
+    face(name, description).action(async ({ config }: { config?: string }) => {
       const { runEdgeStatus } = await import('../edge/status.ts');
       process.exitCode = await runEdgeStatus({ ...common(config), watch });
     });
   }
 
   face('sheet', 'commissioning sheet as CSV: every point with what is read now').action(
-    async ({ config }: { config: string }) => {
+    async ({ config }: { config?: string }) => {
       const { runEdgeSheet } = await import('../edge/status.ts');
       process.exitCode = await runEdgeSheet(common(config));
     },

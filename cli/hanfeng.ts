@@ -148,6 +148,9 @@ hanfeng
     process.exitCode = await runBench({ name, args, root: PACKAGE_ROOT });
   });
 
+/** Codes of errors that mean: asked wrongly. */
+const USAGE_CODES = new Set(['username-invalid', 'password-weak', 'gateway-unknown', 'token-missing', 'edge-unknown']);
+
 try {
   await hanfeng.parseAsync(process.argv);
 } catch (error) {
@@ -167,5 +170,5 @@ function report(error: unknown): number {
   }
   const { code, message, stack } = error as Error & { code?: string };
   process.stderr.write(code === undefined ? `${stack ?? message}\n` : `error: ${message} (${code})\n`);
-  return FAILED;
+  return code !== undefined && USAGE_CODES.has(code) ? BAD_USAGE : FAILED;
 }

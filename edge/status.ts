@@ -1,4 +1,6 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { request } from 'node:http';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { formatDuration, formatTime } from '../contract/time.ts';
 import { unitLabel } from '../contract/units.ts';
@@ -7,7 +9,8 @@ import { type LocalStatus, socketPath } from './local.ts';
 
 /** How the face was asked for. */
 export interface EdgeStatusOptions {
-  readonly configFile: string;
+  /** edge.yaml of the edge; without, its data folder says where it listens. */
+  readonly configFile?: string | undefined;
   readonly root: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: { write(text: string): unknown };
@@ -152,7 +155,7 @@ async function ask(
   path: string,
   content?: unknown,
 ): Promise<string | undefined> {
-  const socket = socketPath(loadEdgeConfig(configFile, root, env));
+  const socket = configFile === undefined ? findSocket(env) : socketPath(loadEdgeConfig(configFile, root, env));
   try {
     const { status, text } = await exchange(socket, method, path, content);
     if (status === 200) return text;
@@ -163,6 +166,26 @@ async function ask(
     stdout.write(isGone ? `no edge is running at ${socket}\n` : `${socket}: ${message}\n`);
   }
   return undefined;
+}
+
+/**
+ * The one edge that listens below the data folder: the folder's own, or one of a demo's.
+ *
+ * @throws an error with code `edge-unknown` when there is none, or more than one
+ */
+function findSocket(env: EdgeStatusOptions['env']): string {
+  const dataDir = resolve(env.HANFENG_DATA_DIR ?? './data');
+  const demo = join(dataDir, 'edges');
+  const folders = [dataDir, ...(existsSync(demo) ? readdirSync(demo).map((name) => join(demo, name)) : [])];
+  const found = folders.map((folder) => socketPath({ dataDir: folder })).filter((path) => existsSync(path));
+  if (found.length === 1) return found[0] as string;
+  const which =
+    found.length === 0
+      ? `no edge listens below ${dataDir}`
+      : `several edges are here: ${found.map((path) => dirname(path)).join(', ')}`;
+  throw Object.assign(new Error(`${which}; say which: --config FILE, or its data folder in HANFENG_DATA_DIR`), {
+    code: 'edge-unknown',
+  });
 }
 
 function exchange(

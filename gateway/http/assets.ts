@@ -4,7 +4,17 @@ import { formatTime } from '../../contract/time.ts';
 import { type Asset, type AssetBook, assetSchema, type Binding } from '../assets.ts';
 import { converted } from './asset-points.ts';
 import type { Identity } from './auth.ts';
-import { countSchema, cursorSchema, decodeCursor, encodeCursor, isoSchema, momentSchema, present } from './inputs.ts';
+import {
+  countSchema,
+  cursorSchema,
+  decodeCursor,
+  encodeCursor,
+  isoSchema,
+  momentSchema,
+  pageFields,
+  pageOf,
+  present,
+} from './inputs.ts';
 import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
 import { type Route, route } from './route.ts';
@@ -167,10 +177,13 @@ export function assetRoutes(door: Door): readonly Route[] {
       tag: 'assets',
       summary: 'What measured the asset, and when',
       params: z.object({ asset: z.string() }),
-      answer: z.object({ bindings: z.array(bindingView) }),
-      handle({ params }) {
-        const { id } = find(params.asset);
-        return { bindings: bindingsOf(assets, id) };
+      query: z.strictObject(pageFields),
+      answer: z.object({ bindings: z.array(bindingView), cursor: z.string().optional() }),
+      handle({ params, query }) {
+        const keyOf = ({ measurement, from }: z.infer<typeof bindingView>) => `${measurement} ${from}`;
+        const sorted = bindingsOf(assets, find(params.asset).id).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+        const { page, ...cursor } = pageOf(sorted, keyOf, query);
+        return { bindings: [...page], ...cursor };
       },
     }),
     route({

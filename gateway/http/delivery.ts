@@ -3,7 +3,7 @@ import { formatTime } from '../../contract/time.ts';
 import { missingReadings } from '../lanes.ts';
 import type { Registry } from '../registry.ts';
 import type { LaneMark } from '../store/store.ts';
-import { isoSchema } from './inputs.ts';
+import { isoSchema, pageFields, pageOf } from './inputs.ts';
 import type { Door } from './ports.ts';
 import { type Route, route } from './route.ts';
 
@@ -47,12 +47,18 @@ export function deliveryRoutes({ registry }: Door): readonly Route[] {
       access: 'viewer',
       tag: 'delivery',
       summary: 'Per edge and lane: made, stored, missing, duplicate',
-      answer: z.object({ edges: z.array(edgeLedger), total: z.object(ledgerFields) }),
-      handle() {
+      query: z.strictObject(pageFields),
+      answer: z.object({
+        edges: z.array(edgeLedger),
+        total: z.object(ledgerFields).meta({ description: 'of all edges, whatever the page' }),
+        cursor: z.string().optional(),
+      }),
+      handle({ query }) {
         const names = new Set([...registry.edges()].map(({ id }) => id));
         for (const { edge } of registry.marks()) names.add(edge);
         const edges = [...names].sort().map((edge) => ledgerOf(registry, edge));
-        return { edges, total: sum(edges) };
+        const { page, ...cursor } = pageOf(edges, ({ edge }) => edge, query);
+        return { edges: [...page], total: sum(edges), ...cursor };
       },
     }),
   ];

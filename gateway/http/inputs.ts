@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Millis, parseDuration, parseTime } from '../../contract/time.ts';
+import { EARLIEST_TIME_MS, LATEST_TIME_MS, type Millis, parseDuration, parseTime } from '../../contract/time.ts';
 import { Problem } from './problem.ts';
 
 /** A moment as ISO 8601 or epoch milliseconds; UTC milliseconds after. */
@@ -12,6 +12,24 @@ export const momentSchema = z
     return z.NEVER;
   })
   .meta({ description: 'ISO 8601 (UTC when it names no zone) or epoch milliseconds' });
+
+/** Before and after every reading: what people write who want everything. */
+const EPOCH_MS = 0;
+const FAR_END_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** An edge of a range. 1970-01-01 (0) is "from the beginning", a time after 2100 "to the end"; in between it is a moment. */
+const edgeSchema = z
+  .union([z.number(), z.string()])
+  .transform((value, context) => {
+    const timeMs = typeof value === 'string' && !/^\d+$/.test(value) ? Date.parse(value) : Number(value);
+    if (timeMs === EPOCH_MS) return EARLIEST_TIME_MS;
+    if (timeMs > LATEST_TIME_MS && timeMs <= FAR_END_MS) return LATEST_TIME_MS;
+    const moment = parseTime(value);
+    if (moment !== undefined) return moment;
+    context.addIssue({ code: 'custom', message: 'a time as ISO 8601 or epoch milliseconds, 2000..2100' });
+    return z.NEVER;
+  })
+  .meta({ description: 'ISO 8601 (UTC when it names no zone) or epoch milliseconds; 0 = from the beginning' });
 
 /** A length of time as `30s`, `2h` or milliseconds; milliseconds after. */
 export const durationSchema = z
@@ -35,16 +53,19 @@ export function countSchema(min: number, max: number) {
 
 /** One or more words, given again or with commas between: `state=a,b` or `state=a&state=b`. */
 export function wordsSchema<const W extends readonly [string, ...string[]]>(words: W) {
-  return z
-    .union([z.string(), z.array(z.string())])
-    .transform((value) => (Array.isArray(value) ? value : [value]).flatMap((text) => text.split(',')))
-    .pipe(z.array(z.enum(words, { error: `one or more of ${words.join(', ')}` })).min(1));
+  return z.union([z.string(), z.array(z.string())]).transform((value, context) => {
+    const given = (Array.isArray(value) ? value : [value]).flatMap((text) => text.split(','));
+    const known = given.filter((text): text is W[number] => words.includes(text));
+    if (known.length > 0 && known.length === given.length) return known;
+    context.addIssue({ code: 'custom', message: `one or more of ${words.join(', ')}` });
+    return z.NEVER;
+  });
 }
 
 /** `from` and `to` of a question about the past; both may be left out. */
 export const rangeFields = {
-  from: momentSchema.optional(),
-  to: momentSchema.optional(),
+  from: edgeSchema.optional(),
+  to: edgeSchema.optional(),
 };
 
 const DAY_MS = 86_400_000;
@@ -93,3 +114,23 @@ export function decodeCursor<K extends 'string' | 'number'>(
 
 export const cursorSchema = z.string().min(1).max(500);
 export const isoSchema = z.iso.datetime().meta({ description: 'ISO 8601, UTC' });
+
+/** `limit` and `cursor` of a list that is in memory. */
+export const pageFields = { limit: countSchema(1, 1000).default(1000), cursor: cursorSchema.optional() };
+
+/**
+ * One page of a list that is in memory.
+ *
+ * @param items - in ascending order of `keyOf`, no key twice
+ */
+export function pageOf<T>(
+  items: readonly T[],
+  keyOf: (item: T) => string,
+  query: { readonly limit: number; readonly cursor?: string | undefined },
+): { readonly page: readonly T[]; readonly cursor?: string } {
+  const after = decodeCursor(query.cursor, 'string');
+  const rest = after === undefined ? items : items.filter((item) => keyOf(item) > after);
+  const page = rest.slice(0, query.limit);
+  const last = page.at(-1);
+  return rest.length > page.length && last !== undefined ? { page, cursor: encodeCursor(keyOf(last)) } : { page };
+}

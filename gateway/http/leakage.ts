@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { formatTime } from '../../contract/time.ts';
-import { isoSchema, present } from './inputs.ts';
+import type { ZoneStatus } from '../domain/leakage/zone-status.ts';
+import { isoSchema, pageFields, pageOf, present } from './inputs.ts';
 import type { Door } from './ports.ts';
 import { type Route, route } from './route.ts';
 
@@ -26,21 +27,28 @@ export function leakageRoutes({ leakage = () => [] }: Door): readonly Route[] {
       access: 'viewer',
       tag: 'leakage',
       summary: 'Zones in which leaks are looked for: learning, watching, or a leak is open',
-      answer: z.object({ zones: z.array(zoneView) }),
-      handle: () => ({
-        zones: leakage().map(({ at, since, nightFlow, size, lostM3, ...zone }) => ({
-          ...zone,
-          ...present({
-            at: at === undefined ? undefined : formatTime(at),
-            since: since === undefined ? undefined : formatTime(since),
-            nightFlow: nightFlow === undefined ? undefined : rounded(nightFlow),
-          }),
-          size: rounded(size),
-          lostM3: Math.round(lostM3),
-        })),
-      }),
+      query: z.strictObject(pageFields),
+      answer: z.object({ zones: z.array(zoneView), cursor: z.string().optional() }),
+      handle({ query }) {
+        const sorted = [...leakage()].sort((a, b) => (a.zone < b.zone ? -1 : 1));
+        const { page, ...cursor } = pageOf(sorted, ({ zone }) => zone, query);
+        return { zones: page.map(viewZone), ...cursor };
+      },
     }),
   ];
+}
+
+function viewZone({ at, since, nightFlow, size, lostM3, ...zone }: ZoneStatus): z.infer<typeof zoneView> {
+  return {
+    ...zone,
+    ...present({
+      at: at === undefined ? undefined : formatTime(at),
+      since: since === undefined ? undefined : formatTime(since),
+      nightFlow: nightFlow === undefined ? undefined : rounded(nightFlow),
+    }),
+    size: rounded(size),
+    lostM3: Math.round(lostM3),
+  };
 }
 
 const rounded = (value: number): number => Number(value.toPrecision(4));

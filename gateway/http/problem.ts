@@ -16,6 +16,7 @@ export const PROBLEMS = {
   'origin-not-allowed': { status: 403, title: 'The request comes from another site' },
   'password-wrong': { status: 403, title: 'The current password is wrong' },
   'not-found': { status: 404, title: 'There is nothing here' },
+  'method-not-allowed': { status: 405, title: 'This address takes another method' },
   'device-unknown': { status: 404, title: 'No such device' },
   'point-unknown': { status: 404, title: 'No such point' },
   'edge-unknown': { status: 404, title: 'No such edge' },

@@ -68,6 +68,18 @@ function judgedRules(registry: Registry, desk: Desk, id: number): readonly Rule[
   return point === undefined || device === undefined ? [] : desk.catalog.rulesFor(point, device);
 }
 
+/** @returns a function from a path to the methods taken there; HEAD comes with GET */
+function methodsOf(routes: readonly Route[]): (path: string) => readonly string[] {
+  const patterns = routes.map(({ method, path }) => ({
+    method,
+    pattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+  }));
+  return (path) =>
+    patterns.flatMap(({ method, pattern }) =>
+      pattern.test(path) ? (method === 'GET' ? ['GET', 'HEAD'] : [method]) : [],
+    );
+}
+
 /** The HTTP door: API, live feed and page. It listens where main.ts says. */
 export async function createHttpServer(options: HttpOptions): Promise<FastifyInstance> {
   const { config, now, log, registry, ingest, accounts, site } = options;
@@ -170,7 +182,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     }),
   );
   for (const definition of routes) mount(app, definition, { strictAnswers: options.strictAnswers === true });
-  await servePage(app, options.webRoot);
+  await servePage(app, options.webRoot, methodsOf(routes));
 
   const flushing = setInterval(() => feed.flush(), FLUSH_EVERY_MS).unref();
   const beating = setInterval(() => {

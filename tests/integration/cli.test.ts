@@ -12,7 +12,7 @@ function hanfeng(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist/cli/hanfeng.js'), ...args], {
     cwd: folder,
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 120_000,
     env: { ...process.env, HANFENG_DATA_DIR: join(folder, 'data') },
   });
   return { status, stdout, stderr };
@@ -54,6 +54,10 @@ describe('the hanfeng command', () => {
     [['replay', '--config', 'x'], '--input'],
     [['bench', 'nonsense'], 'no benchmark'],
     [['user', 'add', 'x', '--role', 'king'], 'viewer, operator, admin'],
+    [['user', 'add', 'not a name'], '1-64'],
+    [['device', 'add', 'not/a/name'], '1-64'],
+    [['backup', 'copy'], 'say which gateway'],
+    [['edge', 'status'], 'no edge listens below'],
   ])('ends with 2 and says why: hanfeng %j', (args, why) => {
     const { status, stderr } = hanfeng(...args);
     expect(stderr).toContain(why);
@@ -147,6 +151,6 @@ describe('the hanfeng command', () => {
   it('refuses a short password', () => {
     const { status, stderr } = hanfeng('user', 'add', 'li', '--password-file', file('short', 'secret\n'));
     expect(stderr).toContain('12');
-    expect(status).not.toBe(0);
+    expect(status).toBe(2);
   });
 });

@@ -20,7 +20,7 @@ describe('backup, restore and export', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...args], {
       cwd: folder,
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 120_000,
       env: { ...env, ...more },
     });
     return { status, stdout, stderr };
@@ -44,7 +44,7 @@ describe('backup, restore and export', () => {
     };
     const base = `http://127.0.0.1:${env.HANFENG_HTTP_PORT}`;
     gateway = spawn(process.execPath, [command, 'gateway', '--config', config], { cwd: folder, env, stdio: 'ignore' });
-    await until('the gateway answers', async () => (await fetch(`${base}/readyz`).catch(() => undefined))?.ok, 30_000);
+    await until('the gateway answers', async () => (await fetch(`${base}/readyz`).catch(() => undefined))?.ok);
     const { token } = await (await openAccounts(dataDir, Date.now)).addToken({ name: 'test', role: 'admin' });
     const post = () =>
       fetch(`${base}/api/v1/readings`, {
@@ -74,8 +74,9 @@ describe('backup, restore and export', () => {
     expect(backup.status).toBe(0);
 
     const elsewhere = { HANFENG_DATA_DIR: join(folder, 'restored'), HANFENG_HTTP_PORT: '1' };
-    expect(hanfeng(['restore', 'copy', '--config', config], elsewhere)).toMatchObject({ status: 0, stderr: '' });
+    expect(hanfeng(['restore', 'copy'], elsewhere)).toMatchObject({ status: 0, stderr: '' });
     expect(rows(hanfeng(['export', '--config', config, ...range], elsewhere).stdout)).toEqual(['3', '2', '1']);
+    expect(rows(hanfeng(['export', ...range], elsewhere).stdout)).toEqual(['3', '2', '1']);
     const users = readFileSync(join(folder, 'restored/users.json'), 'utf8');
     expect(users).not.toContain('hanfeng-command');
     const file = join(folder, 'out.parquet');

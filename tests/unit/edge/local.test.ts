@@ -192,6 +192,16 @@ describe('the local face', () => {
     expect(stdout.text()).toContain('fm-12/flow');
   });
 
+  it('is found by the data folder alone when there is one edge, and asks which one when there is none or several', async () => {
+    await serve();
+    const stdout = printed();
+    const ask = (dataDir: string) =>
+      runEdgeStatus({ root: process.cwd(), env: { HANFENG_DATA_DIR: dataDir }, stdout, watch: false });
+    expect(await ask(folder.path)).toBe(0);
+    expect(stdout.text()).toContain('fm-12/flow');
+    await expect(ask(join(folder.path, 'elsewhere'))).rejects.toMatchObject({ code: 'edge-unknown' });
+  });
+
   it('says so when no edge is running', async () => {
     const stdout = printed();
     const options = { configFile: configFile(), root: process.cwd(), env: {}, stdout };

@@ -76,6 +76,11 @@ describe('access', () => {
     expect(body.code).toBe('not-found');
   });
 
+  it('an address with the wrong method says which it takes', async () => {
+    const wrong = await door.post('/api/v1/points/fm-12/flow', {}, await door.signIn('ada'));
+    expect(wrong).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' }, body: { code: 'method-not-allowed' } });
+  });
+
   it('a route that does not say who may use it fails at start', async () => {
     const app = fastify();
     const sessions = new Sessions(undefined, () => 0);

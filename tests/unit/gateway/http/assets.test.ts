@@ -49,6 +49,20 @@ describe('assets', () => {
     expect((await door.post('/api/v1/assets', { id: 'x', parent: 'nowhere' }, cookie)).body.code).toBe('asset-invalid');
   });
 
+  it('list their bindings page by page, by measurement and time', async () => {
+    await bind({ measurement: 'total', point: 'fm-12/total', from: T0 });
+    await replaced();
+    const seen: string[] = [];
+    let next = '';
+    do {
+      const { body } = await door.get(`/api/v1/assets/inlet-7/bindings?limit=1${next}`, cookie);
+      seen.push(...body.bindings.map(({ point }: { point: string }) => point));
+      next = body.cursor === undefined ? '' : `&cursor=${body.cursor}`;
+    } while (next !== '');
+    expect(seen).toEqual(['fm-12/flow', 'fm-99/flow', 'fm-12/total']);
+    expect((await door.get('/api/v1/assets/inlet-7/bindings?cursor=x', cookie)).status).toBe(400);
+  });
+
   it('are declared by administrators, bound by operators, seen by all', async () => {
     const olga = await door.signIn('olga');
     const vera = await door.signIn('vera');
