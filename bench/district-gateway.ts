@@ -10,6 +10,7 @@ import { createMetrics } from '../gateway/metrics.ts';
 import type { PlantCatalog } from '../gateway/plant-growth.ts';
 import { PlantRegistry } from '../gateway/registry.ts';
 import { DuckDbStore } from '../gateway/store/duckdb.ts';
+import type { LaneMark } from '../gateway/store/store.ts';
 import { createSubscriber } from '../gateway/subscriber.ts';
 
 /** First message to the gateway process. */
@@ -17,11 +18,17 @@ export interface GatewayTask {
   readonly dataDir: string;
   readonly edges: readonly string[];
   readonly devices: readonly string[];
+  /** Of an earlier start on this folder: its port and what it gave out. */
+  readonly port?: number;
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 export interface GatewayReady {
   readonly port: number;
   readonly startMs: number;
+  /** Processor time of the whole process until then, seconds; of that, before the store was opened. */
+  readonly startCpuS: number;
+  readonly loadCpuS: number;
   readonly secrets: Readonly<Record<string, string>>;
 }
 
@@ -33,6 +40,8 @@ export interface GatewayReport {
   readonly retries: number;
   readonly points: number;
   readonly missing: number;
+  /** Sums over all lanes since they began. */
+  readonly ledger: { readonly made: number; readonly stored: number; readonly duplicateBatches: number };
   readonly loopP99Ms: number;
   readonly loopMaxMs: number;
   readonly rssMb: number;
@@ -50,8 +59,9 @@ export interface FinishReport {
 }
 
 /** The parts of a gateway as `gateway/main.ts` joins them, without the pages: two limits on every point. */
-async function start({ dataDir, edges, devices }: GatewayTask): Promise<void> {
+async function start({ dataDir, edges, devices, port = 0, secrets: known }: GatewayTask): Promise<void> {
   const started = performance.now();
+  const loadCpuS = cpuS();
   const now = Date.now;
   const log = pino({ level: 'warn' });
   const metrics = createMetrics();
@@ -73,6 +83,7 @@ async function start({ dataDir, edges, devices }: GatewayTask): Promise<void> {
     },
   });
   const startMs = performance.now() - started;
+  const startCpuS = cpuS();
   const subscriber = createSubscriber({
     ingest,
     marks: () => registry.marks(),
@@ -84,13 +95,13 @@ async function start({ dataDir, edges, devices }: GatewayTask): Promise<void> {
     log,
   });
   const accounts = await openAccounts(dataDir, now);
-  const secrets: Record<string, string> = {};
+  const secrets: Record<string, string> = { ...known };
   for (const [kind, ids] of [
     ['edge', edges],
     ['device', devices],
   ] as const)
-    for (const id of ids) secrets[id] = (await accounts.addCredential(kind, id)).secret;
-  const broker = await startBroker({ host: '127.0.0.1', port: 0, accounts, subscriber, now, metrics, log });
+    for (const id of ids) secrets[id] ??= (await accounts.addCredential(kind, id)).secret;
+  const broker = await startBroker({ host: '127.0.0.1', port, accounts, subscriber, now, metrics, log });
   subscriber.start(broker);
   const clock = setInterval(() => void ingest.tick(now()), 1000);
 
@@ -109,7 +120,12 @@ async function start({ dataDir, edges, devices }: GatewayTask): Promise<void> {
         commits: commits.done - base.commits,
         retries: commits.retries,
         points: registry.pointCount,
-        missing: [...registry.marks()].reduce((sum, mark) => sum + mark.made - mark.stored - mark.rejected, 0),
+        missing: sumOf(registry, ({ made, stored, rejected }) => made - stored - rejected),
+        ledger: {
+          made: sumOf(registry, ({ made }) => made),
+          stored: sumOf(registry, ({ stored }) => stored),
+          duplicateBatches: sumOf(registry, ({ duplicateBatches }) => duplicateBatches),
+        },
         loopP99Ms: Math.round(delay.percentile(99) / 1e6),
         loopMaxMs: Math.round(delay.max / 1e6),
         rssMb: Math.round(process.memoryUsage.rss() / 1e6),
@@ -160,8 +176,17 @@ async function start({ dataDir, edges, devices }: GatewayTask): Promise<void> {
       process.exit(0);
     }
   });
-  const ready: GatewayReady = { port: broker.port, startMs, secrets };
+  const ready: GatewayReady = { port: broker.port, startMs, startCpuS, loadCpuS, secrets };
   process.send?.(ready);
+}
+
+function cpuS(): number {
+  const { user, system } = process.cpuUsage();
+  return Math.round((user + system) / 1e4) / 100;
+}
+
+function sumOf(registry: PlantRegistry, figure: (mark: LaneMark) => number): number {
+  return [...registry.marks()].reduce((sum, mark) => sum + figure(mark), 0);
 }
 
 async function median(times: number, ask: (index: number) => Promise<unknown>): Promise<number> {

@@ -1,5 +1,6 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { generate, parser } from 'mqtt-packet';
+import { openSender } from './mqtt-sender.ts';
 import { mixedValue as value } from './workload.ts';
 
 /** What the load process is asked to send; it answers with one {@link DistrictReport}. */
@@ -71,7 +72,7 @@ async function run(task: DistrictTask): Promise<DistrictReport> {
   let onRoom: () => void = () => {};
   const senders = await Promise.all(
     task.edges.map(async ({ id, secret }, index): Promise<Sender> => {
-      const socket = await open(task.port, id, secret);
+      const socket = await openSender(task.port, id, secret);
       const sender: Sender = {
         id,
         socket,
@@ -189,29 +190,4 @@ function batch(sender: Sender, from: number, to: number, ts: number, now: number
   }
   const made = sender.seq * (to - from);
   return `{"outbox":"${LANE}","seq":${sender.seq},"made":${made},"sentAt":${now},"clock":"synced","upTo":{"l1":${ts}},"readings":[${readings.join(',')}]}`;
-}
-
-/** Resolves at CONNACK 0. */
-function open(port: number, id: string, secret: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    socket.once('error', reject);
-    socket.once('connect', () =>
-      socket.write(
-        generate({
-          cmd: 'connect',
-          protocolId: 'MQTT',
-          protocolVersion: 4,
-          clientId: id,
-          clean: true,
-          keepalive: 60,
-          username: id,
-          password: Buffer.from(secret),
-        }),
-      ),
-    );
-    socket.once('data', (bytes: Buffer) =>
-      bytes[0] === 0x20 && bytes[3] === 0 ? resolve(socket) : reject(new Error(`${id}: refused (${bytes[3]})`)),
-    );
-  });
 }

@@ -91,6 +91,7 @@ export async function startGateway(task: GatewayTask): Promise<RunningGateway> {
     send: (message) => void child.send(message),
     answer: <T>() => answer<T>(child),
     stop: async (how) => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = new Promise((resolve) => child.once('exit', resolve));
       if (how === 'kill') child.kill('SIGKILL');
       else child.send('stop');

@@ -445,7 +445,7 @@ async function readRows(district: District, device: string, measurement: string)
 }
 
 /** Small seeded generator (mulberry32, public domain algorithm): the same seed kills at the same points. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -1,8 +1,13 @@
 import { parseArgs } from 'node:util';
 import type { BenchOptions } from './index.ts';
-import { type KillReport, runKillRounds, VICTIMS, type Victim } from './kill-rounds.ts';
+import { runFullKillRounds } from './kill-full.ts';
+import { type KillReport, mulberry32, runKillRounds, VICTIMS, type Victim } from './kill-rounds.ts';
 
-/** `hanfeng bench kill`: kills processes at random while readings flow, then counts every one of them. */
+/**
+ * `hanfeng bench kill`: kills processes at random while readings flow, then counts every one of them.
+ * `--load full`: only the gateway, but with `--points` readings a second, at most `--alive` seconds from a start to the
+ * next SIGKILL.
+ */
 export async function runKillBench({ args, root }: BenchOptions): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
@@ -12,8 +17,18 @@ export async function runKillBench({ args, root }: BenchOptions): Promise<number
       broker: { type: 'string', default: 'embedded' },
       victims: { type: 'string' },
       order: { type: 'string', default: 'random' },
+      load: { type: 'string', default: 'light' },
+      points: { type: 'string', default: '329000' },
+      alive: { type: 'string', default: '10' },
     },
   });
+  if (values.load === 'full')
+    return runFullLoad({
+      rounds: Number(values.rounds),
+      seed: Number(values.seed),
+      points: Number(values.points),
+      aliveMs: Number(values.alive) * 1000,
+    });
   const victims =
     (values.victims?.split(',') as Victim[] | undefined) ??
     VICTIMS.filter((victim) => victim !== 'broker' || values.broker === 'mosquitto');
@@ -48,4 +63,26 @@ function print(report: KillReport): void {
   ];
   for (const [what, value] of rows) process.stdout.write(`${what.padEnd(42)} ${value}\n`);
   process.stdout.write(`${JSON.stringify(report)}\n`);
+}
+
+async function runFullLoad(options: {
+  readonly rounds: number;
+  readonly seed: number;
+  readonly points: number;
+  readonly aliveMs: number;
+}): Promise<number> {
+  const { seed, ...rest } = options;
+  const { rounds, ...report } = await runFullKillRounds({
+    ...rest,
+    random: mulberry32(seed),
+    say: (text) => process.stdout.write(`${text}\n`),
+  });
+  const restarts = rounds.map(({ restartMs }) => restartMs).sort((a, b) => a - b);
+  const restartMs = { median: restarts[Math.floor(restarts.length / 2)], worst: restarts.at(-1) };
+  console.table(rounds);
+  console.table([{ ...report, restartMedianMs: restartMs.median, restartWorstMs: restartMs.worst }]);
+  const json = { bench: 'kill', load: 'full', node: process.version, points: rest.points, seed, ...report, restartMs };
+  process.stdout.write(`${JSON.stringify({ ...json, rounds })}\n`);
+  const { lost, twice, foreign, unanswered, made, stored, found } = report;
+  return lost + twice + foreign + unanswered === 0 && made === stored && stored === found ? 0 : 1;
 }

@@ -43,7 +43,12 @@ async function writePlant(connection: DuckDBConnection, commit: Commit): Promise
   await upsert(connection, 'points', 'id', [integer(points.map(({ id }) => id)), json(points)]);
   await upsert(connection, 'sources', 'id', [integer(sources.map(({ id }) => id)), json(sources)]);
   await upsert(connection, 'edges', 'id', [text(edges.map(({ id }) => id)), json(edges)]);
-  await upsert(connection, 'marks', 'key', [text(marks.map(({ edge, lane }) => `${edge}/${lane}`)), json(marks)]);
+  // Appended, not updated: an update would wait for a checkpoint, and every commit moves marks.
+  await insertRows(connection, 'mark_log', [
+    integer(marks.map(() => commit.number)),
+    text(marks.map(({ edge, lane }) => `${edge}/${lane}`)),
+    json(marks),
+  ]);
 }
 
 function upsert(

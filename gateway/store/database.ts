@@ -25,10 +25,14 @@ const CHECKPOINT_FREE_BYTES = 128 * 1024 * 1024;
 /** Files this process has open: the lock of the operating system does not tell two openers of one process apart. */
 const openFiles = new Set<string>();
 
+/** What became of a checkpoint. */
+export type CheckpointOutcome = 'done' | 'not-due' | 'no-space' | 'busy';
+
 interface Opened {
   readonly instance: DuckDBInstance;
   readonly writer: DuckDBConnection;
   readonly worker: DuckDBConnection;
+  readonly checkpointer: DuckDBConnection;
   readonly readers: DuckDBConnection[];
 }
 
@@ -46,6 +50,7 @@ export class Database {
   private activeReads = 0;
   private readonly active = new Set<Promise<unknown>>();
   private working: Promise<unknown> = Promise.resolve();
+  private checkpointing: Promise<CheckpointOutcome> | undefined;
   private closed = false;
   private readersHeld: Promise<void> | undefined;
 
@@ -124,22 +129,46 @@ export class Database {
 
   /** Closes every connection and opens the file again: the only way on after a fatal error. */
   async reopen(): Promise<void> {
+    await this.checkpointing?.catch(() => {});
     await this.holdReads(async () => {
       this.disconnect();
       await this.connect();
     });
   }
 
+  /** Resolves when no checkpoint is under way: what updates, deletes or drops would wait for it inside the database. */
+  async checkpointOver(): Promise<void> {
+    while (this.checkpointing !== undefined) await this.checkpointing.catch(() => {});
+  }
+
   /** Folds the write-ahead log into the file when it has grown, and only when the disk has room for it. */
-  async checkpointIfDue(atBytes = CHECKPOINT_WAL_BYTES): Promise<'done' | 'not-due' | 'no-space'> {
+  async checkpointIfDue(atBytes = CHECKPOINT_WAL_BYTES): Promise<CheckpointOutcome> {
     const walBytes = await sizeOf(`${this.file}.wal`);
     return walBytes < atBytes ? 'not-due' : this.checkpoint(walBytes);
   }
 
-  async checkpoint(walBytes?: number): Promise<'done' | 'no-space'> {
+  /**
+   * On a connection of its own, beside the writer: commits that only append go on meanwhile, unless they append to a
+   * table that is being written out. One at a time; a second call gets the first one's outcome.
+   */
+  checkpoint(walBytes?: number): Promise<CheckpointOutcome> {
+    this.checkpointing ??= this.runCheckpoint(walBytes).finally(() => {
+      this.checkpointing = undefined;
+    });
+    return this.checkpointing;
+  }
+
+  private async runCheckpoint(walBytes?: number): Promise<CheckpointOutcome> {
     const needed = (walBytes ?? (await sizeOf(`${this.file}.wal`))) + CHECKPOINT_FREE_BYTES;
     if ((await this.freeBytes()) < needed) return 'no-space';
-    await this.holdReads(() => this.writer.run('CHECKPOINT'));
+    if (this.opened === undefined) throw new StoreError('store-broken', 'the store is closed', { retryable: false });
+    try {
+      await this.opened.checkpointer.run('CHECKPOINT');
+    } catch (error) {
+      // A transaction that updates or deletes is open; it comes to no harm, and the next look tries again.
+      if (/other write transactions active/.test((error as Error).message)) return 'busy';
+      throw error;
+    }
     return 'done';
   }
 
@@ -152,6 +181,7 @@ export class Database {
     if (this.closed) return;
     this.closed = true;
     await this.working;
+    await this.checkpointOver();
     await this.holdReads(async () => this.disconnect());
     openFiles.delete(this.file);
   }
@@ -181,18 +211,19 @@ export class Database {
     await writer.run('SET lock_configuration = true');
     await migrate(writer);
     const worker = await instance.connect();
+    const checkpointer = await instance.connect();
     const readers: DuckDBConnection[] = [];
     for (let index = 0; index < READERS; index++) readers.push(await instance.connect());
-    this.opened = { instance, writer, worker, readers };
+    this.opened = { instance, writer, worker, checkpointer, readers };
     this.idleReaders.push(...readers);
   }
 
   private disconnect(): void {
     if (this.opened === undefined) return;
-    const { instance, writer, worker, readers } = this.opened;
+    const { instance, writer, worker, checkpointer, readers } = this.opened;
     this.opened = undefined;
     this.idleReaders.length = 0;
-    for (const connection of [writer, worker, ...readers]) connection.closeSync();
+    for (const connection of [writer, worker, checkpointer, ...readers]) connection.closeSync();
     instance.closeSync();
   }
 

@@ -60,8 +60,11 @@ const EXISTING_PAIRS_MAX = 2000;
 /** A range no segment lies in: hot tables only. */
 const NOTHING: Range = { from: 0, to: 0 };
 
-/** Log size above which a drop of a sealed table is followed by a checkpoint: cheap then, the rows are gone. */
-const SEALED_WAL_BYTES = 64 * 1024 * 1024;
+/**
+ * Log size above which a complete table is followed by a checkpoint: nobody appends to it any more, so commits go on
+ * beside it; a start then reads at most the log of one table.
+ */
+const ROTATED_WAL_BYTES = 64 * 1024 * 1024;
 /** A query whose hot table was sealed away while it was being planned is planned again. */
 const PLANS_MAX = 5;
 
@@ -75,11 +78,14 @@ export class DuckDbStore implements Store {
   private readonly hot: HotTables;
   private lastCommit = 0;
   private snapshotCommit = 0;
+  /** A table of readings is complete since the last look at the log. */
+  private rotated = false;
   /** After an error nobody knows whether the commit went through. */
   private doubtful = false;
   /** Commits, snapshots and checkpoints one after another. */
   private writing: Promise<unknown> = Promise.resolve();
   private tidying: Promise<void> | undefined;
+  private maintaining: Promise<void> | undefined;
   private closing = false;
   private maintenanceError: unknown;
 
@@ -160,7 +166,7 @@ export class DuckDbStore implements Store {
         });
       }
       if (await this.wasWritten(connection, commit.number)) return;
-      await this.hot.rotateIfDue(connection, commit.number);
+      if (await this.hot.rotateIfDue(connection, commit.number)) this.rotated = true;
       await writeCommit(connection, this.hot.written, commit);
       this.lastCommit = commit.number;
       this.hot.readings += commit.readings.length;
@@ -168,7 +174,10 @@ export class DuckDbStore implements Store {
   }
 
   async saveSnapshot(commit: number, state: Iterable<string>): Promise<void> {
-    await saveSnapshot(commit, state, (work) => this.write(work));
+    await saveSnapshot(commit, state, {
+      write: (work) => this.write(work),
+      ready: () => this.database.checkpointOver(),
+    });
     this.snapshotCommit = commit;
     this.tidySoon();
   }
@@ -307,6 +316,7 @@ export class DuckDbStore implements Store {
     this.closing = true;
     await this.tidying;
     await this.writing.catch(() => {});
+    await this.maintaining;
     await this.database.checkpoint().catch(() => {});
     await this.database.close();
   }
@@ -369,11 +379,11 @@ export class DuckDbStore implements Store {
 
   private async tidy(now: Millis): Promise<void> {
     for (;;) {
+      await this.database.checkpointOver();
       const due = this.hot.sealable(this.snapshotCommit);
       if (due === undefined) break;
       if (this.closing) return;
       await this.history.seal(due.table, due.lastCommit, () => this.hot.dropOldest());
-      await this.write(() => this.database.checkpointIfDue(SEALED_WAL_BYTES));
     }
     while (!this.closing && (await this.history.tidy(now)));
     const policy = this.options.retention?.() ?? {};
@@ -428,19 +438,31 @@ export class DuckDbStore implements Store {
       }
     };
     const result = this.writing.then(run, run);
-    // Acknowledged first, maintained afterwards: the next write waits for it, the caller doesn't.
-    this.writing = maintain ? result.then(() => this.maintain()).catch(() => {}) : result.catch(() => {});
+    this.writing = result.catch(() => {});
+    // Acknowledged first, maintained afterwards, beside the next commits.
+    if (maintain) result.then(() => this.maintain()).catch(() => {});
     return result;
   }
 
-  private async maintain(): Promise<void> {
+  private maintain(): Promise<void> {
+    this.maintaining ??= this.foldLog().finally(() => {
+      this.maintaining = undefined;
+    });
+    return this.maintaining;
+  }
+
+  private async foldLog(): Promise<void> {
     try {
-      let outcome = await this.database.checkpointIfDue();
-      if (outcome === 'no-space' && (await this.ballast.giveUp())) outcome = await this.database.checkpointIfDue();
+      const atBytes = this.rotated ? ROTATED_WAL_BYTES : undefined;
+      let outcome = await this.database.checkpointIfDue(atBytes);
+      if (outcome === 'no-space' && (await this.ballast.giveUp()))
+        outcome = await this.database.checkpointIfDue(atBytes);
+      if (outcome !== 'busy') this.rotated = false;
       this.maintenanceError = outcome === 'no-space' ? new Error('no room for a checkpoint') : undefined;
     } catch (error) {
       this.maintenanceError = error;
-      if (isFatal(error)) await this.database.reopen();
+      // The next write would find out too; until then no query would be answered.
+      if (isFatal(error)) await this.write((connection) => connection.run('SELECT 1')).catch(() => {});
     }
   }
 

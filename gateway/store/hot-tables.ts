@@ -55,10 +55,13 @@ export class HotTables {
     this.list = this.list.slice(1);
   }
 
-  async rotateIfDue(connection: DuckDBConnection, nextCommit: number): Promise<void> {
+  /** @returns whether a new table was begun */
+  async rotateIfDue(connection: DuckDBConnection, nextCommit: number): Promise<boolean> {
     const isFull = this.readings >= this.sealReadings;
     const isOld = this.readings > 0 && this.now() - this.since >= SEAL_AFTER_MS;
-    if (isFull || isOld) await this.rotate(connection, nextCommit);
+    if (!isFull && !isOld) return false;
+    await this.rotate(connection, nextCommit);
+    return true;
   }
 
   /** Begins a new table, unless the last one is empty. */

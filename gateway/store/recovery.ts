@@ -22,7 +22,10 @@ export async function recover(connection: DuckDBConnection): Promise<Recovered> 
     devices: await records<DeviceInfo>(`SELECT record FROM devices ORDER BY id`),
     sources: await records<SourceInfo>(`SELECT record FROM sources ORDER BY id`),
     edges: await records<EdgeRecord>(`SELECT record FROM edges ORDER BY id`),
-    marks: await records<LaneMark>(`SELECT record FROM marks ORDER BY key`),
+    marks: await records<LaneMark>(
+      `SELECT arg_max(record, commit) FROM
+         (SELECT key, record, commit FROM mark_log UNION ALL SELECT key, record, -1 FROM marks) GROUP BY key ORDER BY key`,
+    ),
     openAlarms: await records<Alarm>(`SELECT record FROM alarms WHERE open ORDER BY raised_at, id`),
   };
 }

@@ -4,16 +4,20 @@ import { int } from './columns.ts';
 /** Characters of one part: a few milliseconds to bind and to write, so that commits come between. */
 const PART_CHARACTERS = 512 * 1024;
 
-type Write = (work: (connection: DuckDBConnection) => Promise<void>) => Promise<void>;
+interface Turns {
+  /** Runs a piece of work when the writer is free. */
+  readonly write: (work: (connection: DuckDBConnection) => Promise<void>) => Promise<void>;
+  /** Resolves when deletes would not have to wait inside the database, and commits behind them. */
+  readonly ready: () => Promise<void>;
+}
 
 /**
  * Saves the judge's state as of a commit, part by part, each in its turn among the commits; valid once the last step has
  * named it. A crash before leaves the snapshot that was.
  *
  * @param state - pieces of one text, made while the loop turns between them
- * @param write - runs a piece of work when the writer is free
  */
-export async function saveSnapshot(commit: number, state: Iterable<string>, write: Write): Promise<void> {
+export async function saveSnapshot(commit: number, state: Iterable<string>, { write, ready }: Turns): Promise<void> {
   let part = 0;
   let text = '';
   const flush = () => {
@@ -25,6 +29,7 @@ export async function saveSnapshot(commit: number, state: Iterable<string>, writ
     });
   };
   // What an earlier attempt left.
+  await ready();
   await write(async (connection) => {
     await connection.run('DELETE FROM snapshot_parts WHERE commit NOT IN (SELECT commit FROM snapshots)');
   });
@@ -34,6 +39,7 @@ export async function saveSnapshot(commit: number, state: Iterable<string>, writ
     else await new Promise((resolve) => setImmediate(resolve));
   }
   if (text !== '') await flush();
+  await ready();
   await write((connection) => nameSnapshot(connection, commit));
 }
 
@@ -48,6 +54,11 @@ async function nameSnapshot(connection: DuckDBConnection, commit: number): Promi
     await connection.run(
       `DELETE FROM commits WHERE number <= ${int(commit)} AND number < (SELECT max(number) FROM commits)`,
     );
+    await connection.run(
+      `INSERT INTO marks SELECT key, arg_max(record, commit) FROM mark_log WHERE commit <= ${int(commit)} GROUP BY key
+         ON CONFLICT (key) DO UPDATE SET record = excluded.record`,
+    );
+    await connection.run(`DELETE FROM mark_log WHERE commit <= ${int(commit)}`);
     await connection.run('COMMIT');
   } catch (error) {
     await connection.run('ROLLBACK').catch(() => {});
