@@ -15,6 +15,7 @@ import {
 export interface FullKillOptions {
   readonly rounds: number;
   readonly points: number;
+  readonly everyMs: number;
   /** Longest time from a start to the next SIGKILL; the shortest is a fifth of it. */
   readonly aliveMs: number;
   readonly random: () => number;
@@ -52,7 +53,7 @@ export interface FullKillReport {
 
 const EDGES = 47;
 /** Discovery of all points, and catching up after a restart, may take this long. */
-const CATCH_UP_MS = 120_000;
+const CATCH_UP_MS = 240_000;
 
 const sleep = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
 
@@ -61,7 +62,7 @@ const sleep = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
  * end looks every single reading up in the files of the stopped gateway.
  */
 export async function runFullKillRounds(options: FullKillOptions): Promise<FullKillReport> {
-  const { rounds, points, aliveMs, random, say } = options;
+  const { rounds, points, everyMs, aliveMs, random, say } = options;
   const folder = await mkdtemp(join(tmpdir(), 'hanfeng-kill-'));
   const dataDir = join(folder, 'gateway');
   const listFile = join(folder, 'batches');
@@ -74,7 +75,7 @@ export async function runFullKillRounds(options: FullKillOptions): Promise<FullK
       port,
       edges: edges.map((id) => ({ id, secret: secrets[id] as string })),
       points,
-      everyMs: 1000,
+      everyMs,
       listFile,
     };
     load.send(task);

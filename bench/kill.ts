@@ -5,8 +5,8 @@ import { type KillReport, mulberry32, runKillRounds, VICTIMS, type Victim } from
 
 /**
  * `hanfeng bench kill`: kills processes at random while readings flow, then counts every one of them.
- * `--load full`: only the gateway, but with `--points` readings a second, at most `--alive` seconds from a start to the
- * next SIGKILL.
+ * `--load full`: only the gateway, but with a reading of each of `--points` every `--every` milliseconds, and at most
+ * `--alive` seconds from a start to the next SIGKILL.
  */
 export async function runKillBench({ args, root }: BenchOptions): Promise<number> {
   const { values } = parseArgs({
@@ -20,6 +20,7 @@ export async function runKillBench({ args, root }: BenchOptions): Promise<number
       load: { type: 'string', default: 'light' },
       points: { type: 'string', default: '329000' },
       alive: { type: 'string', default: '10' },
+      every: { type: 'string', default: '1000' },
     },
   });
   if (values.load === 'full')
@@ -28,6 +29,7 @@ export async function runKillBench({ args, root }: BenchOptions): Promise<number
       seed: Number(values.seed),
       points: Number(values.points),
       aliveMs: Number(values.alive) * 1000,
+      everyMs: Number(values.every),
     });
   const victims =
     (values.victims?.split(',') as Victim[] | undefined) ??
@@ -70,6 +72,7 @@ async function runFullLoad(options: {
   readonly seed: number;
   readonly points: number;
   readonly aliveMs: number;
+  readonly everyMs: number;
 }): Promise<number> {
   const { seed, ...rest } = options;
   const { rounds, ...report } = await runFullKillRounds({
@@ -81,7 +84,16 @@ async function runFullLoad(options: {
   const restartMs = { median: restarts[Math.floor(restarts.length / 2)], worst: restarts.at(-1) };
   console.table(rounds);
   console.table([{ ...report, restartMedianMs: restartMs.median, restartWorstMs: restartMs.worst }]);
-  const json = { bench: 'kill', load: 'full', node: process.version, points: rest.points, seed, ...report, restartMs };
+  const json = {
+    bench: 'kill',
+    load: 'full',
+    node: process.version,
+    points: rest.points,
+    everyMs: rest.everyMs,
+    seed,
+    ...report,
+    restartMs,
+  };
   process.stdout.write(`${JSON.stringify({ ...json, rounds })}\n`);
   const { lost, twice, foreign, unanswered, made, stored, found } = report;
   return lost + twice + foreign + unanswered === 0 && made === stored && stored === found ? 0 : 1;

@@ -152,7 +152,7 @@ export class PlantGrowth {
 
   private putDevice(device: DeviceInfo): DeviceEntry {
     const known = this.registry.entry(device.id);
-    if (known !== undefined && JSON.stringify(known.device) === JSON.stringify(device)) return known;
+    if (known !== undefined && sameRecord(known.device, device)) return known;
     this.bundle().devices.set(device.id, device);
     this.bundle().touched = true;
     return this.registry.putDevice(device);
@@ -186,8 +186,20 @@ export class PlantGrowth {
   }
 }
 
-/** Same fields and values, in whatever order. */
+/** Same fields and values, in whatever order. Asked for every point at a start, so it makes no texts of what is flat. */
 function sameRecord(a: object, b: object): boolean {
-  const text = (record: object) => JSON.stringify(Object.entries(record).sort(([x], [y]) => (x < y ? -1 : 1)));
-  return text(a) === text(b);
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  let fields = 0;
+  for (const key in left) {
+    if (left[key] === undefined) continue;
+    if (!sameValue(left[key], right[key])) return false;
+    fields++;
+  }
+  for (const key in right) if (right[key] !== undefined) fields--;
+  return fields === 0;
+}
+
+function sameValue(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b);
+  return JSON.stringify(a) === JSON.stringify(b);
 }
