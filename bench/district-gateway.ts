@@ -13,6 +13,9 @@ import { DuckDbStore } from '../gateway/store/duckdb.ts';
 import type { LaneMark } from '../gateway/store/store.ts';
 import { createSubscriber } from '../gateway/subscriber.ts';
 
+/** How often memory is noted for the picture over time. */
+const RSS_EVERY_MS = 15_000;
+
 /** First message to the gateway process. */
 export interface GatewayTask {
   readonly dataDir: string;
@@ -45,6 +48,12 @@ export interface GatewayReport {
   readonly loopP99Ms: number;
   readonly loopMaxMs: number;
   readonly rssMb: number;
+  /** The most since the last report, and one figure every {@link RSS_EVERY_MS}: a leak would show. */
+  readonly rssMaxMb: number;
+  readonly rssOverTimeMb: readonly number[];
+  readonly heapMb: number;
+  /** Readings sealed into files since the last report. */
+  readonly sealed: number;
   readonly problems: readonly string[];
   /** Milliseconds of queries made meanwhile, by kind. */
   readonly queries: Readonly<Record<string, readonly number[]>>;
@@ -109,7 +118,13 @@ async function start({ dataDir, edges, devices, port = 0, secrets: known }: Gate
   delay.enable();
   const queries: Record<string, number[]> = {};
   let asking: NodeJS.Timeout | undefined;
-  let base = { ...ingest.counts, commits: ingest.commits.done };
+  let base = { ...ingest.counts, commits: ingest.commits.done, sealed: 0 };
+  let rss: number[] = [];
+  let rssMax = 0;
+  const watching = setInterval(() => {
+    rssMax = Math.max(rssMax, rssMb());
+  }, 250);
+  const noting = setInterval(() => rss.push(rssMb()), RSS_EVERY_MS);
   process.on('message', async (message: unknown) => {
     if (message === 'ask') asking = setInterval(() => void ask(store, registry, queries), 250);
     if (message === 'report') {
@@ -128,11 +143,17 @@ async function start({ dataDir, edges, devices, port = 0, secrets: known }: Gate
         },
         loopP99Ms: Math.round(delay.percentile(99) / 1e6),
         loopMaxMs: Math.round(delay.max / 1e6),
-        rssMb: Math.round(process.memoryUsage.rss() / 1e6),
+        rssMb: rssMb(),
+        rssMaxMb: Math.max(rssMax, rssMb()),
+        rssOverTimeMb: rss,
+        heapMb: Math.round(process.memoryUsage().heapUsed / 1e6),
+        sealed: store.sizes.sealedReadings - base.sealed,
         problems: store.problems,
         queries: structuredClone(queries),
       };
-      base = { ...counts, commits: commits.done };
+      base = { ...counts, commits: commits.done, sealed: store.sizes.sealedReadings };
+      rss = [];
+      rssMax = 0;
       for (const kind of Object.keys(queries)) delete queries[kind];
       delay.reset();
       process.send?.(report);
@@ -169,6 +190,8 @@ async function start({ dataDir, edges, devices, port = 0, secrets: known }: Gate
     if (message === 'stop') {
       clearInterval(clock);
       clearInterval(asking);
+      clearInterval(watching);
+      clearInterval(noting);
       await broker.close();
       subscriber.close();
       await ingest.close();
@@ -178,6 +201,10 @@ async function start({ dataDir, edges, devices, port = 0, secrets: known }: Gate
   });
   const ready: GatewayReady = { port: broker.port, startMs, startCpuS, loadCpuS, secrets };
   process.send?.(ready);
+}
+
+function rssMb(): number {
+  return Math.round(process.memoryUsage.rss() / 1e6);
 }
 
 function cpuS(): number {

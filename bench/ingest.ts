@@ -12,10 +12,12 @@ import { cpuShare, cpuTime } from './process-cost.ts';
 const POINTS = 329_000;
 const EDGES = 47;
 const DEVICES = 400;
+/** Rounds of values the load makes beforehand: enough that sealed files have something to pack. */
+const ROUNDS_MADE = 8;
 
 /**
  * `hanfeng bench ingest`: a gateway and the load in a process each. Acknowledged means committed to disk.
- * Fails when something was lost or stored twice; wall times are only reported.
+ * Fails when something was lost or stored twice; wall times are only reported. Full length: `--seconds 600`.
  */
 export async function runIngestBench({ args }: BenchOptions): Promise<number> {
   const { values } = parseArgs({
@@ -23,28 +25,37 @@ export async function runIngestBench({ args }: BenchOptions): Promise<number> {
     options: {
       seconds: { type: 'string', default: '20' },
       points: { type: 'string', default: String(POINTS) },
+      ceiling: { type: 'string', default: '15' },
       only: { type: 'string' },
       keep: { type: 'boolean', default: false },
     },
   });
-  const [seconds, points] = [Number(values.seconds), Number(values.points)];
+  const [seconds, points, ceilingSeconds] = [Number(values.seconds), Number(values.points), Number(values.ceiling)];
   const dataDir = await mkdtemp(join(tmpdir(), 'hanfeng-bench-'));
   const edges = Array.from({ length: EDGES }, (_, index) => `edge-${index}`);
   const devices = Array.from({ length: DEVICES }, (_, index) => `single-${index}`);
   const gateway = await startGateway({ dataDir, edges, devices });
-  const rows: Record<string, unknown>[] = [];
+  const rows: Row[] = [];
   const plans: readonly (readonly [
     name: string,
     ids: readonly string[],
     task: Omit<DistrictTask, 'port' | 'edges'>,
   ])[] = [
     ['discovery of all points', edges, { points, everyMs: 5000, seconds: 6, readingsPerMessage: 100 }],
-    ['one reading a second and point', edges, { points, everyMs: 1000, seconds, readingsPerMessage: 100 }],
-    ['ceiling, batches of 100', edges, { points, everyMs: 0, seconds: Math.min(seconds, 15), readingsPerMessage: 100 }],
+    [
+      'one reading a second and point',
+      edges,
+      { points, everyMs: 1000, seconds, readingsPerMessage: 100, roundsMade: ROUNDS_MADE },
+    ],
+    [
+      'ceiling, batches of 100',
+      edges,
+      { points, everyMs: 0, seconds: ceilingSeconds, readingsPerMessage: 100, roundsMade: ROUNDS_MADE },
+    ],
     [
       'ceiling, messages of one reading',
       devices,
-      { points: 50 * DEVICES, everyMs: 0, seconds: 8, readingsPerMessage: 1 },
+      { points: 50 * DEVICES, everyMs: 0, seconds: ceilingSeconds, readingsPerMessage: 1 },
     ],
   ];
   let failed = false;
@@ -59,11 +70,49 @@ export async function runIngestBench({ args }: BenchOptions): Promise<number> {
     rows.push({ figure, ...row });
     failed ||= row.lost !== 0 || row.unanswered !== 0;
   }
-  console.table(rows);
+  console.table(rows.map(({ rssOverTimeMb, ...row }) => row));
+  for (const { figure, rssOverTimeMb } of rows)
+    if (rssOverTimeMb.length > 0) console.log(`${figure}: memory every 15 s, MB: ${rssOverTimeMb.join(' ')}`);
+  console.table(judged(rows, points));
   console.log(JSON.stringify({ bench: 'ingest', node: process.version, points, rows }));
   await gateway.stop();
   if (!values.keep) await rm(dataDir, { recursive: true, force: true });
   return failed ? 1 : 0;
+}
+
+type Row = Awaited<ReturnType<typeof measure>> & { readonly figure: string };
+
+/** What is asked of the figures, and what they were. Where a run was left out its rows are too. */
+function judged(rows: readonly Row[], points: number) {
+  const [steady, batches, singles] = ['one reading', 'ceiling, batches', 'ceiling, messages'].map((name) =>
+    rows.find(({ figure }) => figure.startsWith(name)),
+  );
+  const table: Record<string, unknown>[] = [];
+  const atMost = (figure: string, measured: number | undefined, must: number, aim: number) => {
+    if (measured === undefined) return;
+    table.push({ figure, measured, must, aim, holds: measured <= must, aimed: measured <= aim });
+  };
+  const atLeast = (figure: string, measured: number | undefined, must: number, aim: number) => {
+    if (measured === undefined) return;
+    table.push({ figure, measured, must, aim, holds: measured >= must, aimed: measured >= aim });
+  };
+  // What is on its way when the time is over is acknowledged a little later.
+  atLeast('readings/s at one a second and point', steady?.readingsPerS, Math.floor(points * 0.99), points);
+  atMost('main thread, % of a core', steady?.mainThreadPercent, 75, 55);
+  atMost('process, % of a core', steady?.processPercent, 130, 90);
+  atMost('acknowledgement p99, ms', steady?.ackP99Ms, 500, 200);
+  atMost('event loop p99, ms, sealing included', steady?.loopP99Ms, 30, 10);
+  atMost('event loop worst, ms, sealing included', steady?.loopMaxMs, 100, 50);
+  atLeast('ceiling, batches of 100, readings/s', batches?.readingsPerS, 500_000, 1_000_000);
+  atLeast('ceiling, messages of one reading, 1/s', singles?.readingsPerS, 15_000, 40_000);
+  atMost('memory at most in all runs, MB', Math.max(...rows.map(({ rssMaxMb }) => rssMaxMb)), 1500, 1500);
+  atMost(
+    'lost',
+    rows.reduce((sum, { lost }) => sum + Math.abs(lost), 0),
+    0,
+    0,
+  );
+  return table;
 }
 
 export interface RunningGateway {
@@ -122,7 +171,11 @@ export async function measure(gateway: RunningGateway, task: DistrictTask) {
     processPercent: cpu.process,
     loopP99Ms: report.loopP99Ms,
     loopMaxMs: report.loopMaxMs,
+    rssMaxMb: report.rssMaxMb,
     rssMb: report.rssMb,
+    rssOverTimeMb: report.rssOverTimeMb,
+    heapMb: report.heapMb,
+    sealed: report.sealed,
     sent: sent.sent,
     lost: sent.sent - report.stored,
     unanswered: sent.unanswered,

@@ -1,8 +1,8 @@
 import { ID_PATTERN, QUALITIES, type Quality, READINGS_MAX } from '../contract/reading.ts';
 import { EARLIEST_TIME_MS, LATEST_TIME_MS, type Millis } from '../contract/time.ts';
 
-/** Unit of the timestamps of a request. */
-export type Precision = 'ns' | 'us' | 'ms' | 's';
+/** Unit of the timestamps of a request; `m` and `h` only version 1 of the protocol knows. */
+export type Precision = 'ns' | 'us' | 'ms' | 's' | 'm' | 'h';
 
 /** Bad lines named in an answer; the others are only counted. */
 export const LINE_ERRORS_MAX = 1000;
@@ -40,27 +40,52 @@ export interface ParsedLines {
  * @see https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/
  */
 export function parseLineProtocol(text: string, precision: Precision): ParsedLines {
-  const entries: ParsedLines['entries'][number][] = [];
-  const lines: number[] = [];
-  const errors: LineError[] = [];
-  let badLines = 0;
-  const scanner = new Scanner(text);
-  while (!scanner.atEnd) {
-    const line = scanner.line;
-    const read = scanner.blank() ? undefined : readLine(scanner, precision);
-    if (typeof read === 'string') {
-      badLines += 1;
-      if (errors.length < LINE_ERRORS_MAX) errors.push({ line, detail: read });
-    } else if (read !== undefined && entries.length < READINGS_MAX) {
-      entries.push(read);
-      lines.push(line);
-    } else if (read !== undefined) {
-      badLines += 1;
-      if (errors.length < LINE_ERRORS_MAX) errors.push({ line, detail: `more than ${READINGS_MAX} lines` });
-    }
-    scanner.nextLine();
+  return new LineReader(text, precision).read(Number.POSITIVE_INFINITY);
+}
+
+/** Reads a request part by part, so that a long one leaves room for others. @see parseLineProtocol */
+export class LineReader {
+  private readonly scanner: Scanner;
+  private readonly precision: Precision;
+  private taken = 0;
+  private named = 0;
+
+  constructor(text: string, precision: Precision) {
+    this.scanner = new Scanner(text);
+    this.precision = precision;
   }
-  return { entries, lines, errors, badLines };
+
+  get atEnd(): boolean {
+    return this.scanner.atEnd;
+  }
+
+  /** The next lines. */
+  read(linesMax: number): ParsedLines {
+    const { scanner } = this;
+    const entries: ParsedLines['entries'][number][] = [];
+    const lines: number[] = [];
+    const errors: LineError[] = [];
+    let badLines = 0;
+    const bad = (line: number, detail: string) => {
+      badLines += 1;
+      if (this.named >= LINE_ERRORS_MAX) return;
+      this.named += 1;
+      errors.push({ line, detail });
+    };
+    for (let count = 0; count < linesMax && !scanner.atEnd; count++) {
+      const { line } = scanner;
+      const read = scanner.blank() ? undefined : readLine(scanner, this.precision);
+      if (typeof read === 'string') bad(line, read);
+      else if (read !== undefined && this.taken >= READINGS_MAX) bad(line, `more than ${READINGS_MAX} lines`);
+      else if (read !== undefined) {
+        this.taken += 1;
+        entries.push(read);
+        lines.push(line);
+      }
+      scanner.nextLine();
+    }
+    return { entries, lines, errors, badLines };
+  }
 }
 
 /** One line to an entry, or what is wrong with it. */
@@ -111,6 +136,9 @@ function readLine(scanner: Scanner, precision: Precision): ParsedLines['entries'
   return ts === undefined ? { device: id, values } : { device: id, ts, values };
 }
 
+/** Milliseconds of the coarse units. */
+const FACTORS: Partial<Record<Precision, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
+
 /** Milliseconds; undefined when there is none; otherwise what is wrong. */
 function readTime(scanner: Scanner, precision: Precision): Millis | undefined | string {
   scanner.spaces();
@@ -126,7 +154,7 @@ function readTime(scanner: Scanner, precision: Precision): Millis | undefined | 
       : precision === 'us'
         ? Number(digits.slice(0, -3))
         : Number(digits);
-  const ts = precision === 's' ? timeMs * 1000 : timeMs;
+  const ts = timeMs * (FACTORS[precision] ?? 1);
   return ts >= EARLIEST_TIME_MS && ts <= LATEST_TIME_MS
     ? ts
     : `timestamp ${digits} is not in 2000..2100 with precision ${precision}`;

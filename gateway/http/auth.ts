@@ -51,6 +51,8 @@ declare module 'fastify' {
 }
 
 export const COOKIE = 'hanfeng_session';
+/** Collectors of version 1 can only send a name and a password: the token is the password, the name says nothing. */
+const COLLECTOR_PATHS: ReadonlySet<string> = new Set(['/write', '/query', '/api/v2/write']);
 const RANK: Readonly<Record<Role, number>> = { viewer: 0, operator: 1, admin: 2 };
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -141,8 +143,12 @@ async function byToken(token: string, { accounts }: AuthOptions): Promise<Identi
 }
 
 function bearer(request: FastifyRequest): string | undefined {
+  const { authorization = '' } = request.headers;
   // InfluxDB clients say `Token`, all others `Bearer`.
-  return /^(?:Bearer|Token) +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  const token = /^(?:Bearer|Token) +(\S+)$/i.exec(authorization)?.[1];
+  if (token !== undefined || !COLLECTOR_PATHS.has(request.routeOptions.config.path ?? '')) return token;
+  const basic = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(authorization)?.[1];
+  return basic && (/^[^:]*:(\S+)$/.exec(Buffer.from(basic, 'base64').toString('utf8'))?.[1] || undefined);
 }
 
 /** A browser names the page a changing request comes from: it must be ours. Programs name none. */

@@ -10,6 +10,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Registry } from '../registry.ts';
 import type { Store } from '../store/store.ts';
 import type { Accounts } from './auth.ts';
+import type { DoorRoom } from './door-room.ts';
 import type { Feed } from './feed.ts';
 import type { OpenAlarms } from './open-alarms.ts';
 import type { Sessions } from './sessions.ts';
@@ -67,4 +68,6 @@ export interface Door extends HttpOptions {
   readonly settings: Settings;
   readonly openAlarms: OpenAlarms;
   readonly feed: Feed;
+  /** For requests that bring readings. */
+  readonly room: DoorRoom;
 }

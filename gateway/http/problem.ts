@@ -45,6 +45,7 @@ export const PROBLEMS = {
   internal: { status: 500, title: 'Something broke on our side' },
   'accounts-busy': { status: 503, title: 'Too many people sign in at once' },
   'store-broken': { status: 503, title: 'The store is not available' },
+  'readings-busy': { status: 503, title: 'Too many readings wait for the store' },
   'not-ready': { status: 503, title: 'The gateway can not store yet' },
   'query-timeout': { status: 503, title: 'The query took too long' },
   'store-full': { status: 507, title: 'The disk is full' },

@@ -21,6 +21,8 @@ import { type Route, route } from './route.ts';
 import { readingView, viewReading } from './views.ts';
 
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
+/** A guess for bodies that don't say how long they are. */
+const ENTRY_BYTES = 200;
 /** Rejections named in one answer; the dead letters hold them all. */
 const REJECTIONS_SHOWN = 100;
 
@@ -95,7 +97,9 @@ export function readingRoutes(door: Door): readonly Route[] {
       status: 204,
       async handle({ body, identity, request, reply }) {
         const key = idempotencyKey(request.headers['idempotency-key'], identity as Identity);
-        const receipt = await ingest.readings('http', Array.isArray(body) ? body : [body], now(), key);
+        const entries = Array.isArray(body) ? body : [body];
+        const bytes = Number(request.headers['content-length'] ?? entries.length * ENTRY_BYTES);
+        const receipt = await door.room.hold(bytes, () => ingest.readings('http', entries, now(), key));
         reply.headers(receiptHeaders(receipt));
         if (receipt.rejected.length > 0) throw rejection(receipt);
       },

@@ -12,10 +12,12 @@ import { auditRoutes } from './audit.ts';
 import { guard, identityOf } from './auth.ts';
 import { backupRoutes } from './backup.ts';
 import { readBodies } from './body.ts';
+import { collectorRoutes } from './collector.ts';
 import { commandRoutes } from './commands.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { deliveryRoutes } from './delivery.ts';
 import { deviceRoutes } from './devices.ts';
+import { DoorRoom } from './door-room.ts';
 import { edgeRoutes } from './edges.ts';
 import { exportRoutes } from './export.ts';
 import { Feed, FLUSH_EVERY_MS, HEARTBEAT_MS } from './feed.ts';
@@ -94,7 +96,8 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   const openAlarms = new OpenAlarms();
   const desk = options.desk ?? openDesk(NO_FILES, undefined);
   const rulesOf = (id: number) => judgedRules(registry, desk, id);
-  const door: Door = { ...options, desk, assets: desk.assets, rulesOf, sessions, settings, feed, openAlarms };
+  const room = new DoorRoom(options.metrics);
+  const door: Door = { ...options, desk, assets: desk.assets, rulesOf, sessions, settings, feed, openAlarms, room };
 
   const outgoing = new Outgoing(config.dataDir, newId);
   await outgoing.clear();
@@ -153,6 +156,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...pointRoutes(door),
     ...readingRoutes(door),
     ...writeRoutes(door),
+    ...collectorRoutes(door),
     ...queryRoutes(door),
     ...exportRoutes(door, outgoing),
     ...backupRoutes(door, outgoing),

@@ -6,7 +6,7 @@ import { guard } from '../../../../gateway/http/auth.ts';
 import { Sessions } from '../../../../gateway/http/sessions.ts';
 import { type TestDoor, testDoor } from '../../../support/http-door.ts';
 
-const PUBLIC = new Set(['POST /api/v1/session', 'GET /healthz', 'GET /readyz']);
+const PUBLIC = new Set(['POST /api/v1/session', 'GET /healthz', 'GET /readyz', 'GET /ping', 'GET /health']);
 const VIEWER_MAY_CHANGE = new Set([
   'POST /api/v1/session',
   'DELETE /api/v1/session',

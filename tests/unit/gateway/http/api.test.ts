@@ -463,6 +463,51 @@ describe('line protocol', () => {
     expect((await write('a b=1', {}, 'precision=h')).body.code).toBe('input-invalid');
     expect((await write('x'.repeat(9_000_000))).status).toBe(413);
   });
+
+  it('more lines than one turn holds are all stored, in their order, and counted together', async () => {
+    const lines = Array.from({ length: 5000 }, (_, index) => `w,device=fm-12 n=${index} ${NOON + 100_000 + index}`);
+    lines[2500] = 'nonsense';
+    const { status, body } = await write(lines.join('\n'));
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ stored: 4999, rejected: 1 });
+    expect(body.errors).toMatchObject([{ line: 2501 }]);
+    const values = door.gateway.stored.get(door.gateway.registry.pointId('fm-12', 'n') as number) ?? [];
+    expect(values.map(({ value }) => value)).toEqual(lines.map((_, index) => index).filter((index) => index !== 2500));
+  });
+
+  it('is taken from collectors of version 1, with the token as password, and what they ask first is answered', async () => {
+    const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` });
+    const ask = async (method: 'GET' | 'HEAD' | 'POST', url: string, headers = {}, payload?: string) => {
+      const response = await door.app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) });
+      return { status: response.statusCode, text: response.payload, version: response.headers['x-influxdb-version'] };
+    };
+    expect(await ask('GET', '/ping')).toMatchObject({ status: 204, version: '1.8.0' });
+    expect((await ask('HEAD', '/ping?wait_for_leader=1s')).status).toBe(204);
+    expect(JSON.parse((await ask('GET', '/health')).text)).toMatchObject({ status: 'pass' });
+    const olga = basic('telegraf:token-of-olga');
+    const form = { ...olga, 'content-type': 'application/x-www-form-urlencoded' };
+    const made = await ask('POST', '/query', form, `q=${encodeURIComponent('CREATE DATABASE "telegraf"')}`);
+    expect(JSON.parse(made.text)).toEqual({ results: [{ statement_id: 0 }] });
+    expect((await ask('POST', '/query', form, 'q=DROP+DATABASE+telegraf')).status).toBe(400);
+    const point = `water,device=fm-12 flow=81 ${(NOON + 5) * 1e6}`;
+    expect((await ask('POST', '/write?db=telegraf', olga, point)).status).toBe(204);
+    const seconds = `water,device=fm-12 flow=82 ${NOON / 1000 + 1}`;
+    expect((await ask('POST', '/write?db=telegraf&precision=s', olga, seconds)).status).toBe(204);
+    expect(
+      door.gateway.stored
+        .get(0)
+        ?.slice(-2)
+        .map(({ value }) => value),
+    ).toEqual([81, 82]);
+    const bad = await ask('POST', '/write?db=telegraf', olga, 'nonsense');
+    expect(bad.status).toBe(400);
+    expect(JSON.parse(bad.text).error).toContain('partial write');
+    // A basic login is for these doors only, and only with a token.
+    expect((await ask('GET', '/api/v1/devices', olga)).status).toBe(401);
+    expect((await ask('POST', '/write', basic('olga:olga-password'), point)).status).toBe(401);
+    expect((await ask('POST', '/write', basic('no-colon'), point)).status).toBe(401);
+    expect((await ask('POST', '/write', {}, point)).status).toBe(401);
+  });
 });
 
 describe('alarm performance', () => {
