@@ -52,6 +52,7 @@ export class CommitQueue {
   commits = 0;
   retries = 0;
   lastCommitMs = 0;
+  snapshotFailures = 0;
   private readonly options: CommitQueueOptions;
   private spare = new Bundle();
   private readonly waiting: Work[] = [];
@@ -257,6 +258,7 @@ export class CommitQueue {
       this.snapshotNumber = number;
       this.snapshotAt = this.options.now();
     } catch (error) {
+      this.snapshotFailures++;
       this.options.log.warn({ err: error, commit: number }, 'the judge state could not be saved');
     } finally {
       this.snapshotting = undefined;

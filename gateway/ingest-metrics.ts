@@ -1,6 +1,6 @@
 import type { IngestPath } from './ingest.ts';
 import { missingReadings } from './lanes.ts';
-import type { Metrics } from './metrics.ts';
+import { type Metrics, WAIT_BUCKETS_S } from './metrics.ts';
 import type { Registry } from './registry.ts';
 import type { DuckDbStore } from './store/duckdb.ts';
 
@@ -35,6 +35,15 @@ export function showIngest(metrics: Metrics, ingest: IngestPath, registry: Regis
   show('commits', 'Commits since the start.', () => ingest.commits.done);
   show('commit_retries', 'Commits that had to be repeated.', () => ingest.commits.retries);
   show('last_commit_seconds', 'How long the last commit took.', () => ingest.commits.lastMs / 1000);
+  show('snapshot_failures', 'Snapshots of the judge that could not be saved.', () => ingest.snapshotFailures);
+  const seconds = metrics.histogram('hanfeng_ingest_commit_seconds', 'How long commits took.', WAIT_BUCKETS_S);
+  const rejected = metrics.counters('hanfeng_ingest_rejected_total', 'Readings and messages kept as dead letters.', [
+    'reason',
+  ]);
+  ingest.onCommitted(() => {
+    seconds.observe(ingest.commits.lastMs / 1000);
+    for (const [reason, count] of counts.rejected) rejected.with(reason).value = count;
+  });
   if (store !== undefined) showStore(metrics, store);
 }
 
@@ -45,5 +54,16 @@ function showStore(metrics: Metrics, store: DuckDbStore): void {
   show('sealed_files', 'Parquet files of sealed readings.', () => store.sizes.sealedFiles);
   show('sealed_readings', 'Readings in them.', () => store.sizes.sealedReadings);
   show('sealed_bytes', 'Their size, with the sums of quarters.', () => store.sizes.sealedBytes);
+  show('reads_active', 'Queries under way.', () => store.reads.active);
+  show('reads_waiting', 'Queries that wait for a connection.', () => store.reads.waiting);
+  show('reads_cut_off', 'Queries that took too long and were ended.', () => store.reads.cutOff);
+  show('reads_refused', 'Queries refused because too many waited.', () => store.reads.refused);
+  show('checkpoints', 'Times the log was folded into the file.', () => store.checkpoints.done);
+  show(
+    'checkpoints_put_off',
+    'Times it could not be: no room on the disk, or a long write.',
+    () => store.checkpoints.putOff,
+  );
+  show('last_checkpoint_seconds', 'How long the last one took.', () => store.checkpoints.lastMs / 1000);
   show('problems', 'Damaged files set aside, and maintenance that does not work.', () => store.problems.length);
 }

@@ -281,6 +281,11 @@ export class IngestPath implements Ingest {
     return { done: commits, retries, lastMs: lastCommitMs };
   }
 
+  /** Snapshots of the judge that could not be saved: the next start replays more. */
+  get snapshotFailures(): number {
+    return this.queue.snapshotFailures;
+  }
+
   /** Messages that wait for room. */
   get queued(): number {
     return this.queue.queued;

@@ -25,6 +25,7 @@ import { startDispatch } from './notify/dispatch.ts';
 import { makeChannels } from './notify/index.ts';
 import { planNotifications } from './notify/plan.ts';
 import { loadPlant } from './plant-files.ts';
+import { showProcess } from './process-metrics.ts';
 import { PlantRegistry } from './registry.ts';
 import { retentionPolicy } from './retention-policy.ts';
 import { DuckDbStore } from './store/duckdb.ts';
@@ -85,6 +86,7 @@ async function joinParts(
   };
 
   const metrics = createMetrics();
+  atEnd(showProcess(metrics));
   const registry = new PlantRegistry();
   const { retention, ...storeSettings } = config.store.embedded;
   const store = await DuckDbStore.open({

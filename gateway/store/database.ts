@@ -51,6 +51,10 @@ export class Database {
   private readonly active = new Set<Promise<unknown>>();
   private working: Promise<unknown> = Promise.resolve();
   private checkpointing: Promise<CheckpointOutcome> | undefined;
+  private cutOff = 0;
+  private refused = 0;
+  /** For the metrics. */
+  readonly checkpoints = { done: 0, putOff: 0, lastMs: 0 };
   private closed = false;
   private readersHeld: Promise<void> | undefined;
 
@@ -114,6 +118,7 @@ export class Database {
       return await reading;
     } catch (error) {
       if (expired) {
+        this.cutOff++;
         throw new StoreError('query-timeout', `the query took longer than ${READ_TIMEOUT_MS / 1000} s`, {
           retryable: false,
           cause: error,
@@ -158,7 +163,22 @@ export class Database {
     return this.checkpointing;
   }
 
+  /** Queries: under way, waiting, ended because they took too long, refused because too many waited. */
+  get reads() {
+    return { active: this.activeReads, waiting: this.waiting.length, cutOff: this.cutOff, refused: this.refused };
+  }
+
   private async runCheckpoint(walBytes?: number): Promise<CheckpointOutcome> {
+    const started = performance.now();
+    const outcome = await this.tryCheckpoint(walBytes);
+    if (outcome === 'done') {
+      this.checkpoints.done++;
+      this.checkpoints.lastMs = performance.now() - started;
+    } else this.checkpoints.putOff++;
+    return outcome;
+  }
+
+  private async tryCheckpoint(walBytes?: number): Promise<CheckpointOutcome> {
     const needed = (walBytes ?? (await sizeOf(`${this.file}.wal`))) + CHECKPOINT_FREE_BYTES;
     if ((await this.freeBytes()) < needed) return 'no-space';
     if (this.opened === undefined) throw new StoreError('store-broken', 'the store is closed', { retryable: false });
@@ -246,8 +266,10 @@ export class Database {
 
   private acquire(): Promise<DuckDBConnection> {
     if (this.closed) return Promise.reject(new StoreError('store-broken', 'the store is closed', { retryable: false }));
-    if (this.waiting.length >= READ_QUEUE_MAX)
+    if (this.waiting.length >= READ_QUEUE_MAX) {
+      this.refused++;
       return Promise.reject(new StoreError('query-timeout', 'too many queries at once', { retryable: true }));
+    }
     return new Promise((done) => {
       this.waiting.push(done);
       this.serveWaiting();

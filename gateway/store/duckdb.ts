@@ -139,6 +139,15 @@ export class DuckDbStore implements Store {
     };
   }
 
+  /** For the metrics. */
+  get reads() {
+    return this.database.reads;
+  }
+
+  get checkpoints() {
+    return this.database.checkpoints;
+  }
+
   /** After a restore: the folder is another one now, so that edges send again what it lacks. */
   async adoptNewId(id: string): Promise<void> {
     await this.write(async (connection) => {

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { GOOD } from '../../contract/reading.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
+import { envelope, openRig } from '../support/ingest-rig.ts';
 
 const disk = mkdtempSync(join(tmpdir(), 'hanfeng-full-'));
 const isMounted = (() => {
@@ -73,5 +74,47 @@ describe.skipIf(!isMounted)('a full disk (needs the right to mount a small one)'
     expect((await store.recover()).lastCommit).toBe(number);
     expect(await store.query(count)).toMatchObject([{ values: [{ value: number * 200 }] }]);
     await store.close();
+  });
+
+  it('slows senders down instead of losing anything: nothing is acknowledged until there is room', async () => {
+    const filler = join(disk, 'filler');
+    rmSync(join(disk, 'data'), { recursive: true, force: true });
+    writeFileSync(filler, Buffer.alloc(16 * 1024 * 1024));
+    const rig = await openRig({ dataDir: join(disk, 'ingest'), ballastBytes: 0 });
+    const at = 1_763_877_600_000;
+    let sent = 0;
+    let acknowledged = 0;
+    const waiting = new Set<Promise<unknown>>();
+    const send = () => {
+      const seq = ++sent;
+      const readings = Array.from({ length: 100 }, (_, device) => ({
+        device: `fm-${device}`,
+        ts: at + seq,
+        values: { a: Math.random(), b: Math.random(), c: Math.random(), d: Math.random() },
+      }));
+      const batch = rig.ingest
+        .batch('e1', envelope(seq, readings, { made: seq * 400, sentAt: at }), at)
+        .then(() => acknowledged++)
+        .finally(() => waiting.delete(batch));
+      waiting.add(batch);
+    };
+    // A sender keeps 16 batches in flight, as the contract says.
+    const deadline = Date.now() + 60_000;
+    while (rig.ingest.ready().ready && Date.now() < deadline) {
+      while (waiting.size < 16) send();
+      await Promise.race([...waiting, new Promise((next) => setTimeout(next, 100))]);
+    }
+    expect(rig.ingest.ready()).toMatchObject({ ready: false, reason: expect.stringMatching(/no room/) });
+    expect(acknowledged).toBeLessThan(sent);
+    expect([...rig.registry.marks()][0]?.mark).toBe(acknowledged);
+    rmSync(filler);
+    await Promise.all([...waiting]);
+    expect(acknowledged).toBe(sent);
+    expect(rig.ingest.ready()).toEqual({ ready: true });
+    expect([...rig.registry.marks()]).toMatchObject([{ made: sent * 400, stored: sent * 400 }]);
+    await rig.restart();
+    const count = { from: at, to: at + 1_000_000, stepMs: 1_000_000, points: [3], aggregate: 'count' as const };
+    expect(await rig.store.query(count)).toMatchObject([{ values: [{ value: sent }] }]);
+    await rig.close();
   });
 });

@@ -169,13 +169,17 @@ export interface IngestRig {
 export async function openRig(
   more: Partial<Pick<IngestOptions, 'discovery' | 'catalog' | 'now' | 'planNotifications'>> & {
     readonly wrapStore?: (store: Store) => Store;
+    /** Instead of a temporary folder. */
+    readonly dataDir?: string;
+    readonly ballastBytes?: number;
   } = {},
 ): Promise<IngestRig> {
-  const dataDir = join(mkdtempSync(join(tmpdir(), 'hanfeng-ingest-')), 'data');
+  const dataDir = more.dataDir ?? join(mkdtempSync(join(tmpdir(), 'hanfeng-ingest-')), 'data');
+  const ballast = more.ballastBytes === undefined ? {} : { ballastBytes: more.ballastBytes };
   const errors: unknown[] = [];
   let ids = 0;
   const start = async () => {
-    const real = await DuckDbStore.open({ dataDir, newId: () => `store-${++ids}` });
+    const real = await DuckDbStore.open({ dataDir, newId: () => `store-${++ids}`, ...ballast });
     const store = more.wrapStore?.(real) ?? real;
     const judge = new FakeJudge();
     const registry = new PlantRegistry();
@@ -225,7 +229,7 @@ export async function openRig(
     async close() {
       await parts.ingest.close();
       await parts.real.close();
-      rmSync(join(dataDir, '..'), { recursive: true, force: true });
+      rmSync(more.dataDir ?? join(dataDir, '..'), { recursive: true, force: true });
     },
   };
 }
