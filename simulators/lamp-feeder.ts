@@ -93,9 +93,6 @@ export class LampFeeder {
       voltage: sourceV,
       current,
       power: watts / 1000,
-      // The monitor of the cable has a battery and a loop of its own: it tells a cut, with the feeder on or off.
-      in0: this.board.has('feeder-cut', name) ? 0 : 1,
-      in1: sourceV > 100 ? 1 : 0,
     });
     return watts / 1000;
   }

@@ -41,11 +41,18 @@ const scenarioSchema = z.strictObject({
   lasts: lengthSchema,
   speed: z.number().min(1).max(60).default(12).describe('Accelerated runs: seconds that pass in one'),
   seed: z.number().int().min(0).default(1),
+  batch: z.string().optional().describe('Scenarios of one name are run together; they touch other devices'),
   edges: z.array(z.string()).min(1).describe('Edges of the demo it needs'),
   lines: z.array(z.string()).optional().describe('Only these lines of the simulation; all of those edges when absent'),
   timeline: z.array(stepSchema).max(500).default([]),
   must: z.array(alarmSchema).describe('Every alarm it raises; whatever else is raised is a failure'),
   may: z.array(alarmSchema).default([]).describe('Alarms that depend on the moment: neither asked for nor a failure'),
+  standing: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('So many alarms stand for themselves; all others are suppressed as their consequences'),
   mustNot: z.array(alarmSchema).min(1).describe('Alarms that would be wrong, named so that people can learn from them'),
 });
 
@@ -94,6 +101,8 @@ export interface RaisedAlarm {
   readonly point?: string;
   readonly priority: number;
   readonly message: string;
+  /** `suppressed` among them: something else explains it. */
+  readonly holds?: readonly string[];
 }
 
 /** What a run got wrong; all lists empty = passed. */
@@ -104,21 +113,64 @@ export interface Verdict {
   readonly unexpected: readonly RaisedAlarm[];
   /** Raised though named as wrong. */
   readonly wrong: readonly RaisedAlarm[];
+  /** What stands for itself, where another number was asked for. */
+  readonly standing: readonly RaisedAlarm[];
 }
 
 /**
  * Compares what was raised with what a scenario says. Kinds that are not asserted are left out on both sides.
+ *
+ * @param others - scenarios that ran at the same time: what they list is theirs, unless this one lists it too
  */
 export function judgeScenario(
-  { must, may, mustNot }: Pick<Scenario, 'must' | 'may' | 'mustNot'>,
+  { must, may, mustNot, standing }: Pick<Scenario, 'must' | 'may' | 'mustNot' | 'standing'>,
   raised: readonly RaisedAlarm[],
   asserted: ReadonlySet<string>,
+  others: readonly Pick<Scenario, 'must' | 'may'>[] = [],
 ): Verdict {
-  const counted = raised.filter(({ kind }) => asserted.has(kind));
+  const isListed = (lists: Pick<Scenario, 'must' | 'may'>, alarm: RaisedAlarm) =>
+    [...lists.must, ...lists.may].some((expected) => fits(expected, alarm));
+  const counted = raised.filter(
+    (alarm) =>
+      asserted.has(alarm.kind) && (isListed({ must, may }, alarm) || !others.some((other) => isListed(other, alarm))),
+  );
+  const stands = counted.filter(({ holds = [] }) => !holds.includes('suppressed'));
+  // Where it is said how many stand for themselves, the rest may be whatever they explain.
+  const judged = standing === undefined ? counted : stands;
   return {
     missing: must.filter((expected) => asserted.has(expected.kind) && !counted.some((alarm) => fits(expected, alarm))),
-    unexpected: counted.filter((alarm) => ![...must, ...may].some((expected) => fits(expected, alarm))),
-    wrong: counted.filter((alarm) => mustNot.some((expected) => fits(expected, alarm))),
+    unexpected: judged.filter((alarm) => !isListed({ must, may }, alarm)),
+    wrong: judged.filter((alarm) => mustNot.some((expected) => fits(expected, alarm))),
+    standing: standing === undefined || stands.length === standing ? [] : stands,
+  };
+}
+
+/** Scenarios that run together, by batch; one without a batch runs alone. In the order of the first of each. */
+export function batchesOf(scenarios: Iterable<Scenario>): readonly (readonly Scenario[])[] {
+  const batches = new Map<string, Scenario[]>();
+  for (const scenario of scenarios) {
+    const key = scenario.batch === undefined ? `alone/${scenario.name}` : `batch/${scenario.batch}`;
+    const known = batches.get(key);
+    if (known === undefined) batches.set(key, [scenario]);
+    else known.push(scenario);
+  }
+  return [...batches.values()];
+}
+
+/** A batch as one run: everything that one of them needs, and all that happens in them. */
+export function joinBatch(batch: readonly Scenario[]): Scenario {
+  const [first, ...rest] = batch as readonly [Scenario, ...Scenario[]];
+  const all = (pick: (scenario: Scenario) => readonly string[]) => [...new Set(batch.flatMap(pick))];
+  const lines = batch.every((scenario) => scenario.lines !== undefined) ? all((one) => one.lines ?? []) : undefined;
+  return {
+    ...first,
+    name: [first, ...rest].map(({ name }) => name).join(' + '),
+    lasts: Math.max(...batch.map(({ lasts }) => lasts)),
+    edges: all(({ edges }) => edges),
+    lines,
+    timeline: batch.flatMap(({ timeline }) => timeline).sort((a, b) => a.at - b.at),
+    must: batch.flatMap(({ must }) => must),
+    may: batch.flatMap(({ may }) => may),
   };
 }
 

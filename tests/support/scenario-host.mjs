@@ -1,5 +1,6 @@
-// One scenario against the real gateway, edges and simulator, together in this process, which lives faster than the wall
-// clock (dist/simulators/fast-clock.js is preloaded). Prints one line of JSON with the alarms that were raised.
+// One scenario, or a batch of them (names with commas between), against the real gateway, edges and simulator, together in this
+// process, which lives faster than the wall clock (dist/simulators/fast-clock.js is preloaded). Prints one line of JSON with the
+// alarms that were raised.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -34,8 +35,10 @@ const READY_S = 120;
 /** Time-outs shrink with the clock; above this speed a busy machine alone would cause them, so they are made longer there. */
 const TRUE_TIMEOUTS_UP_TO = 8;
 const PASSWORD = 'Scenario-Passw0rd-1';
-const scenario = scenarios.readScenarios(root).get(name);
-if (scenario === undefined) throw new Error(`no scenario ${name}`);
+const known = scenarios.readScenarios(root);
+const unknown = name.split(',').filter((one) => !known.has(one));
+if (unknown.length > 0) throw new Error(`no scenario ${unknown}`);
+const scenario = scenarios.joinBatch(name.split(',').map((one) => known.get(one)));
 
 const patience = scenario.speed > TRUE_TIMEOUTS_UP_TO ? { timeout: '20s', connectTimeout: '60s' } : {};
 const demo = join(root, 'examples', 'demo');

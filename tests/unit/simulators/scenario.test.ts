@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
+  batchesOf,
   checkAsserted,
   judgeScenario,
   parseScenario,
@@ -42,6 +43,30 @@ describe('the scenarios of the project', () => {
         device,
       ).toBe(true);
     expect([...scenarios.values()].filter(({ must }) => must.length === 0).length).toBeGreaterThanOrEqual(5);
+  });
+
+  it('that run together begin at one moment, at one speed, and touch other devices', () => {
+    for (const batch of batchesOf(scenarios.values())) {
+      const names = batch.map(({ name }) => name).join(', ');
+      expect(new Set(batch.map(({ start, speed, seed }) => `${start} ${speed} ${seed}`)).size, names).toBe(1);
+      const devices = batch.flatMap(({ timeline }) => [...new Set(timeline.map(({ device }) => device))]);
+      expect(devices.length, names).toBe(new Set(devices).size);
+      if (batch.length < 2) continue;
+      // What takes a whole line or edge down would be everybody's.
+      expect(
+        devices.filter((device) => !/^[a-z]+-[0-9]/.test(device) && !device.includes('/')),
+        names,
+      ).toEqual([]);
+      for (const { must, mustNot } of batch)
+        for (const other of batch.flatMap((one) => one.must))
+          if (!must.includes(other))
+            expect(
+              mustNot.some(
+                (wrong) => wrong.kind === other.kind && wrong.point === undefined && wrong.asset === undefined,
+              ),
+              `${names}: ${other.kind}`,
+            ).toBe(false);
+    }
   });
 
   it('are judged by no fewer kinds of alarms than before', () => {
@@ -118,6 +143,7 @@ describe('judging a run', () => {
         missing: [],
         unexpected: [],
         wrong: [],
+        standing: [],
       });
   });
 
@@ -131,11 +157,28 @@ describe('judging a run', () => {
     expect(verdict.wrong).toHaveLength(1);
   });
 
+  it('leaves to the others of its batch what they list', () => {
+    const other = { must: [{ kind: 'low', asset: 'pt-02' }], may: [] };
+    const raised = [alarm('high', 'fm-01/flow'), alarm('low', 'pt-02/pressure')];
+    expect(judgeScenario(scenario, raised, asserted, [other])).toMatchObject({ unexpected: [] });
+    expect(judgeScenario(scenario, raised, asserted)).toMatchObject({ unexpected: [raised[1]] });
+  });
+
+  it('counts what stands for itself; what that explains is no failure', () => {
+    const one = { ...scenario, standing: 1 };
+    const root = alarm('high', 'fm-01/flow');
+    const explained = { ...alarm('low', 'pt-02/pressure'), holds: ['suppressed'] };
+    expect(judgeScenario(one, [root, explained], asserted)).toMatchObject({ unexpected: [], standing: [] });
+    const alone = alarm('low', 'pt-02/pressure');
+    expect(judgeScenario(one, [root, alone], asserted)).toMatchObject({ unexpected: [alone], standing: [root, alone] });
+  });
+
   it('leaves out kinds that are not asserted yet', () => {
     expect(judgeScenario(scenario, [alarm('high', 'fm-01/flow'), alarm('leak', 'dma-1/inflow')], asserted)).toEqual({
       missing: [],
       unexpected: [],
       wrong: [],
+      standing: [],
     });
   });
 });
