@@ -41,17 +41,19 @@ export function startTeaching(parts: TeachingParts): { stop(): Promise<void> } {
   const { ingest, log } = parts;
   let wanted = wantedOf(parts);
   let isDue = true;
+  let isLearning = true;
   let lastLateMs = Number.NEGATIVE_INFINITY;
   let running: Promise<void> | undefined;
   let stopped = false;
   const stopListening = ingest.onCommitted(({ at, readings }) => {
-    if (!holdsHistory(readings, wanted, at - HISTORY_AFTER_MS)) return;
+    if (!isLearning || !holdsHistory(readings, wanted, at - HISTORY_AFTER_MS)) return;
     isDue = true;
     lastLateMs = performance.now();
   });
   const look = () => {
     const isQuiet = performance.now() - lastLateMs >= QUIET_MS;
-    if (running !== undefined || !parts.isLearning()) return;
+    isLearning = parts.isLearning();
+    if (running !== undefined || !isLearning) return;
     wanted = wantedOf(parts);
     if (!isDue || !isQuiet) return;
     isDue = false;
