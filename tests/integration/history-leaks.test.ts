@@ -99,11 +99,12 @@ describe('the leaks of the demo district’s past', () => {
   });
 
   it('are no more than what happened', () => {
-    const inIncident = ({ zone, at }: Found) =>
+    // By when it began: the slow channel may tell a burst again that its repair has already ended.
+    const inIncident = ({ zone, since }: Found) =>
       [
         { of: 'dma-1', ...incident('burst') },
         { of: 'dma-3', ...incident('leak') },
-      ].some(({ of, from, to }) => zone === of && at >= from && at <= to + DAY_MS);
+      ].some(({ of, from, to }) => zone === of && since >= from - 2 * DAY_MS && since <= to);
     expect(found.filter((leak) => !inIncident(leak))).toEqual([]);
   });
 });
