@@ -64,6 +64,10 @@ export interface Alarm {
   readonly raisedLate: boolean;
   readonly response?: string;
   readonly responseZh?: string;
+  /** What is usually behind it, what happens when nobody acts, and how long people have. */
+  readonly cause?: string;
+  readonly consequence?: string;
+  readonly timeToRespondMs?: number;
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 

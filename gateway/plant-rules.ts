@@ -16,6 +16,13 @@ import {
 import { DARK_HOURS, type Timetable, type WhenSettings } from './schedule-config.ts';
 
 const DEFAULT_PRIORITY = { 'high-high': 2, 'low-low': 2, high: 3, low: 3 } as const;
+/** How long people have where an alarm does not say it: call now, within the shift, this week, when there is time. */
+const TIME_TO_RESPOND_MS: Readonly<Record<Priority, number>> = {
+  1: 10 * 60_000,
+  2: 4 * 3_600_000,
+  3: 7 * 86_400_000,
+  4: 30 * 86_400_000,
+};
 const KIND_WORDS = { 'high-high': 'very high', 'low-low': 'very low', high: 'high', low: 'low' } as const;
 const KIND_WORDS_ZH = { 'high-high': '过高', 'low-low': '过低', high: '偏高', low: '偏低' } as const;
 
@@ -61,6 +68,7 @@ export function ruleOf(alarm: ClassAlarm | DeviceAlarm, place: RulePlace): Rule 
   const { kind, name, measurement } = { ...alarm, measurement: point.measurement };
   const label = point.label ?? measurement;
   const pointId = `${point.device}/${measurement}`;
+  const priority = alarm.priority ?? (DEFAULT_PRIORITY as Record<string, Priority>)[kind] ?? 3;
   return {
     key: `${pointId}#${kind}${name === undefined ? '' : `.${name}`}`,
     kind,
@@ -68,7 +76,7 @@ export function ruleOf(alarm: ClassAlarm | DeviceAlarm, place: RulePlace): Rule 
     assetClass: device.class,
     point: point.id,
     pointId,
-    priority: alarm.priority ?? (DEFAULT_PRIORITY as Record<string, Priority>)[kind] ?? 3,
+    priority,
     deadband,
     onDelayMs: alarm.onDelay ?? 0,
     offDelayMs: alarm.offDelay ?? 0,
@@ -85,6 +93,9 @@ export function ruleOf(alarm: ClassAlarm | DeviceAlarm, place: RulePlace): Rule 
     ...given('reAlarmMs', alarm.reAlarm),
     ...given('response', alarm.response),
     ...given('responseZh', alarm.responseZh),
+    ...given('cause', alarm.cause),
+    ...given('consequence', alarm.consequence),
+    timeToRespondMs: alarm.timeToRespond ?? TIME_TO_RESPOND_MS[priority],
   };
 }
 

@@ -203,7 +203,7 @@ const alarmKeys = {
   responseZh: textSchema,
   cause: textSchema.describe('What is usually behind it'),
   consequence: textSchema.describe('What happens when nobody acts'),
-  timeToRespond: delaySchema.describe('How long people have'),
+  timeToRespond: delaySchema.describe('How long people have; by priority unless said: 10m, 4h, 7d, 30d'),
   basis: textSchema.describe('Where the numbers come from: standard and clause, or engineering default'),
 };
 

@@ -84,6 +84,10 @@ export interface Rule {
   readonly titleZh?: string;
   readonly response?: string;
   readonly responseZh?: string;
+  /** What is usually behind it, what happens when nobody acts, and how long people have. */
+  readonly cause?: string;
+  readonly consequence?: string;
+  readonly timeToRespondMs?: number;
 }
 
 /**

@@ -485,6 +485,9 @@ function toAlarm(occurrence: Occurrence): Alarm {
     raisedLate: occurrence.raisedLate,
     ...optional('response', rule.response),
     ...optional('responseZh', rule.responseZh),
+    ...optional('cause', rule.cause),
+    ...optional('consequence', rule.consequence),
+    ...optional('timeToRespondMs', rule.timeToRespondMs),
     evidence: occurrence.evidence,
   };
 }

@@ -65,6 +65,13 @@ describe('docs/faults.md', () => {
         expect(basis ?? '', `${name} ${kind}`).toMatch(/^(?:[SEM]\b|Device manual|Manual of|LonMark)/);
   });
 
+  it('says in both languages what to do, and what is behind it and what follows', () => {
+    for (const { class: name, alarms } of classes.values())
+      for (const { point, kind, titleZh, responseZh, cause, consequence } of alarms)
+        for (const [key, text] of Object.entries({ titleZh, responseZh, cause, consequence }))
+          expect(text ?? '', `${name} ${point} ${kind} ${key}`).not.toBe('');
+  });
+
   it('gives every priority 1 alarm something to do', () => {
     for (const { class: name, alarms } of classes.values())
       for (const { kind, priority, response } of alarms)
