@@ -13,7 +13,12 @@ export interface PlantCatalog {
   /** @param measuredBy - where the device is an asset: what measures it, on which members may hang */
   rulesFor(point: PointInfo, device: DeviceInfo, measuredBy?: string): readonly Rule[];
   /** Devices of the configuration with their measurements, known before anything was heard of them. */
-  readonly declared: readonly { readonly device: string; readonly measurements: readonly string[] }[];
+  readonly declared: readonly {
+    readonly device: string;
+    readonly measurements: readonly string[];
+    /** Those of them that nobody measures, because they are made of what other devices measure. */
+    readonly made?: readonly string[];
+  }[];
 }
 
 export interface DeviceHint {

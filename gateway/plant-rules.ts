@@ -107,7 +107,10 @@ function whenOf(
   if (settings === undefined) return undefined;
   const all: When[] = [];
   for (const one of settings) {
-    if ('settled' in one) {
+    if ('lit' in one) {
+      if (schedule === undefined && place === undefined) return 'no schedule and no place';
+      all.push({ type: 'lit', schedule: schedule ?? DARK_HOURS, forMs: one.lit, ...given('place', place) });
+    } else if ('settled' in one) {
       if (schedule !== undefined) all.push({ type: 'settled', schedule, forMs: one.settled, ...given('place', place) });
     } else if ('between' in one) all.push({ type: 'between', from: one.between[0], to: one.between[1] });
     else if ('is' in one) {

@@ -118,6 +118,8 @@ class ReplayPlant {
     this.history = new RecentHistory((point) => this.points.get(point));
     this.watched = new Set(zonesOf(config.leakage).flatMap(pointsWanted));
     this.judge.addSource({ id: SOURCE, key: 'device/replay', hasUpTo: true });
+    for (const { device, made = [] } of catalog.declared)
+      for (const measurement of made) this.point(`${device}/${measurement}`, undefined);
   }
 
   /** Where a column or point name goes: by `columns:`, or as `<device>/<measurement>` by itself. */

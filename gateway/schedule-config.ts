@@ -90,6 +90,11 @@ export const whenSchema = z
       z.strictObject({ calendar: idSchema }),
       z.strictObject({ notCalendar: idSchema }),
       z.strictObject({
+        lit: durationSchema({ minMs: 1000, maxMs: DAY_MS / 2 }).describe(
+          'By the schedule it has been on for so long, and stays on for so long: switches may be early or late',
+        ),
+      }),
+      z.strictObject({
         settled: durationSchema({ minMs: 1000, maxMs: DAY_MS / 2 }).describe(
           'The schedule has not changed for so long, and will not for so long',
         ),
@@ -105,7 +110,7 @@ export const whenSchema = z
     ],
     {
       error:
-        'schedule-on, schedule-off, dark, daylight, sun-up, sun-down, {calendar: …}, {notCalendar: …}, {settled: 10m} or {between: 22:00..05:00}',
+        'schedule-on, schedule-off, dark, daylight, sun-up, sun-down, {calendar: …}, {notCalendar: …}, {lit: 10m}, {settled: 10m} or {between: 22:00..05:00}',
     },
   )
   .describe('One thing that must be so');

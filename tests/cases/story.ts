@@ -73,15 +73,8 @@ class StoryPlayer {
     this.judge = this.newJudge();
     for (const { device } of this.catalog.declared) this.device(device);
     // Points that nobody measures, because they are made of those of other devices, are there from the start.
-    for (const { device: id, measurements } of this.catalog.declared)
-      for (const measurement of measurements) {
-        const device = this.device(id);
-        const info = { ...this.catalog.describePoint(device, measurement, {}), id: 0 };
-        const isMade = this.catalog
-          .rulesFor(info, device)
-          .some(({ test }) => test?.type === 'share' || test?.type === 'run');
-        if (isMade) this.point(`${id}/${measurement}`);
-      }
+    for (const { device, made = [] } of this.catalog.declared)
+      for (const measurement of made) this.point(`${device}/${measurement}`);
   }
 
   line(text: string): void {

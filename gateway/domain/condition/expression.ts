@@ -15,6 +15,9 @@ export const ALWAYS_KNOWN: readonly string[] = [SUN, LEVEL, HOUR];
 /** How precisely the sun's elevation is followed: it moves 0.25 degrees a minute at most. */
 const SUN_STEP_MS = 60_000;
 
+/** Where the schedule stands in for a command, switching may be this early or late: around it nothing is said. */
+const SWITCHING_MS = 10 * 60_000;
+
 /** A compiled expression, or why it is none. */
 export type Compiled =
   | { readonly run: (context: Readonly<Record<string, number>>) => unknown }
@@ -67,6 +70,12 @@ export function expression(rule: Rule, test: ExpressionTest, { almanac }: { read
   const optional = new Set(variables.flatMap((name, index) => (instead[name] === undefined ? [] : [index])));
   let sunAt = Number.NaN;
   let level = { is: Number.NaN, from: 0, until: 0 };
+  /** May the schedule stand in for a command now? */
+  const isSettled = (ts: number) => {
+    if (schedule === undefined) return false;
+    const { since, until } = almanac.lit(ts, schedule, place);
+    return ts >= since + SWITCHING_MS && ts < until - SWITCHING_MS;
+  };
   return {
     inputs: Object.values(test.inputs),
     optional,
@@ -89,8 +98,9 @@ export function expression(rule: Rule, test: ExpressionTest, { almanac }: { read
         const name = variables[index]!;
         const other = instead[name];
         const value = values[index]!;
-        context[name] =
-          other === undefined || !Number.isNaN(value) ? value : other === LEVEL ? level.is : (other as number);
+        if (other === undefined || !Number.isNaN(value)) context[name] = value;
+        else if (other !== LEVEL) context[name] = other;
+        else context[name] = isSettled(ts) ? level.is : Number.NaN;
         if (Number.isNaN(context[name])) return undefined;
       }
       try {

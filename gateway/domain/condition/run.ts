@@ -7,10 +7,12 @@ const NAMES_MAX = 20;
 const CURRENT_WINDOW_MS = 15 * 60_000;
 /** The current must have fallen by this share of what the members behind the break took. */
 const FALLEN_SHARE = 0.5;
+/** Single members out before the break do not speak against it, as long as they are few. */
+const SINGLES_SHARE = 0.25;
 
 /**
  * Neighbours along a cable are out together, which single faults do not do: so many in a row (also along one phase), or all
- * from one member to the end while all before it work. Members without a value are passed over; behind a break they count
+ * from one member to the end while those before it work. Members without a value are passed over; behind a break they count
  * as out when the circuit's current has fallen with them.
  */
 export function run(_rule: Rule, test: Extract<RuleTest, { readonly type: 'run' }>): Evaluator {
@@ -45,7 +47,8 @@ export function run(_rule: Rule, test: Extract<RuleTest, { readonly type: 'run' 
     let works = members.length - 1;
     while (works >= 0 && stateOf(values[works]!) !== false) works--;
     if (works < 0) return [];
-    for (let before = 0; before < works; before++) if (stateOf(values[before]!) === true) return [];
+    const outBefore = values.slice(0, works).filter((value) => stateOf(value) === true).length;
+    if (outBefore > SINGLES_SHARE * (works + 1)) return [];
     const behind = members.map((_, index) => index).slice(works + 1);
     const silent = behind.filter((index) => stateOf(values[index]!) === undefined);
     if (silent.length > 0 && !hasFallen(behind.length / members.length)) return [];

@@ -66,6 +66,19 @@ export class Almanac {
     return { is: level, since, until: at + DAY_MS / 24 };
   }
 
+  /** Is it on at all, since when, and until when? -Infinity and +Infinity stand for more than a day. */
+  lit(at: Millis, schedule: Schedule, place: Place | undefined): Spell<boolean> & { readonly since: Millis } {
+    let is = false;
+    let since = Number.NEGATIVE_INFINITY;
+    for (const change of this.changes(schedule, this.days.dayOf(at), place)) {
+      if (change.level > 0 === is) continue;
+      if (change.at > at) return { is, since, until: change.at };
+      is = change.level > 0;
+      since = change.at;
+    }
+    return { is, since, until: Number.POSITIVE_INFINITY };
+  }
+
   /** Percent of full level times milliseconds, over a stretch of time. */
   levelTime(from: Millis, to: Millis, schedule: Schedule, place: Place | undefined): { lit: Millis; full: Millis } {
     let lit = 0;

@@ -6,6 +6,8 @@ import type { Place } from './sun.ts';
 /** One thing that must be so for a rule to be looked at. Plain data, part of the rule. */
 export type When =
   | { readonly type: 'schedule'; readonly schedule: Schedule; readonly on: boolean; readonly place?: Place }
+  /** It has been on for so long, and stays on for so long; dimming is no change. */
+  | { readonly type: 'lit'; readonly schedule: Schedule; readonly forMs: Millis; readonly place?: Place }
   /** The schedule has not changed for so long, and will not for so long. */
   | { readonly type: 'settled'; readonly schedule: Schedule; readonly forMs: Millis; readonly place?: Place }
   | { readonly type: 'sun'; readonly degrees: number; readonly above: boolean; readonly place: Place }
@@ -38,6 +40,14 @@ function spellOf(when: When, at: Millis, almanac: Almanac): Spell<boolean> {
     case 'schedule': {
       const { is, until } = almanac.level(at, when.schedule, when.place);
       return { is: is > 0 === when.on, until };
+    }
+    case 'lit': {
+      const { is, since, until } = almanac.lit(at, when.schedule, when.place);
+      const hour = at + 3_600_000;
+      if (!is) return { is: false, until: Math.min(until, hour) };
+      if (at < since + when.forMs) return { is: false, until: since + when.forMs };
+      const end = until - when.forMs;
+      return at >= end ? { is: false, until: Math.min(until, hour) } : { is: true, until: Math.min(end, hour) };
     }
     case 'settled': {
       const { since, until } = almanac.level(at, when.schedule, when.place);

@@ -224,7 +224,7 @@ alarms:
       const file = join(ROOT, 'gateway/classes', name);
       expect(checkDataFile(readFileSync(file, 'utf8'), file, ROOT).mistakes).toEqual([]);
     }
-    for (const site of ['demo', 'replay', 'transformer']) {
+    for (const site of ['demo', 'replay', 'transformer', 'street']) {
       expect(checkGateway(join(ROOT, 'examples', site, 'gateway.yaml'), ROOT, {}).mistakes).toEqual([]);
     }
   });

@@ -124,6 +124,26 @@ describe('a replay', () => {
     ]);
   });
 
+  it('runs the street: one lamp out and a cut cable, by a schedule that follows the sun', async () => {
+    const example = join(ROOT, 'examples/street');
+    const alarmsFile = join(folder, 'street.jsonl');
+    await runReplay({
+      configFile: join(example, 'gateway.yaml'),
+      inputs: [join(example, 'evening.csv')],
+      alarmsFile,
+      root: ROOT,
+      env: {},
+      log,
+    });
+    const told = (await readFile(alarmsFile, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { kind: string; asset: string; message: string })
+      .filter(({ kind }) => kind !== 'stale');
+    expect(told.map(({ kind, asset }) => `${kind} ${asset}`)).toEqual(['lamp-out lamp-03', 'cable-cut cir-1']);
+    expect(told[1]?.message).toContain('4 of 12 from lamp-09, 12 devices behind it, explains 4 earlier alarms');
+  });
+
   it.skipIf(!existsSync(MINI))('plays the recorded district through the example', async () => {
     const alarmsFile = join(folder, 'alarms.jsonl');
     const configFile = join(ROOT, 'examples/replay/gateway.yaml');
