@@ -1,11 +1,17 @@
 import type { Mistake } from '../contract/mistakes.ts';
 import { formatDuration } from '../contract/time.ts';
 import { type GatewayConfig, readGatewayConfig } from './config.ts';
+import { Almanac } from './domain/schedule/almanac.ts';
+import { localDays } from './domain/schedule/local-days.ts';
+import { changesOf, needsSun, type Schedule } from './domain/schedule/schedule.ts';
+import type { Place } from './domain/schedule/sun.ts';
 import { modelSettings } from './leakage-config.ts';
 import { openModels } from './locate/models.ts';
 import { checkAlarms, withoutPlace } from './plant-catalog.ts';
 import { parseClassFile, parseDeviceFile, readPlant, shippedPlant } from './plant-files.ts';
 
+/** Days on which a schedule is shown: the longest and the shortest, and a night between. */
+const SHOWN_DAYS = ['2026-03-20', '2026-06-21', '2026-12-22'];
 /** Devices named in a note; the count says the rest. */
 const NAMES_MAX = 5;
 
@@ -51,13 +57,39 @@ export function checkDataFile(text: string, file: string, root: string): Finding
 function notesOf(config: GatewayConfig, plant: ReturnType<typeof readPlant>['plant']): string[] {
   const delays = [...plant.classes.values()].flatMap(({ alarms }) => alarms.map(({ onDelay }) => onDelay));
   const lost = withoutPlace(plant);
+  const almanac = new Almanac(localDays(config.timezone));
   return [
     `site ${config.site.id}, ${plant.devices.size} devices in ${config.devices.length} files or patterns, ${plant.classes.size} classes`,
     `longest on-delay of a class alarm: ${formatDuration(Math.max(0, ...delays))}`,
+    ...[...plant.timetable.schedules.values()].map((schedule) =>
+      scheduleNote(schedule, plant.place, almanac, SHOWN_DAYS),
+    ),
     ...(lost.length === 0
       ? []
       : [
           `${lost.length} devices without a place (${lost.slice(0, NAMES_MAX).join(', ')}): their alarms by sun and schedule do not exist; give site: a latitude and a longitude`,
         ]),
   ];
+}
+
+/** When a schedule switches on some days, so that people see whether they wrote what they meant. */
+function scheduleNote(
+  schedule: Schedule,
+  place: Place | undefined,
+  almanac: Almanac,
+  dates: readonly string[],
+): string {
+  if (needsSun(schedule) && place === undefined)
+    return `schedule ${schedule.name} follows the sun at each device; give site: a place to see its times here`;
+  const nights = dates.map((date) => {
+    const day = Date.parse(`${date}T00:00:00Z`) / 86_400_000;
+    const changes = changesOf(schedule, day, place, almanac.days);
+    const clock = (at: number) => {
+      const minute = Math.floor(almanac.days.minuteOf(at));
+      return `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
+    };
+    const told = changes.map(({ at, level }) => `${clock(at)} ${level === 0 ? 'off' : `${level} %`}`);
+    return `${date.slice(5)} ${told.length === 0 ? 'stays off' : told.join(', ')}`;
+  });
+  return `schedule ${schedule.name}: ${nights.join('; ')}`;
 }

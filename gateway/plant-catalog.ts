@@ -290,7 +290,11 @@ function declaredOf(
       ({ test }) => test !== undefined && ('shareOf' in test || 'runOf' in test),
     );
     const made = downstream.has(id) ? ofMembers.map(({ point }) => point) : [];
-    return { device: id, measurements: [...new Set([...Object.keys(points), ...made])], made: [...new Set(made)] };
+    return {
+      device: id,
+      measurements: [...new Set([...Object.keys(points), ...made])],
+      ...given('made', made.length === 0 ? undefined : [...new Set(made)]),
+    };
   });
 }
 

@@ -132,7 +132,8 @@ export class Evaluations {
     const values: number[] = [];
     let maxSilenceMs = Number.POSITIVE_INFINITY;
     const { isTolerant = false, optional } = entry.evaluator;
-    for (const [place, point] of entry.inputs.entries()) {
+    for (let place = 0; place < entry.inputs.length; place++) {
+      const point = entry.inputs[place]!;
       const value = this.known(point, at);
       const mayLack = isTolerant || (point < 0 && optional?.has(place) === true);
       if (Number.isNaN(value) && !mayLack) return undefined;

@@ -65,7 +65,7 @@ export function needsSun({ usual, special }: Schedule): boolean {
 export function changesAround(schedule: Schedule, day: number, place: Place | undefined, days: LocalDays): Change[] {
   const changes: Change[] = [];
   for (const start of [day - 1, day, day + 1]) {
-    const [first, ...rest] = periodOf(schedule, start, place, days);
+    const [first, ...rest] = changesOf(schedule, start, place, days);
     if (first === undefined) continue;
     while ((changes.at(-1)?.at ?? Number.NEGATIVE_INFINITY) >= first.at) changes.pop();
     changes.push(first, ...rest);
@@ -74,7 +74,7 @@ export function changesAround(schedule: Schedule, day: number, place: Place | un
 }
 
 /** On, steps and off of the period that begins on this day; empty when it stays off. */
-function periodOf(schedule: Schedule, day: number, place: Place | undefined, days: LocalDays): Change[] {
+export function changesOf(schedule: Schedule, day: number, place: Place | undefined, days: LocalDays): Change[] {
   const special = schedule.special.find(({ calendar }) => isInCalendar(calendar, day));
   const plan = special === undefined ? schedule.usual : special.plan;
   if (plan === undefined) return [];
