@@ -1,4 +1,7 @@
-import { FlowWatch } from '../../gateway/domain/leakage/flow-watch.ts';
+import { GOOD } from '../../contract/reading.ts';
+import type { Millis } from '../../contract/time.ts';
+import type { Raise } from '../../gateway/domain/alarm/ledger.ts';
+import { LeakageDetector } from '../../gateway/domain/leakage/leakage.ts';
 import {
   CHINESE_TOWN,
   leakFlow,
@@ -6,17 +9,29 @@ import {
   type MadeYear,
   makeYear,
   type Place,
-  STEP_MS,
+  QUARTER,
+  TANK_TOWN,
   TOWN,
   VILLAGE,
+  WORKS_TOWN,
 } from './made-network.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
-const SEEDS = [1, 2, 3, 4, 5, 6] as const;
 const LEAKS = 8;
 
-interface Tally {
+/** Places that constants may be looked at with, and years of the same places that are only reported. */
+export const SEEDS = { tuning: [1, 2, 3, 4, 5, 6], heldOut: [101, 102, 103, 104, 105, 106] } as const;
+export const PLACES = [TOWN, CHINESE_TOWN, VILLAGE, WORKS_TOWN, QUARTER, TANK_TOWN] as const;
+
+export interface MadeAlarm {
+  readonly at: Millis;
+  readonly raise: Raise;
+  readonly verdict: 'found' | 'nuisance' | 'false';
+  readonly leak?: MadeLeak;
+}
+
+export interface Tally {
   years: number;
   leaks: number;
   found: number;
@@ -30,32 +45,43 @@ interface Tally {
   whole: number;
 }
 
+export const newTally = (): Tally => ({
+  years: 0,
+  leaks: 0,
+  found: 0,
+  abrupt: 0,
+  abruptFound: 0,
+  falseAlarms: 0,
+  nuisance: 0,
+  delaysH: [],
+  delaysD: [],
+  lost: 0,
+  whole: 0,
+});
+
 /** Years of places that are not L-Town, with and without leaks, by the onset rule of the scorer; one line each. */
-export function* madeYears(): Generator<string> {
-  for (const place of [TOWN, CHINESE_TOWN, VILLAGE]) {
+export function* madeYears(
+  seeds: readonly number[] = SEEDS.heldOut,
+  places: readonly Place[] = PLACES,
+  look: (place: Place, seed: number, year: MadeYear, alarms: readonly MadeAlarm[]) => void = () => {},
+): Generator<string> {
+  for (const place of places) {
     for (const leaks of [0, LEAKS]) {
-      const tally: Tally = {
-        years: 0,
-        leaks: 0,
-        found: 0,
-        abrupt: 0,
-        abruptFound: 0,
-        falseAlarms: 0,
-        nuisance: 0,
-        delaysH: [],
-        delaysD: [],
-        lost: 0,
-        whole: 0,
-      };
-      for (const seed of SEEDS) count(makeYear(place, seed * 7919, leaks), tally);
-      yield lineOf(place, leaks, tally);
+      const tally = newTally();
+      for (const seed of seeds) {
+        const year = makeYear(place, seed * 7919, leaks);
+        const alarms = judged(year, watchYear(place, year));
+        count(year, alarms, tally);
+        look(place, seed, year, alarms);
+      }
+      yield lineOf(place.name, leaks, tally);
     }
   }
 }
 
-function lineOf(place: Place, leaks: number, tally: Tally): string {
+export function lineOf(name: string, leaks: number, tally: Tally): string {
   const perYear = (count: number) => (count / tally.years).toFixed(2);
-  const head = `${place.name.padEnd(14)} ${leaks} leaks a year  false ${perYear(tally.falseAlarms)} a year`;
+  const head = `${name.padEnd(14)} ${leaks} leaks a year  false ${perYear(tally.falseAlarms)} a year`;
   if (leaks === 0) return head;
   return (
     `${head}  found ${tally.found}/${tally.leaks}  abrupt ${tally.abruptFound}/${tally.abrupt}` +
@@ -64,24 +90,54 @@ function lineOf(place: Place, leaks: number, tally: Tally): string {
   );
 }
 
-function count(year: MadeYear, tally: Tally): void {
-  const watch = new FlowWatch({ binMs: STEP_MS, metered: false });
-  const found = new Map<MadeLeak, number>();
-  year.flow.forEach((flow, index) => {
-    const at = year.from + (index + 1) * STEP_MS;
-    const bin = { at, slot: year.slot[index]!, flow: flow ?? undefined, demand: undefined };
-    for (const event of watch.step(bin)) {
-      if (event.kind !== 'abrupt' && event.kind !== 'slow') continue;
-      const fitting = year.leaks.filter((leak) => at >= leak.start && at <= deadline(leak));
-      const fresh = fitting.filter((leak) => !found.has(leak)).sort((a, b) => deadline(a) - deadline(b))[0];
-      if (fresh !== undefined) found.set(fresh, at);
-      else if (fitting.length > 0) tally.nuisance++;
-      else tally.falseAlarms++;
-    }
+/** A year of readings through the detector, as a gateway would feed it. */
+export function watchYear(place: Place, year: MadeYear): { at: Millis; raise: Raise }[] {
+  const pressures = year.pressures.map((_, index) => `pt-${index + 1}/pressure`);
+  const zone = {
+    id: place.name,
+    inlets: ['fm/flow'],
+    outlets: [],
+    tanks: place.tank === undefined ? [] : [{ level: 'tank/level', areaM2: place.tank.areaM2 }],
+    customers: [],
+    pressures,
+  };
+  const detector = new LeakageDetector([zone], place.summerTime ? 'Europe/Berlin' : 'Asia/Shanghai');
+  ['fm/flow', 'tank/level', ...pressures].forEach((point, id) => detector.pointKnown(point, id));
+  const raised: { at: Millis; raise: Raise }[] = [];
+  for (let index = 0; index < year.flow.length; index++) {
+    const at = year.from + index * year.stepMs;
+    const take = (id: number, value: number | null | undefined) => {
+      if (value !== null && value !== undefined) detector.reading(id, at, value, GOOD);
+    };
+    take(0, year.flow[index]);
+    take(1, year.level[index]);
+    for (let by = 0; by < year.pressures.length; by++) take(2 + by, year.pressures[by]![index]);
+    for (const finding of detector.advance(at))
+      if (finding.kind === 'raise') raised.push({ at: finding.raise.at, raise: finding.raise });
+  }
+  return raised;
+}
+
+/** Which leak each alarm found, by the onset rule. */
+export function judged(year: MadeYear, raised: readonly { at: Millis; raise: Raise }[]): MadeAlarm[] {
+  const found = new Set<MadeLeak>();
+  return raised.map(({ at, raise }) => {
+    const fitting = year.leaks.filter((leak) => at >= leak.start && at <= deadline(leak));
+    const leak = fitting.filter((one) => !found.has(one)).sort((a, b) => deadline(a) - deadline(b))[0];
+    if (leak === undefined) return { at, raise, verdict: fitting.length > 0 ? 'nuisance' : 'false' };
+    found.add(leak);
+    return { at, raise, verdict: 'found', leak };
   });
+}
+
+export function count(year: MadeYear, alarms: readonly MadeAlarm[], tally: Tally): void {
   tally.years++;
+  for (const { verdict } of alarms) {
+    if (verdict === 'nuisance') tally.nuisance++;
+    if (verdict === 'false') tally.falseAlarms++;
+  }
   for (const leak of year.leaks) {
-    const at = found.get(leak);
+    const at = alarms.find((alarm) => alarm.leak === leak)?.at;
     tally.leaks++;
     if (leak.type === 'abrupt') tally.abrupt++;
     if (at !== undefined) {

@@ -1,5 +1,6 @@
 import type { Millis } from '../../../contract/time.ts';
 import type { LineFit } from './line-fit.ts';
+import { type NightState, newNightState } from './night-watch.ts';
 import type { OpenLeak } from './open-leaks.ts';
 import type { Scale } from './scale.ts';
 
@@ -85,6 +86,8 @@ export interface FlowState {
   longestTransient: number;
   suspectedBins: number;
   refillUntil: number;
+  /** Bins in a row with next to no flow. */
+  lowBins: number;
   reference: number | null;
   referenceMin: number | null;
   /** Told of and not repaired, oldest first. */
@@ -110,6 +113,7 @@ export interface FlowState {
   recentLow: number[];
   meanFlow: number;
   lastAt: number;
+  nights: NightState;
 }
 
 export const noSum = (): Sum => ({
@@ -157,6 +161,7 @@ export function newFlowState(size: number, steps: number): FlowState {
     longestTransient: 0,
     suspectedBins: 0,
     refillUntil: 0,
+    lowBins: 0,
     reference: null,
     referenceMin: null,
     leaks: [],
@@ -178,5 +183,6 @@ export function newFlowState(size: number, steps: number): FlowState {
     recentLow: [],
     meanFlow: 0,
     lastAt: 0,
+    nights: newNightState(),
   };
 }

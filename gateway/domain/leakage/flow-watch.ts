@@ -10,9 +10,12 @@ import {
 } from './flow-state.ts';
 import { fitLine, type LineFit } from './line-fit.ts';
 import { closeByDrop, knownOf, type OpenLeak } from './open-leaks.ts';
+import { newNightState, NightWatch } from './night-watch.ts';
 import { learnProfile, median } from './profile.ts';
 import { followScale, learnScale, type Scale } from './scale.ts';
 
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 /** Mirrored sums, each looking for a step of another size: small steps over hours, large ones at once. */
 const STEP_FACTORS = [0.75, 1.5, 3] as const;
 /** Log-likelihood at which a step is believed; one false one in e^25 / (samples a year) years if the noise were ideal. */
@@ -23,9 +26,7 @@ const CLIP_SIGMAS = 3.5;
 const PERSIST_MS = 2.5 * 3_600_000;
 /** By day, unless it is huge: irrigation and flushing last for hours, too. */
 const DAY_PERSIST_MS = 4 * 3_600_000;
-const PERSIST_MAX_MS = 6 * 3_600_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
+const PERSIST_MAX_MS = 4 * 3_600_000;
 /** The expectation of now is fitted to what lies this far back, so that a step does not hide itself. */
 const FIT_LAG_MS = 3 * HOUR_MS;
 const FIT_SPAN_MS = 72 * HOUR_MS;
@@ -38,14 +39,30 @@ const SLOW_MEAN_PART = 0.018;
 const SLOW_NIGHT_PART = 0.05;
 const SLOW_SIGMAS = 5;
 const SLOW_DAYS = 3;
+/** Part of a slow rise that must show in the nights as they are: works that close change the shape of a day only. */
+const SLOW_RAW_PART = 0.25;
+/** Smallest step that nights alone may tell of, as a part of the mean flow. */
+const NIGHT_MEAN_PART = 0.025;
 /** Growth this long ago is another leak's when it starts again. */
 const SETTLED_DAYS = 14;
 
 /** A night's mean this many deviations of nights above its expectation confirms a step. */
-const NIGHT_SIGMAS = 4.5;
+const NIGHT_SIGMAS = 5.5;
+const NIGHT_SIGMAS_FELT = 4;
+/** Pressures that fell by so many deviations more than the flow explains confirm a step. */
+const PRESSURE_SIGMAS = 3.2;
+/** Nobody flushes at night: with pressures that fell, this is long enough. */
+const NIGHT_PERSIST_MS = HOUR_MS;
+/** By day and without loggers a step must last this long, and be so many times what 3 h stray by themselves. */
+const BLIND_PERSIST_MS = 6 * HOUR_MS;
+const BLIND_FACTOR = 3.5;
+/** Part of a step that must show in the flow itself, not only against the demand of the day. */
+const RAW_PART = 0.4;
 
 /** Part of the open leaks that comes and goes with pressure and with errors of their size. */
 const BREATHING_PART = 0.2;
+/** Part of the longest flushing that is remembered from one day to the next. */
+const TRANSIENT_KEPT = 0.99;
 const QUIET_HOURS = 6;
 /** Open leaks told apart in one zone; beyond, the oldest two count as one. */
 const OPEN_MAX = 8;
@@ -62,8 +79,14 @@ function quietHours(
     n[hourOf(slot)]!++;
   }
   const means = sum.map((total, hour) => (n[hour] === 0 ? Number.POSITIVE_INFINITY : total / n[hour]!));
-  const most = [...means].sort((a, b) => a - b)[QUIET_HOURS - 1]!;
-  return means.map((mean) => (mean <= most ? 1 : 0));
+  // In one piece: a night, not a night and a lunch break.
+  const windows = means.map((_, from) => {
+    let total = 0;
+    for (let by = 0; by < QUIET_HOURS; by++) total += means[(from + by) % 24]!;
+    return total;
+  });
+  const from = windows.indexOf(Math.min(...windows));
+  return means.map((_, hour) => ((hour - from + 24) % 24 < QUIET_HOURS ? 1 : 0));
 }
 
 const meanOf = (values: readonly number[]): number =>
@@ -74,13 +97,25 @@ export class FlowWatch {
   private readonly options: FlowWatchOptions;
   private readonly perDay: number;
   private readonly size: number;
-  state: FlowState;
+  private readonly nights = new NightWatch();
+  private kept: FlowState;
 
   constructor(options: FlowWatchOptions) {
     this.options = options;
     this.perDay = Math.round(DAY_MS / options.binMs);
     this.size = this.perDay * 7;
-    this.state = newFlowState(this.size, STEP_FACTORS.length);
+    this.kept = newFlowState(this.size, STEP_FACTORS.length);
+    this.nights.state = this.kept.nights;
+  }
+
+  get state(): FlowState {
+    return this.kept;
+  }
+
+  /** Goes on from what was kept; of an earlier version it may lack the nights. */
+  set state(state: FlowState) {
+    this.kept = { ...state, nights: state.nights ?? newNightState() };
+    this.nights.state = this.kept.nights;
   }
 
   /** All open leaks together, m3/h. */
@@ -106,14 +141,15 @@ export class FlowWatch {
     return scale === null || fit === null || base === undefined ? undefined : fit.slope * base + fit.offset;
   }
 
-  step(bin: FlowBin): FlowEvent[] {
+  /** @param fall - by how many deviations the pressures fell over the last so many bins; undefined: not known */
+  step(bin: FlowBin, fall: (bins: number) => number | undefined = () => undefined): FlowEvent[] {
     const { state } = this;
     state.lastAt = bin.at;
     if (state.scale === null) {
       this.learn(bin);
       return [];
     }
-    return this.watch(bin, state.scale);
+    return this.watch(bin, state.scale, fall);
   }
 
   // -- learning ----------------------------------------------------------------------------------------------------------
@@ -254,7 +290,7 @@ export class FlowWatch {
 
   // -- watching ----------------------------------------------------------------------------------------------------------
 
-  private watch(bin: FlowBin, scale: Scale): FlowEvent[] {
+  private watch(bin: FlowBin, scale: Scale, fall: (bins: number) => number | undefined): FlowEvent[] {
     const { state, options } = this;
     const events: FlowEvent[] = [];
     state.bins++;
@@ -267,7 +303,9 @@ export class FlowWatch {
       const mu = fit.slope * base + fit.offset;
       const sigma = scale.hourly[hour]!;
       const residual = bin.flow - mu;
-      const isInterrupted = bin.flow < 0.3 * mu && residual < -4 * sigma && mu > 0;
+      const isLow = mu > 0 && bin.flow < 0.25 * mu && residual < -sigma;
+      state.lowBins = isLow ? state.lowBins + 1 : 0;
+      const isInterrupted = (isLow && residual < -4 * sigma) || state.lowBins * options.binMs >= HOUR_MS;
       if (isInterrupted) state.refillUntil = bin.at + REFILL_MS;
       const isHeld = bin.at < state.refillUntil;
       const isSuspicious =
@@ -275,6 +313,8 @@ export class FlowWatch {
         state.down.some(({ value }) => value > CUSUM_LIMIT / 4);
       this.remember(bin.flow, base, bin.slot, isHeld || isSuspicious ? 0 : 1);
       this.followMinimum(bin, base);
+      const isNight = options.metered || this.isQuiet(hour);
+      if (isNight && !isHeld) this.nights.add(hour, bin.flow - fit.slope * base, bin.flow - (options.metered ? fit.slope * base : 0));
       if (isHeld) this.resetSums();
       else {
         if (!isSuspicious) {
@@ -294,13 +334,15 @@ export class FlowWatch {
         }
         this.followNight(hour, residual, isSuspicious);
         this.sum(bin, base, residual, sigma, scale, hour);
-        events.push(...this.decide(bin, scale));
+        events.push(...this.decide(bin, scale, fall));
         state.suspectedBins = isSuspicious ? state.suspectedBins + 1 : 0;
         if (state.suspectedBins * options.binMs > SUSPICION_MAX_MS) this.accept();
       }
     }
     if (state.bins % Math.max(1, Math.round(this.perDay / 24)) === 0) this.refit();
     if (bin.slot % this.perDay === Math.floor((this.perDay * 6) / 24)) events.push(...this.daily(bin));
+    const isNightOver = options.metered ? bin.slot % this.perDay === Math.floor((this.perDay * 6) / 24) : !this.isQuiet(hour);
+    if (isNightOver && state.nights.hours.length > 0 && this.nights.close(bin.at, this.known)) events.push(...this.nightly(bin, scale));
     return events;
   }
 
@@ -388,12 +430,13 @@ export class FlowWatch {
     this.state.suspectedBins = 0;
   }
 
-  private decide(bin: FlowBin, scale: Scale): FlowEvent[] {
+  private decide(bin: FlowBin, scale: Scale, fall: (bins: number) => number | undefined): FlowEvent[] {
     const { state, options } = this;
     const persist = Math.max(
       2,
       Math.round(Math.min(PERSIST_MAX_MS, Math.max(PERSIST_MS, 1.3 * state.longestTransient)) / options.binMs),
     );
+    const quickly = Math.max(2, Math.round(NIGHT_PERSIST_MS / options.binMs));
     const lately = state.recent.slice(-Math.max(1, Math.round(HOUR_MS / 2 / options.binMs)));
     const now = lately.reduce((sum, value) => sum + value, 0) / lately.length;
     const mean3h = state.recent.reduce((sum, value) => sum + value, 0) / Math.max(1, state.recent.length);
@@ -402,13 +445,13 @@ export class FlowWatch {
         [state.up[index]!, 1],
         [state.down[index]!, -1],
       ] as const) {
-        if (sum.value < CUSUM_LIMIT || sum.n < persist) continue;
+        if (sum.value < CUSUM_LIMIT || sum.n < Math.min(persist, quickly)) continue;
         const size = sum.excess / sum.weight;
         if (sign * size <= 0) continue;
         if (sign * now < 0.3 * sign * size) {
           // It is over by itself: flushing, a fire, a filled tank.
-          if (sign > 0 && sum.n * options.binMs < 4 * HOUR_MS && size > 1.3 * state.naturalMean3h)
-            state.longestTransient = Math.max(0.98 * state.longestTransient, sum.n * options.binMs);
+          if (sign > 0 && sum.n * options.binMs < 4 * HOUR_MS && size > 2 * state.naturalMean3h)
+            state.longestTransient = Math.max(state.longestTransient, sum.n * options.binMs);
           this.resetSums();
           return [];
         }
@@ -421,13 +464,24 @@ export class FlowWatch {
         );
         const loudWeight = sum.weight - sum.quietWeight;
         const loudMean = loudWeight > 0 ? (sum.excess - sum.quietExcess) / loudWeight : quietMean;
+        const fallen = sign > 0 && size > 0 && sum.value >= CUSUM_LIMIT ? fall(sum.n) : undefined;
+        const isFelt = fallen !== undefined && fallen > PRESSURE_SIGMAS;
+        if (sum.n < persist && !(isFelt && sum.quietN >= sum.n)) continue;
         const isNightly =
-          sum.quietN >= perHour &&
+          sum.quietN >= (isFelt ? 1 : 2) * perHour &&
           sign * quietMean > 0.6 * sign * loudMean &&
-          sign * quietMean > NIGHT_SIGMAS * quietError &&
-          this.isNewAtNight(sum, sign, quietMean, NIGHT_SIGMAS * quietError);
-        const lasts = sum.n * options.binMs >= DAY_PERSIST_MS || sign * mean3h > 3 * state.naturalMean3h;
-        const isBig = lasts && this.isBeyondAnyDay(sign) && sign * mean3h > 1.6 * state.naturalMean3h;
+          sign * quietMean > (isFelt ? NIGHT_SIGMAS_FELT : NIGHT_SIGMAS) * quietError &&
+          this.isNewAtNight(sum, sign, quietMean, NIGHT_SIGMAS * quietError) &&
+          this.rawRise(sign, sum.n, true) > RAW_PART * sign * quietMean;
+        const isLong = sum.n * options.binMs >= (fallen === undefined ? BLIND_PERSIST_MS : DAY_PERSIST_MS);
+        const lasts = isLong || (isFelt && sign * mean3h > 3 * state.naturalMean3h);
+        const isBig =
+          lasts &&
+          (isFelt || sign < 0 || (fallen === undefined && mean3h > BLIND_FACTOR * state.naturalMean3h)) &&
+          sign * mean3h > 1.6 * state.naturalMean3h &&
+          this.isBeyondAnyDay(sign) &&
+          this.rawRise(sign, Math.min(sum.n, Math.round(this.perDay / 8)), false) > RAW_PART * sign * mean3h;
+        if (sign > 0 && sum.n >= persist && sum.n % 4 === 0) (globalThis as any).__dbg?.({ kind: 'cand', at: bin.at, sign, isNightly, isBig, fallen, n: sum.n, size, natural: state.naturalMean3h, mean3h, quietMean, quietError, quietN: sum.quietN, raw: this.rawRise(sign, Math.min(sum.n, Math.round(this.perDay / 8)), false), beyond: this.isBeyondAnyDay(sign) });//DBG
         if (!isNightly && !isBig) {
           if (sum.quietN >= 2 * perHour && sign * quietMean < 0.3 * sign * Math.max(sign * size, sign * loudMean))
             this.resetSums();
@@ -438,10 +492,12 @@ export class FlowWatch {
         const isSharp = sum.n * options.binMs <= 12 * HOUR_MS && size >= 1.2 * state.naturalMean3h;
         if (sign > 0 && this.known > 0 && isYoung && !isSharp) {
           this.shift(size, sum.n);
+          this.nights.correct(sum.since, size);
           this.resetSums();
           return [this.grow(bin.at, size)];
         }
         const error = Math.sqrt(scale.inflation / sum.weight);
+        (globalThis as any).__dbg?.({ at: bin.at, sign, factor: index, isNightly, isBig, fallen, n: sum.n, size, natural: state.naturalMean3h, mean3h, quietMean, quietError, loudMean, quietN: sum.quietN, hour: this.hourOf(bin.slot), transient: state.longestTransient / HOUR_MS });//DBG
         return this.stepFound(bin, sign, { since: sum.since, n: sum.n, size: Math.abs(size), error, score: sum.value });
       }
     }
@@ -458,6 +514,38 @@ export class FlowWatch {
       const now = fit.slope * base + fit.offset;
       return sign * (mean + now - then) > 0.5 * least;
     });
+  }
+
+  /**
+   * How far the flow of the last bins lies above that of the same time on any of the days before, given the usual
+   * difference of those days; m3/h.
+   */
+  private rawRise(sign: 1 | -1, bins: number, isQuietOnly: boolean): number {
+    const { state } = this;
+    const { slope } = state.fit!;
+    let now = 0;
+    let n = 0;
+    const days = Array.from({ length: 6 }, () => ({ sum: 0, n: 0 }));
+    for (let ago = 1; ago <= Math.min(bins, this.size - 1); ago++) {
+      const row = (state.head - ago + 2 * this.size) % this.size;
+      if (state.ringFlow[row] === 0 && state.ringBase[row] === 0) continue;
+      if (isQuietOnly && !this.isQuiet(this.hourOf(state.ringSlot[row]!))) continue;
+      now += state.ringFlow[row]!;
+      n++;
+      days.forEach((day, index) => {
+        const back = ago + (index + 1) * this.perDay;
+        if (back <= bins || back > state.filled) return;
+        const then = (state.head - back + 2 * this.size) % this.size;
+        if (state.ringFlow[then] === 0 && state.ringBase[then] === 0) return;
+        day.sum += state.ringFlow[then]! + slope * (state.ringBase[row]! - state.ringBase[then]!);
+        day.n++;
+      });
+    }
+    const before = days.filter((day) => day.n >= 0.6 * n).map((day) => sign * (day.sum / day.n));
+    if (n === 0 || before.length === 0) return Number.POSITIVE_INFINITY;
+    // One odd day among them may have been a flushing.
+    before.sort((a, b) => b - a);
+    return (sign * now) / n - before[before.length > 3 ? 1 : 0]!;
   }
 
   /** The last hours lie beyond what any sort of day of the last weeks shows. */
@@ -481,6 +569,7 @@ export class FlowWatch {
     const { state } = this;
     const { since, size, error, score } = found;
     this.shift(sign * size, found.n);
+    this.nights.correct(since, sign * size);
     this.resetSums();
     if (sign < 0) {
       state.lastRepairAt = bin.at;
@@ -493,6 +582,12 @@ export class FlowWatch {
     return [
       { kind: 'abrupt', since, at: bin.at, size, low: Math.max(0, size - 2 * error), high: size + 2 * error, score },
     ];
+  }
+
+  /** A leak is larger than was thought, since then. */
+  private enlarge(leak: OpenLeak, by: number, since: Millis): void {
+    leak.size += by;
+    this.nights.correct(since, by);
   }
 
   private open(leak: OpenLeak): void {
@@ -536,6 +631,33 @@ export class FlowWatch {
     this.refit();
   }
 
+  // -- nights ------------------------------------------------------------------------------------------------------------
+
+  private nightly(bin: FlowBin, scale: Scale): FlowEvent[] {
+    const { state, options } = this;
+    const perNight = ((options.metered ? 24 : QUIET_HOURS - 2) / 24) * this.perDay;
+    const quiet = scale.hourly.filter((_, hour) => options.metered || this.isQuiet(hour));
+    const floor = Math.max(Math.sqrt(meanOf(quiet.map((sigma) => sigma * sigma)) / perNight), 0.004 * Math.abs(state.meanFlow));
+    const least = Math.max(NIGHT_MEAN_PART * Math.abs(state.meanFlow), SLOW_NIGHT_PART * this.nightLevel(state.fit!.slope));
+    const up = this.nights.step(1, floor, least);
+    const newest = state.leaks.at(-1);
+    const isFresh = newest !== undefined && bin.at - state.lastAlarmAt < 7 * DAY_MS;
+    if (up !== undefined && !(isFresh && up.size < 0.6 * newest.size)) {
+      const since = bin.at - up.nights * DAY_MS;
+      const growing = state.leaks.findLast(({ kind }) => kind === 'slow');
+      const isGrowth = growing !== undefined && bin.at - growing.grownAt < SETTLED_DAYS * DAY_MS && up.size < growing.size;
+      const n = Math.round((bin.at - since) / options.binMs);
+      if (isGrowth) {
+        this.shift(up.size, n);
+        this.resetSums();
+        this.nights.correct(since, up.size);
+        return [this.grow(bin.at, up.size)];
+      }
+      return this.stepFound(bin, 1, { since, n, size: up.size, error: up.error, score: up.sigmas });
+    }
+    return [];
+  }
+
   // -- the slow channel ----------------------------------------------------------------------------------------------------
 
   private daily(bin: FlowBin): FlowEvent[] {
@@ -546,6 +668,7 @@ export class FlowWatch {
     if (state.minima.length > 7) state.minima.shift();
     if (week === undefined) return [];
     const offset = week.offset;
+    state.longestTransient *= TRANSIENT_KEPT;
     state.history.push(offset - this.known);
     if (state.history.length > 40) state.history.shift();
     const minima = [...state.minima].sort((a, b) => a - b);
@@ -578,7 +701,7 @@ export class FlowWatch {
     if (state.lastAlarmAt > 0 && daysSinceAlarm < 7 && this.known > 0) {
       // The first week after an alarm corrects its size.
       const newest = state.leaks.at(-1)!;
-      newest.size = Math.max(0.2 * newest.size, newest.size + 0.5 * excess);
+      this.enlarge(newest, Math.max(-0.8 * newest.size, 0.5 * excess), newest.since);
       return [];
     }
     if (
@@ -590,12 +713,14 @@ export class FlowWatch {
       const rest = Math.min(excess, state.grownTold);
       state.grownTold -= rest;
       const newest = state.leaks.at(-1);
-      if (newest !== undefined) newest.size += rest;
+      if (newest !== undefined) this.enlarge(newest, rest, state.lastRepairAt);
       else this.open({ kind: 'slow', since: state.lastRepairAt, at: state.lastRepairAt, size: rest, grownAt: bin.at });
       return [];
     }
     if (state.leaks.length === 0 && bin.at - state.lastRepairAt >= 7 * DAY_MS) state.grownTold = 0;
-    if (excess > least && excessMin > 0.4 * excess) {
+    const rawRise = this.nights.rawRise();
+    const isRaw = rawRise === undefined || rawRise > SLOW_RAW_PART * excess;
+    if (excess > least && excessMin > 0.4 * excess && isRaw) {
       state.slowDays++;
       if (state.slowDays === 1) state.slowSince = bin.at;
     } else state.slowDays = 0;
@@ -606,14 +731,14 @@ export class FlowWatch {
       state.slowDays = 0;
       if (excess < BREATHING_PART * this.known) {
         // Open leaks breathe with the pressure: what is new must stand out from them.
-        const newest = state.leaks.at(-1)!;
-        newest.size += excess;
+        this.enlarge(state.leaks.at(-1)!, excess, bin.at - 7 * DAY_MS);
         state.grownTold += excess;
       } else if (state.leaks.length > 0 && !isSettled) events.push(this.grow(bin.at, excess));
       else {
         const error = Math.max(state.weekScale, 0.25 * least);
         const since = this.riseBegan(bin.at, excess);
         this.open({ kind: 'slow', since, at: bin.at, size: excess, grownAt: bin.at });
+        this.nights.correct(bin.at - 7 * DAY_MS, excess);
         state.lastGrowthAt = bin.at;
         events.push({
           kind: 'slow',

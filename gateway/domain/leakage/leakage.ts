@@ -7,6 +7,7 @@ import { intervalWords, leakRule, RULED_OUT, round } from './leak-alarm.ts';
 import { whyNoBalance, type ZoneModel } from './network.ts';
 import type { OpenLeak } from './open-leaks.ts';
 import { PressureField } from './pressure-field.ts';
+import { PressureWatch } from './pressure-watch.ts';
 import { Signal } from './signal.ts';
 import { weekClock } from './week-clock.ts';
 import { type ZoneStatus, zoneStatus } from './zone-status.ts';
@@ -39,9 +40,13 @@ interface Watch {
   readonly zone: ZoneModel;
   readonly binMs: number;
   readonly flow: FlowWatch;
+  /** Points of the zone and of its sub-zones; undefined where the flow of a quarter is not known. */
+  readonly pressure: { readonly points: readonly string[]; readonly watch: PressureWatch } | undefined;
   /** Ends of bins, measured flow and expectation, for the picture. */
   series: [Millis, number | null, number | null][];
   level: (number | null)[];
+  /** End of the last bin. */
+  closedAt: Millis;
   open: OpenAlarm[];
   lost: number;
 }
@@ -69,8 +74,10 @@ export class LeakageDetector implements Detector {
           zone,
           binMs,
           flow: new FlowWatch({ binMs, metered: zone.customers.length > 0 }),
+          pressure: binMs === QUARTER_MS ? this.pressureOf(zone) : undefined,
           series: [],
           level: zone.tanks.map(() => null),
+          closedAt: 0,
           open: [],
           lost: 0,
         };
@@ -86,6 +93,13 @@ export class LeakageDetector implements Detector {
       ...tanks.map(({ level }) => level),
     ]);
     for (const point of points) this.signals.set(point, new Signal());
+  }
+
+  private pressureOf(zone: ZoneModel): Watch['pressure'] {
+    const points = this.zones
+      .filter((other) => other.id === zone.id || this.isWithin(other, zone.id))
+      .flatMap(({ pressures }) => pressures);
+    return points.length === 0 ? undefined : { points, watch: new PressureWatch(points.length) };
   }
 
   pointKnown(pointId: string, id: number): boolean {
@@ -132,10 +146,12 @@ export class LeakageDetector implements Detector {
       }
       this.sums.set(point, sum);
     }
+    // By local time, as people live: on the two days when clocks change one bin is an hour longer or shorter, and not told.
+    const isTankBin = this.slotOf(at, 96) % (TANK_BIN_MS / QUARTER_MS) === 0;
     for (const { field } of this.fields) field.step(field.points.map((point) => values.get(point)?.mean));
     for (const watch of this.watches) {
       if (watch.binMs === QUARTER_MS) this.closeBin(watch, at, (point) => values.get(point)?.mean, findings, values);
-      else if (at % watch.binMs === 0) {
+      else if (isTankBin) {
         const quarters = watch.binMs / QUARTER_MS;
         const mean = (point: string) => {
           const { area, n } = this.sums.get(point) ?? { area: 0, n: 0 };
@@ -144,7 +160,7 @@ export class LeakageDetector implements Detector {
         this.closeBin(watch, at, mean, findings, values);
       }
     }
-    if (at % TANK_BIN_MS === 0) this.sums.clear();
+    if (isTankBin) this.sums.clear();
   }
 
   private closeBin(
@@ -172,7 +188,10 @@ export class LeakageDetector implements Detector {
           : stored + (areaM2 * (end - before) * 3_600_000) / binMs;
       watch.level[index] = end ?? null;
     });
+    const isWhole = binMs === QUARTER_MS || watch.closedAt === at - binMs;
+    watch.closedAt = at;
     const net =
+      !isWhole ||
       supplied === undefined || passed === undefined || stored === undefined ? undefined : supplied + passed - stored;
     const demand = zone.customers.length > 0 ? add(zone.customers, 1) : undefined;
     const slot = this.slotOf(at - binMs, Math.round(86_400_000 / binMs));
@@ -181,7 +200,10 @@ export class LeakageDetector implements Detector {
     if (watch.series.length > EVIDENCE_BINS) watch.series.shift();
     watch.lost += (flow.known * binMs) / 3_600_000;
     for (const open of watch.open) open.lostM3 += ((leakOf(watch, open)?.size ?? 0) * binMs) / 3_600_000;
-    for (const event of flow.step({ at, slot, flow: net, demand })) this.tell(watch, event, findings);
+    const { pressure } = watch;
+    pressure?.watch.step(pressure.points.map(mean), net, passed === undefined ? undefined : -passed);
+    const fall = (bins: number) => pressure?.watch.fall(bins);
+    for (const event of flow.step({ at, slot, flow: net, demand }, fall)) this.tell(watch, event, findings);
     for (const open of watch.open) this.update(watch, open, at, findings);
   }
 
@@ -320,12 +342,14 @@ export class LeakageDetector implements Detector {
       sums: [...this.sums],
       signals: [...this.signals].map(([point, signal]) => [point, signal.state]),
       fields: this.fields.map(({ zone, field }) => [zone.id, field.points, field.state]),
-      watches: this.watches.map(({ zone, binMs, flow, series, level, open, lost }) => ({
+      watches: this.watches.map(({ zone, binMs, flow, pressure, series, level, closedAt, open, lost }) => ({
         zone: zone.id,
+        pressure: pressure && { points: pressure.points, state: pressure.watch.state },
         binMs,
         flow: flow.state,
         series,
         level,
+        closedAt,
         open,
         lost,
       })),
@@ -350,8 +374,11 @@ export class LeakageDetector implements Detector {
       const watch = this.watches.find(({ zone }) => zone.id === kept.zone);
       if (watch === undefined || watch.binMs !== kept.binMs) continue;
       watch.flow.state = kept.flow;
+      if (kept.pressure !== undefined && kept.pressure.points.join() === watch.pressure?.points.join())
+        watch.pressure.watch.state = kept.pressure.state;
       watch.series = kept.series;
       watch.level = kept.level;
+      watch.closedAt = kept.closedAt ?? 0;
       // Snapshots of earlier versions hold key and time only.
       watch.open = kept.open.map((open) => ({
         toldAt: open.at,
@@ -373,7 +400,9 @@ interface Saved {
   readonly watches: (Pick<Watch, 'series' | 'level' | 'lost' | 'binMs'> & {
     readonly zone: string;
     readonly open: readonly (Pick<OpenAlarm, 'key' | 'at'> & Partial<OpenAlarm>)[];
+    readonly closedAt?: Millis;
     readonly flow: FlowWatch['state'];
+    readonly pressure?: { readonly points: readonly string[]; readonly state: PressureWatch['state'] };
   })[];
 }
 
