@@ -60,7 +60,10 @@ const BLIND_FACTOR = 3.5;
 const RAW_PART = 0.4;
 
 /** Part of the open leaks that comes and goes with pressure and with errors of their size. */
-const BREATHING_PART = 0.2;
+const BREATHING_PART = 0.15;
+const BREATHING_MAX = 2;
+/** The first week corrects the size of a sudden leak by no more than this part: the rest may be another. */
+const CORRECTION_PART = 0.3;
 /** Part of the longest flushing that is remembered from one day to the next. */
 const TRANSIENT_KEPT = 0.99;
 const QUIET_HOURS = 6;
@@ -489,7 +492,9 @@ export class FlowWatch {
         }
         // An incident that is open grows in small steps; a jump is another leak.
         const isYoung = bin.at - state.lastGrowthAt < 7 * DAY_MS;
-        const isSharp = sum.n * options.binMs <= 12 * HOUR_MS && size >= 1.2 * state.naturalMean3h;
+        const grown = state.leaks.findLast(({ kind }) => kind === 'slow')?.size ?? 0;
+        const isSharp =
+          sum.n * options.binMs <= 12 * HOUR_MS && size >= Math.max(1.2 * state.naturalMean3h, 0.5 * grown);
         if (sign > 0 && this.known > 0 && isYoung && !isSharp) {
           this.shift(size, sum.n);
           this.nights.correct(sum.since, size);
@@ -575,7 +580,7 @@ export class FlowWatch {
       state.lastRepairAt = bin.at;
       return [{ kind: 'repair', since, at: bin.at, size, closed: closeByDrop(state.leaks, size) }];
     }
-    this.open({ kind: 'abrupt', since, at: bin.at, size, grownAt: bin.at });
+    this.open({ kind: 'abrupt', since, at: bin.at, size, found: size, grownAt: bin.at });
     state.lastAlarmAt = bin.at;
     state.lastGrowthAt = bin.at;
     state.slowDays = 0;
@@ -640,17 +645,16 @@ export class FlowWatch {
     const floor = Math.max(Math.sqrt(meanOf(quiet.map((sigma) => sigma * sigma)) / perNight), 0.004 * Math.abs(state.meanFlow));
     const least = Math.max(NIGHT_MEAN_PART * Math.abs(state.meanFlow), SLOW_NIGHT_PART * this.nightLevel(state.fit!.slope));
     const up = this.nights.step(1, floor, least);
-    const newest = state.leaks.at(-1);
-    const isFresh = newest !== undefined && bin.at - state.lastAlarmAt < 7 * DAY_MS;
-    if (up !== undefined && !(isFresh && up.size < 0.6 * newest.size)) {
+    if (up !== undefined) {
       const since = bin.at - up.nights * DAY_MS;
-      const growing = state.leaks.findLast(({ kind }) => kind === 'slow');
-      const isGrowth = growing !== undefined && bin.at - growing.grownAt < SETTLED_DAYS * DAY_MS && up.size < growing.size;
       const n = Math.round((bin.at - since) / options.binMs);
-      if (isGrowth) {
+      // A leak that grows fast is seen by one night after another.
+      const isFresh = this.known > 0 && bin.at - state.lastAlarmAt < 7 * DAY_MS;
+      const growing = state.leaks.findLast(({ kind }) => kind === 'slow');
+      if (isFresh || (growing !== undefined && bin.at - growing.grownAt < SETTLED_DAYS * DAY_MS)) {
         this.shift(up.size, n);
-        this.resetSums();
         this.nights.correct(since, up.size);
+        this.resetSums();
         return [this.grow(bin.at, up.size)];
       }
       return this.stepFound(bin, 1, { since, n, size: up.size, error: up.error, score: up.sigmas });
@@ -685,11 +689,13 @@ export class FlowWatch {
     const excess = offset - state.reference - this.known;
     const excessMin = minimum - state.referenceMin - this.known;
     const nightFlow = this.nightLevel(week.slope);
-    const least = Math.max(
+    const noise = Math.max(
       SLOW_SIGMAS * state.weekScale,
       SLOW_MEAN_PART * Math.abs(state.meanFlow) * week.slope,
       SLOW_NIGHT_PART * nightFlow,
     );
+    // Open leaks breathe with the pressure: what is new must stand out from them.
+    const least = Math.max(noise, Math.min(BREATHING_MAX * noise, BREATHING_PART * this.known));
     state.pastSlopes.push(week.slope);
     state.pastOffsets.push(Math.min(offset - this.known, state.reference + 0.5 * least));
     if (state.pastSlopes.length > 28) {
@@ -701,7 +707,10 @@ export class FlowWatch {
     if (state.lastAlarmAt > 0 && daysSinceAlarm < 7 && this.known > 0) {
       // The first week after an alarm corrects its size.
       const newest = state.leaks.at(-1)!;
-      this.enlarge(newest, Math.max(-0.8 * newest.size, 0.5 * excess), newest.since);
+      const found = newest.found ?? newest.size;
+      const most = (newest.kind === 'slow' ? 1.5 : 1 + CORRECTION_PART) * found;
+      const wanted = Math.max(0.2 * newest.size, newest.size + 0.5 * excess);
+      this.enlarge(newest, Math.min(Math.max(most, newest.size), wanted) - newest.size, newest.since);
       return [];
     }
     if (
@@ -720,6 +729,7 @@ export class FlowWatch {
     if (state.leaks.length === 0 && bin.at - state.lastRepairAt >= 7 * DAY_MS) state.grownTold = 0;
     const rawRise = this.nights.rawRise();
     const isRaw = rawRise === undefined || rawRise > SLOW_RAW_PART * excess;
+    (globalThis as any).__dy?.({ at: bin.at, metered: this.options.metered, excess, excessMin, least, rawRise, wk: state.weekScale, known: this.known, ref: state.reference, n: state.nights.nights.at(-1) });//DBG
     if (excess > least && excessMin > 0.4 * excess && isRaw) {
       state.slowDays++;
       if (state.slowDays === 1) state.slowSince = bin.at;
@@ -729,15 +739,11 @@ export class FlowWatch {
       const growing = state.leaks.findLast(({ kind }) => kind === 'slow');
       const isSettled = growing === undefined || bin.at - growing.grownAt > SETTLED_DAYS * DAY_MS;
       state.slowDays = 0;
-      if (excess < BREATHING_PART * this.known) {
-        // Open leaks breathe with the pressure: what is new must stand out from them.
-        this.enlarge(state.leaks.at(-1)!, excess, bin.at - 7 * DAY_MS);
-        state.grownTold += excess;
-      } else if (state.leaks.length > 0 && !isSettled) events.push(this.grow(bin.at, excess));
+      if (state.leaks.length > 0 && !isSettled) events.push(this.grow(bin.at, excess));
       else {
         const error = Math.max(state.weekScale, 0.25 * least);
         const since = this.riseBegan(bin.at, excess);
-        this.open({ kind: 'slow', since, at: bin.at, size: excess, grownAt: bin.at });
+        this.open({ kind: 'slow', since, at: bin.at, size: excess, found: excess, grownAt: bin.at });
         this.nights.correct(bin.at - 7 * DAY_MS, excess);
         state.lastGrowthAt = bin.at;
         events.push({

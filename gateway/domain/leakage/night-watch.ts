@@ -10,8 +10,10 @@ const MONTH_NIGHTS = 10;
 const TOP_HOURS = 2;
 const HOURS_LEAST = 4;
 /** So many deviations the mean of one, two and three nights, and the least of them, must lie above the reference. */
-const MEAN_SIGMAS = [8, 5.5, 4.5] as const;
-const LEAST_SIGMAS = [8, 3.5, 3] as const;
+const MEAN_SIGMAS = [6.5, 4.5, 3.7] as const;
+const LEAST_SIGMAS = [6.5, 3, 2.5] as const;
+/** No night of the reference was as high as one night alone; of several nights each is above this part of it. */
+const HIGHEST_PARTS = [1, 0.6, 0.5] as const;
 /** Besides, part of the rise that must show in the flow as it is, not set against the demand of the day. */
 const RAW_PART = 0.5;
 
@@ -109,8 +111,10 @@ export class NightWatch {
       const size = rises.reduce((sum, rise) => sum + rise, 0) / count;
       const raw = now.reduce((sum, night) => sum + sign * (night.raw - usualRaw), 0) / count;
       const highest = Math.max(...before.map(({ level }) => sign * (level - usual)));
+      if (sign > 0) (globalThis as any).__nt?.({ at: now.at(-1)!.at, k: count, size, sigma, min: Math.min(...rises), highest, raw });//DBG
       if (size < MEAN_SIGMAS[count - 1]! * sigma || size < least) continue;
-      if (Math.min(...rises) < LEAST_SIGMAS[count - 1]! * sigma || Math.min(...rises) < highest) continue;
+      if (Math.min(...rises) < LEAST_SIGMAS[count - 1]! * sigma || Math.min(...rises) < HIGHEST_PARTS[count - 1]! * highest)
+        continue;
       if (raw < RAW_PART * size) continue;
       return { size, error: sigma / Math.sqrt(count), nights: count, sigmas: size / sigma };
     }

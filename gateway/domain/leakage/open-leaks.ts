@@ -8,6 +8,8 @@ export interface OpenLeak {
   readonly at: Millis;
   /** m3/h, corrected as it is better known. */
   size: number;
+  /** The size it was raised with. */
+  readonly found?: number;
   grownAt: Millis;
 }
 
