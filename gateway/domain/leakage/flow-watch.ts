@@ -51,6 +51,10 @@ const NIGHT_SIGMAS = 5.5;
 const NIGHT_SIGMAS_FELT = 4;
 /** Pressures that fell by so many deviations more than the flow explains confirm a step. */
 const PRESSURE_SIGMAS = 3.2;
+/** Pressures that fell so clearly leave no doubt even where the flow alone could be another sort of day. */
+const PLAIN_SIGMAS = 5;
+const PLAIN_PERSIST_MS = 3 * HOUR_MS;
+const PLAIN_FACTOR = 1.2;
 /** Nobody flushes at night: with pressures that fell, this is long enough. */
 const NIGHT_PERSIST_MS = HOUR_MS;
 /** By day and without loggers a step must last this long, and be so many times what 3 h stray by themselves. */
@@ -482,10 +486,18 @@ export class FlowWatch {
           lasts &&
           (isFelt || sign < 0 || (fallen === undefined && mean3h > BLIND_FACTOR * state.naturalMean3h)) &&
           sign * mean3h > 1.6 * state.naturalMean3h &&
-          this.isBeyondAnyDay(sign) &&
+          this.isBeyondAnyDay(sign);
+        // A holiday or hot weather draws everywhere, and the flow explains the pressures then.
+        const isPlain =
+          fallen !== undefined &&
+          fallen > PLAIN_SIGMAS &&
+          sum.n * options.binMs >= PLAIN_PERSIST_MS &&
+          mean3h > PLAIN_FACTOR * state.naturalMean3h;
+        const isDaily =
+          (isBig || isPlain) &&
           this.rawRise(sign, Math.min(sum.n, Math.round(this.perDay / 8)), false) > RAW_PART * sign * mean3h;
         if (sign > 0 && sum.n >= persist && sum.n % 4 === 0) (globalThis as any).__dbg?.({ kind: 'cand', at: bin.at, sign, isNightly, isBig, fallen, n: sum.n, size, natural: state.naturalMean3h, mean3h, quietMean, quietError, quietN: sum.quietN, raw: this.rawRise(sign, Math.min(sum.n, Math.round(this.perDay / 8)), false), beyond: this.isBeyondAnyDay(sign) });//DBG
-        if (!isNightly && !isBig) {
+        if (!isNightly && !isDaily) {
           if (sum.quietN >= 2 * perHour && sign * quietMean < 0.3 * sign * Math.max(sign * size, sign * loudMean))
             this.resetSums();
           continue;

@@ -8,6 +8,7 @@ import { whyNoBalance, type ZoneModel } from './network.ts';
 import type { OpenLeak } from './open-leaks.ts';
 import { PressureField } from './pressure-field.ts';
 import { PressureWatch } from './pressure-watch.ts';
+import { median } from './profile.ts';
 import { Signal } from './signal.ts';
 import { weekClock } from './week-clock.ts';
 import { type ZoneStatus, zoneStatus } from './zone-status.ts';
@@ -17,6 +18,10 @@ const QUARTER_MS = 900_000;
 const TANK_BIN_MS = 3 * 3_600_000;
 /** A sub-zone whose sensors fell this clearly, and more clearly than any other, is where the leak is. */
 const SUBZONE_SIGMAS = 5;
+/** A reducing valve holds the pressure behind it to this part of what others stray; its own fall, and that of the highest. */
+const HELD_PART = 0.25;
+const HELD_SIGMAS = 2.2;
+const HELD_OF_TOP = 0.3;
 /** Gaps longer than this are stepped over instead of closed bin by bin. */
 const JUMP_BINS_MAX = 4000;
 /** An open alarm learns its size and the water lost so far this often. */
@@ -217,7 +222,8 @@ export class LeakageDetector implements Detector {
     if (event.kind === 'growth') return;
     const { zone } = watch;
     const bins = Math.max(4, Math.round((event.kind === 'abrupt' ? event.at - event.since : 86_400_000) / QUARTER_MS));
-    const { location, sensors } = this.locate(zone, event.kind === 'abrupt' ? bins : 96);
+    const { location: nearest, sensors } = this.locate(zone, event.kind === 'abrupt' ? bins : 96);
+    const location = (event.kind === 'abrupt' ? this.heldZone(watch, bins) : undefined) ?? nearest;
     const key = `${zone.id}#leak-${event.at.toString(36)}`;
     const hours = (event.at - event.since) / 3_600_000;
     const lost = event.size * hours * (event.kind === 'abrupt' ? 1 : 1 / 3);
@@ -299,6 +305,22 @@ export class LeakageDetector implements Detector {
       sigmas: round(sigmas),
     }));
     return { location, sensors };
+  }
+
+  /** Behind a reducing valve only its own draw moves the pressure: a small fall there is proof. */
+  private heldZone({ pressure, zone }: Watch, bins: number): string | undefined {
+    if (pressure === undefined) return undefined;
+    const falls = pressure.watch.falls(bins).map((sigmas) => sigmas ?? 0);
+    const spreads = pressure.watch.spreads();
+    const usual = median(spreads.filter((spread) => spread > 0));
+    const top = Math.max(...falls);
+    for (const of of this.zones.filter((other) => other.id !== zone.id && this.isWithin(other, zone.id))) {
+      const own = of.pressures.map((point) => pressure.points.indexOf(point));
+      const isHeld = own.length > 0 && own.every((index) => spreads[index]! < HELD_PART * usual);
+      const fall = Math.max(...own.map((index) => falls[index]!));
+      if (isHeld && fall > HELD_SIGMAS && fall > HELD_OF_TOP * top) return of.id;
+    }
+    return undefined;
   }
 
   private isWithin(zone: ZoneModel, id: string): boolean {

@@ -46,14 +46,24 @@ export class PressureWatch {
    * when too little is known
    */
   fall(bins: number): number | undefined {
+    const known = this.falls(bins).filter((sigmas) => sigmas !== undefined);
+    return known.length === 0 ? undefined : Math.max(...known) - LUCK * Math.log(this.state.rings.length);
+  }
+
+  /** The same for each sensor, in the order of the sensors, as it is; 0 when it did not fall. */
+  falls(bins: number): (number | undefined)[] {
     const span = Math.max(SPAN_LEAST, Math.min(SPAN_MAX, bins));
-    const usable = this.regressors();
-    let most: number | undefined;
-    for (const ring of this.state.rings) {
-      const sigmas = this.fallOf(ring, usable, span, Math.max(bins, span));
-      if (sigmas !== undefined && (most === undefined || sigmas > most)) most = sigmas;
-    }
-    return most === undefined ? undefined : most - LUCK * Math.log(this.state.rings.length);
+    const loads = this.regressors();
+    return this.state.rings.map((ring) => this.fallOf(ring, loads, span, Math.max(bins, span)));
+  }
+
+  /** How far each sensor strays in four days, m. */
+  spreads(): number[] {
+    return this.state.rings.map((ring) => {
+      const known = ring.filter((value) => value !== null);
+      const mean = known.reduce((sum, value) => sum + value, 0) / Math.max(1, known.length);
+      return Math.sqrt(known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, known.length));
+    });
   }
 
   /** Loads by row, oldest first; undefined where the flow is not known. */
