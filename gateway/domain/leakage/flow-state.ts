@@ -95,6 +95,8 @@ export interface FlowState {
   lastAlarmAt: number;
   lastGrowthAt: number;
   lastRepairAt: number;
+  /** m3/h. */
+  lastRepairSize: number;
   /** Growth told of as part of an open leak: what a repair leaves behind of it is no news. */
   grownTold: number;
   slowDays: number;
@@ -168,6 +170,7 @@ export function newFlowState(size: number, steps: number): FlowState {
     lastAlarmAt: 0,
     lastGrowthAt: 0,
     lastRepairAt: 0,
+    lastRepairSize: 0,
     grownTold: 0,
     slowDays: 0,
     slowSince: 0,

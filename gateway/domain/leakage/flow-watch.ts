@@ -43,15 +43,25 @@ const SLOW_DAYS = 3;
 const SLOW_RAW_PART = 0.25;
 /** Smallest step that nights alone may tell of, as a part of the mean flow. */
 const NIGHT_MEAN_PART = 0.025;
+/** Nights among which a repair was misjudged stray more than nights do: no more than this times what was learned counts. */
+const NIGHT_SPREAD_MAX = 1.5;
 /** Growth this long ago is another leak's when it starts again. */
 const SETTLED_DAYS = 14;
+const YOUNG_DAYS = 7;
+/** A rise this many times faster than an open leak has come is another leak. */
+const GROWTH_FACTOR = 5;
 
 /** A night's mean this many deviations of nights above its expectation confirms a step. */
 const NIGHT_SIGMAS = 5.5;
+/** Less when pressures fell, too, or when a whole night and most of a day say the same. */
 const NIGHT_SIGMAS_FELT = 4;
+const NIGHT_SIGMAS_WHOLE = 4.5;
+const WHOLE_MS = 16 * HOUR_MS;
 /** Pressures that fell by so many deviations more than the flow explains confirm a step. */
 const PRESSURE_SIGMAS = 3.2;
 /** Pressures that fell so clearly leave no doubt even where the flow alone could be another sort of day. */
+/** A suspicion older than this is left to the nights. */
+const FELT_MAX_BINS = 144;
 const PLAIN_SIGMAS = 5;
 const PLAIN_PERSIST_MS = 3 * HOUR_MS;
 const PLAIN_FACTOR = 1.2;
@@ -68,6 +78,8 @@ const BREATHING_PART = 0.15;
 const BREATHING_MAX = 2;
 /** The first week corrects the size of a sudden leak by no more than this part: the rest may be another. */
 const CORRECTION_PART = 0.3;
+/** After a repair a rise of less than this part of it is what it left behind. */
+const LEFT_PART = 0.6;
 /** Part of the longest flushing that is remembered from one day to the next. */
 const TRANSIENT_KEPT = 0.99;
 const QUIET_HOURS = 6;
@@ -443,6 +455,11 @@ export class FlowWatch {
       2,
       Math.round(Math.min(PERSIST_MAX_MS, Math.max(PERSIST_MS, 1.3 * state.longestTransient)) / options.binMs),
     );
+    const falls = new Map<number, number | undefined>();
+    const fallOver = (bins: number) => {
+      if (!falls.has(bins)) falls.set(bins, fall(bins));
+      return falls.get(bins);
+    };
     const quickly = Math.max(2, Math.round(NIGHT_PERSIST_MS / options.binMs));
     const lately = state.recent.slice(-Math.max(1, Math.round(HOUR_MS / 2 / options.binMs)));
     const now = lately.reduce((sum, value) => sum + value, 0) / lately.length;
@@ -471,13 +488,15 @@ export class FlowWatch {
         );
         const loudWeight = sum.weight - sum.quietWeight;
         const loudMean = loudWeight > 0 ? (sum.excess - sum.quietExcess) / loudWeight : quietMean;
-        const fallen = sign > 0 && size > 0 && sum.value >= CUSUM_LIMIT ? fall(sum.n) : undefined;
+        const fallen = sign > 0 && sum.n <= FELT_MAX_BINS ? fallOver(sum.n) : undefined;
         const isFelt = fallen !== undefined && fallen > PRESSURE_SIGMAS;
         if (sum.n < persist && !(isFelt && sum.quietN >= sum.n)) continue;
+        const isWhole = sum.quietN >= 0.8 * perNight && sum.n * options.binMs >= WHOLE_MS;
+        const nightSigmas = isFelt ? NIGHT_SIGMAS_FELT : isWhole ? NIGHT_SIGMAS_WHOLE : NIGHT_SIGMAS;
         const isNightly =
           sum.quietN >= (isFelt ? 1 : 2) * perHour &&
           sign * quietMean > 0.6 * sign * loudMean &&
-          sign * quietMean > (isFelt ? NIGHT_SIGMAS_FELT : NIGHT_SIGMAS) * quietError &&
+          sign * quietMean > nightSigmas * quietError &&
           this.isNewAtNight(sum, sign, quietMean, NIGHT_SIGMAS * quietError) &&
           this.rawRise(sign, sum.n, true) > RAW_PART * sign * quietMean;
         const isLong = sum.n * options.binMs >= (fallen === undefined ? BLIND_PERSIST_MS : DAY_PERSIST_MS);
@@ -503,11 +522,7 @@ export class FlowWatch {
           continue;
         }
         // An incident that is open grows in small steps; a jump is another leak.
-        const isYoung = bin.at - state.lastGrowthAt < 7 * DAY_MS;
-        const grown = state.leaks.findLast(({ kind }) => kind === 'slow')?.size ?? 0;
-        const isSharp =
-          sum.n * options.binMs <= 12 * HOUR_MS && size >= Math.max(1.2 * state.naturalMean3h, 0.5 * grown);
-        if (sign > 0 && this.known > 0 && isYoung && !isSharp) {
+        if (sign > 0 && this.isGrowth(bin.at, size, (sum.n * options.binMs) / DAY_MS)) {
           this.shift(size, sum.n);
           this.nights.correct(sum.since, size);
           this.resetSums();
@@ -590,6 +605,7 @@ export class FlowWatch {
     this.resetSums();
     if (sign < 0) {
       state.lastRepairAt = bin.at;
+      state.lastRepairSize = size;
       return [{ kind: 'repair', since, at: bin.at, size, closed: closeByDrop(state.leaks, size) }];
     }
     this.open({ kind: 'abrupt', since, at: bin.at, size, found: size, grownAt: bin.at });
@@ -599,6 +615,14 @@ export class FlowWatch {
     return [
       { kind: 'abrupt', since, at: bin.at, size, low: Math.max(0, size - 2 * error), high: size + 2 * error, score },
     ];
+  }
+
+  /** Whether a rise within so many days goes on as an open leak has come: then it is that leak's. */
+  private isGrowth(at: Millis, size: number, days: number): boolean {
+    const rates = this.state.leaks
+      .filter(({ kind, grownAt }) => at - grownAt < (kind === 'slow' ? SETTLED_DAYS : YOUNG_DAYS) * DAY_MS)
+      .map((leak) => leak.size / Math.max(2, (at - leak.since) / DAY_MS));
+    return rates.length > 0 && size < GROWTH_FACTOR * Math.max(...rates) * Math.max(1, days);
   }
 
   /** A leak is larger than was thought, since then. */
@@ -656,14 +680,23 @@ export class FlowWatch {
     const quiet = scale.hourly.filter((_, hour) => options.metered || this.isQuiet(hour));
     const floor = Math.max(Math.sqrt(meanOf(quiet.map((sigma) => sigma * sigma)) / perNight), 0.004 * Math.abs(state.meanFlow));
     const least = Math.max(NIGHT_MEAN_PART * Math.abs(state.meanFlow), SLOW_NIGHT_PART * this.nightLevel(state.fit!.slope));
-    const up = this.nights.step(1, floor, least);
+    const up = this.nights.step(1, floor, Math.max(floor, NIGHT_SPREAD_MAX * state.nightScale), least);
+    const newest = state.leaks.at(-1);
+    const isLeftOver = bin.at - state.lastRepairAt < 5 * DAY_MS && up !== undefined && up.size < LEFT_PART * state.lastRepairSize;
+    if (up !== undefined && isLeftOver) {
+      // More was taken off than was repaired: what is left of it is no news.
+      const since = bin.at - up.nights * DAY_MS;
+      this.shift(up.size, Math.round((bin.at - since) / options.binMs));
+      this.nights.correct(since, up.size);
+      this.resetSums();
+      if (newest === undefined) this.open({ kind: 'slow', since, at: since, size: up.size, grownAt: bin.at });
+      else newest.size += up.size;
+      return [];
+    }
     if (up !== undefined) {
       const since = bin.at - up.nights * DAY_MS;
       const n = Math.round((bin.at - since) / options.binMs);
-      // A leak that grows fast is seen by one night after another.
-      const isFresh = this.known > 0 && bin.at - state.lastAlarmAt < 7 * DAY_MS;
-      const growing = state.leaks.findLast(({ kind }) => kind === 'slow');
-      if (isFresh || (growing !== undefined && bin.at - growing.grownAt < SETTLED_DAYS * DAY_MS)) {
+      if (this.isGrowth(bin.at, up.size, up.nights)) {
         this.shift(up.size, n);
         this.nights.correct(since, up.size);
         this.resetSums();
@@ -771,6 +804,7 @@ export class FlowWatch {
     } else if (excess < -least && this.known > 0) {
       const drop = Math.min(this.known, -excess);
       state.lastRepairAt = bin.at;
+      state.lastRepairSize = drop;
       events.push({
         kind: 'repair',
         since: bin.at - DAY_MS,

@@ -94,9 +94,10 @@ export class NightWatch {
    *
    * @param sign - 1: up, -1: down
    * @param floor - smallest deviation of a night, m3/h
+   * @param ceiling - largest
    * @param least - smallest size that counts, m3/h
    */
-  step(sign: 1 | -1, floor: number, least: number): NightStep | undefined {
+  step(sign: 1 | -1, floor: number, ceiling: number, least: number): NightStep | undefined {
     const { nights } = this.state;
     for (let count = 1; count <= MEAN_SIGMAS.length; count++) {
       const before = nights.slice(-count - REFERENCE_NIGHTS, -count);
@@ -106,7 +107,7 @@ export class NightWatch {
       const usualRaw = median(before.map(({ raw }) => raw));
       const spread = 1.4826 * median(before.map(({ level }) => Math.abs(level - usual)));
       // Few nights know their spread badly.
-      const sigma = Math.max(floor, spread * (1 + 2 / before.length));
+      const sigma = Math.min(ceiling, Math.max(floor, spread * (1 + 2 / before.length)));
       const rises = now.map(({ level }) => sign * (level - usual));
       const size = rises.reduce((sum, rise) => sum + rise, 0) / count;
       const raw = now.reduce((sum, night) => sum + sign * (night.raw - usualRaw), 0) / count;
