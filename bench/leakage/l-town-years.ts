@@ -78,7 +78,9 @@ export async function makeLTownYear(plan: LTownPlan, data: string, folder: strin
   const scadaOut = scada.pipe(createWriteStream(scadaFile));
   const meters = ['timestamp,D_AMR_TOTAL'];
   const leakLines = [['timestamp', ...leaks.map(({ pipe }) => pipe)].join(',')];
-  scada.write(`${['timestamp', ...network.pressure_sensors.map((id) => `P_${id}`), 'Q_PUMP_1', 'Q_p227', 'Q_p235', 'L_T1'].join(',')}\n`);
+  scada.write(
+    `${['timestamp', ...network.pressure_sensors.map((id) => `P_${id}`), 'Q_PUMP_1', 'Q_p227', 'Q_p235', 'L_T1'].join(',')}\n`,
+  );
   const height = 0.1 + 0.04 * random();
   const phase = 0.15 * gauss();
   const second = 0.02 * gauss();
@@ -112,7 +114,9 @@ export async function makeLTownYear(plan: LTownPlan, data: string, folder: strin
       const pressures = sensors.map((index) => model.getNodeValue(index, NODE.pressure));
       const measured = flows.map((index) => Math.abs(model.getLinkValue(index, LINK_FLOW)));
       const level = model.getNodeValue(tank, NODE.pressure);
-      scada.write(`${stamp},${[...pressures, ...measured, level].map((value) => Number(value.toFixed(2))).join(',')}\n`);
+      scada.write(
+        `${stamp},${[...pressures, ...measured, level].map((value) => Number(value.toFixed(2))).join(',')}\n`,
+      );
       const leaking = leaks.map((leak, index) => {
         const pressure = model.getNodeValue(places[index]!, NODE.pressure);
         return emitter(diameterAt(leak, at)) * Math.sqrt(Math.max(0, pressure));
@@ -183,7 +187,9 @@ function drawLeaks(plan: LTownPlan, { pipes }: Network, random: () => number, fr
     const start = toStep(from + (8 + 335 * ((drawn.length + random()) / plan.leaks)) * DAY_MS);
     const peak = type === 'abrupt' ? start : toStep(start + (4 + 75 * random()) * DAY_MS);
     const isKept = random() < 0.1;
-    const end = isKept ? from + 365 * DAY_MS : toStep(Math.min(from + 365 * DAY_MS, peak + (5 + 30 * random()) * DAY_MS));
+    const end = isKept
+      ? from + 365 * DAY_MS
+      : toStep(Math.min(from + 365 * DAY_MS, peak + (5 + 30 * random()) * DAY_MS));
     if (peak > from + 360 * DAY_MS) continue;
     // 5 to 32 m3/h at about 45 m; the pump of C lifts no more than 44 m3/h for all its customers.
     const zone = pipes[pipe]!.zone;

@@ -46,7 +46,12 @@ export interface Place {
   /** Losses of communication of 6 to 60 hours a year. */
   readonly gaps?: number;
   /** Pressure loggers: noise in m, resolution in m, and how much the head of the supply wanders, m. */
-  readonly loggers?: { readonly count: number; readonly noise: number; readonly resolution: number; readonly head: number };
+  readonly loggers?: {
+    readonly count: number;
+    readonly noise: number;
+    readonly resolution: number;
+    readonly head: number;
+  };
   /** A tank that a pump fills and the place empties; the inlet is the pump then. */
   readonly tank?: { readonly areaM2: number; readonly resolution: number; readonly pumpFlow: number };
   /** Size of leaks, as parts of the mean flow; 0.05 to 0.17 unless said. */
@@ -252,7 +257,13 @@ export function makeYear(place: Place, seed: number, leakCount: number): MadeYea
       Math.exp(weather) *
       Math.max(0.05, 1 + (roughness * gauss()) / Math.sqrt(Math.max(0.3, shape)));
     if (isIrrigating && quarter >= 80 && quarter < 90) demand += place.irrigation * (0.8 + 0.4 * random());
-    if (place.works !== undefined && kind < 5 && !place.works.closed.includes(Math.floor(localDay / 7)) && hour >= 6 && hour < 22)
+    if (
+      place.works !== undefined &&
+      kind < 5 &&
+      !place.works.closed.includes(Math.floor(localDay / 7)) &&
+      hour >= 6 &&
+      hour < 22
+    )
       demand += place.works.flow * (0.9 + 0.1 * otherGauss());
     const now = events.filter((event) => at >= event.from && at < event.to);
     for (const { name } of now) demand += drawOf(place, name);

@@ -102,7 +102,7 @@ export function watchYear(place: Place, year: MadeYear): { at: Millis; raise: Ra
     pressures,
   };
   const detector = new LeakageDetector([zone], place.summerTime ? 'Europe/Berlin' : 'Asia/Shanghai');
-  ['fm/flow', 'tank/level', ...pressures].forEach((point, id) => detector.pointKnown(point, id));
+  for (const [id, point] of ['fm/flow', 'tank/level', ...pressures].entries()) detector.pointKnown(point, id);
   const raised: { at: Millis; raise: Raise }[] = [];
   for (let index = 0; index < year.flow.length; index++) {
     const at = year.from + index * year.stepMs;

@@ -9,8 +9,8 @@ import {
   type Sum,
 } from './flow-state.ts';
 import { fitLine, type LineFit } from './line-fit.ts';
+import { NightWatch, newNightState } from './night-watch.ts';
 import { closeByDrop, knownOf, type OpenLeak } from './open-leaks.ts';
-import { newNightState, NightWatch } from './night-watch.ts';
 import { learnProfile, median } from './profile.ts';
 import { followScale, learnScale, type Scale } from './scale.ts';
 
@@ -43,6 +43,8 @@ const SLOW_DAYS = 3;
 const SLOW_RAW_PART = 0.25;
 /** Smallest step that nights alone may tell of, as a part of the mean flow. */
 const NIGHT_MEAN_PART = 0.025;
+/** A balance has all day: it is left to the sums over hours and weeks but for what is large. */
+const BALANCE_MEAN_PART = 0.1;
 /** Nights among which a repair was misjudged stray more than nights do: no more than this times what was learned counts. */
 const NIGHT_SPREAD_MAX = 1.5;
 /** Growth this long ago is another leak's when it starts again. */
@@ -333,7 +335,8 @@ export class FlowWatch {
       this.remember(bin.flow, base, bin.slot, isHeld || isSuspicious ? 0 : 1);
       this.followMinimum(bin, base);
       const isNight = options.metered || this.isQuiet(hour);
-      if (isNight && !isHeld) this.nights.add(hour, bin.flow - fit.slope * base, bin.flow - (options.metered ? fit.slope * base : 0));
+      if (isNight && !isHeld)
+        this.nights.add(hour, bin.flow - fit.slope * base, bin.flow - (options.metered ? fit.slope * base : 0));
       if (isHeld) this.resetSums();
       else {
         if (!isSuspicious) {
@@ -360,8 +363,11 @@ export class FlowWatch {
     }
     if (state.bins % Math.max(1, Math.round(this.perDay / 24)) === 0) this.refit();
     if (bin.slot % this.perDay === Math.floor((this.perDay * 6) / 24)) events.push(...this.daily(bin));
-    const isNightOver = options.metered ? bin.slot % this.perDay === Math.floor((this.perDay * 6) / 24) : !this.isQuiet(hour);
-    if (isNightOver && state.nights.hours.length > 0 && this.nights.close(bin.at, this.known)) events.push(...this.nightly(bin, scale));
+    const isNightOver = options.metered
+      ? bin.slot % this.perDay === Math.floor((this.perDay * 6) / 24)
+      : !this.isQuiet(hour);
+    if (isNightOver && state.nights.hours.length > 0 && this.nights.close(bin.at, this.known))
+      events.push(...this.nightly(bin, scale));
     return events;
   }
 
@@ -515,7 +521,6 @@ export class FlowWatch {
         const isDaily =
           (isBig || isPlain) &&
           this.rawRise(sign, Math.min(sum.n, Math.round(this.perDay / 8)), false) > RAW_PART * sign * mean3h;
-        if (sign > 0 && sum.n >= persist && sum.n % 4 === 0) (globalThis as any).__dbg?.({ kind: 'cand', at: bin.at, sign, isNightly, isBig, fallen, n: sum.n, size, natural: state.naturalMean3h, mean3h, quietMean, quietError, quietN: sum.quietN, raw: this.rawRise(sign, Math.min(sum.n, Math.round(this.perDay / 8)), false), beyond: this.isBeyondAnyDay(sign) });//DBG
         if (!isNightly && !isDaily) {
           if (sum.quietN >= 2 * perHour && sign * quietMean < 0.3 * sign * Math.max(sign * size, sign * loudMean))
             this.resetSums();
@@ -529,7 +534,6 @@ export class FlowWatch {
           return [this.grow(bin.at, size)];
         }
         const error = Math.sqrt(scale.inflation / sum.weight);
-        (globalThis as any).__dbg?.({ at: bin.at, sign, factor: index, isNightly, isBig, fallen, n: sum.n, size, natural: state.naturalMean3h, mean3h, quietMean, quietError, loudMean, quietN: sum.quietN, hour: this.hourOf(bin.slot), transient: state.longestTransient / HOUR_MS });//DBG
         return this.stepFound(bin, sign, { since: sum.since, n: sum.n, size: Math.abs(size), error, score: sum.value });
       }
     }
@@ -596,25 +600,37 @@ export class FlowWatch {
   private stepFound(
     bin: FlowBin,
     sign: 1 | -1,
-    found: { since: number; n: number; size: number; error: number; score: number },
+    found: {
+      kind?: 'abrupt' | 'slow';
+      since: number;
+      n: number;
+      size: number;
+      error: number;
+      score: number;
+    },
   ): FlowEvent[] {
     const { state } = this;
-    const { since, size, error, score } = found;
+    const { kind = 'abrupt', since, size, error, score } = found;
     this.shift(sign * size, found.n);
     this.nights.correct(since, sign * size);
     this.resetSums();
     if (sign < 0) {
       state.lastRepairAt = bin.at;
       state.lastRepairSize = size;
-      return [{ kind: 'repair', since, at: bin.at, size, closed: closeByDrop(state.leaks, size) }];
+      return this.repaired(since, bin.at, size);
     }
-    this.open({ kind: 'abrupt', since, at: bin.at, size, found: size, grownAt: bin.at });
+    this.open({ kind, since, at: bin.at, size, found: size, grownAt: bin.at });
     state.lastAlarmAt = bin.at;
     state.lastGrowthAt = bin.at;
     state.slowDays = 0;
-    return [
-      { kind: 'abrupt', since, at: bin.at, size, low: Math.max(0, size - 2 * error), high: size + 2 * error, score },
-    ];
+    return [{ kind, since, at: bin.at, size, low: Math.max(0, size - 2 * error), high: size + 2 * error, score }];
+  }
+
+  /** Closes what the drop fits; a leak nobody was told of ends without a word. */
+  private repaired(since: Millis, at: Millis, size: number): FlowEvent[] {
+    const all = closeByDrop(this.state.leaks, size);
+    const closed = all.filter(({ isUntold }) => isUntold !== true);
+    return all.length > 0 && closed.length === 0 ? [] : [{ kind: 'repair', since, at, size, closed }];
   }
 
   /** Whether a rise within so many days goes on as an open leak has come: then it is that leak's. */
@@ -678,18 +694,26 @@ export class FlowWatch {
     const { state, options } = this;
     const perNight = ((options.metered ? 24 : QUIET_HOURS - 2) / 24) * this.perDay;
     const quiet = scale.hourly.filter((_, hour) => options.metered || this.isQuiet(hour));
-    const floor = Math.max(Math.sqrt(meanOf(quiet.map((sigma) => sigma * sigma)) / perNight), 0.004 * Math.abs(state.meanFlow));
-    const least = Math.max(NIGHT_MEAN_PART * Math.abs(state.meanFlow), SLOW_NIGHT_PART * this.nightLevel(state.fit!.slope));
+    const floor = Math.max(
+      Math.sqrt(meanOf(quiet.map((sigma) => sigma * sigma)) / perNight),
+      0.004 * Math.abs(state.meanFlow),
+    );
+    const least = Math.max(
+      (options.metered ? BALANCE_MEAN_PART : NIGHT_MEAN_PART) * Math.abs(state.meanFlow),
+      SLOW_NIGHT_PART * this.nightLevel(state.fit!.slope),
+    );
     const up = this.nights.step(1, floor, Math.max(floor, NIGHT_SPREAD_MAX * state.nightScale), least);
     const newest = state.leaks.at(-1);
-    const isLeftOver = bin.at - state.lastRepairAt < 5 * DAY_MS && up !== undefined && up.size < LEFT_PART * state.lastRepairSize;
+    const isLeftOver =
+      bin.at - state.lastRepairAt < 5 * DAY_MS && up !== undefined && up.size < LEFT_PART * state.lastRepairSize;
     if (up !== undefined && isLeftOver) {
       // More was taken off than was repaired: what is left of it is no news.
       const since = bin.at - up.nights * DAY_MS;
       this.shift(up.size, Math.round((bin.at - since) / options.binMs));
       this.nights.correct(since, up.size);
       this.resetSums();
-      if (newest === undefined) this.open({ kind: 'slow', since, at: since, size: up.size, grownAt: bin.at });
+      if (newest === undefined)
+        this.open({ kind: 'slow', since, at: since, size: up.size, grownAt: bin.at, isUntold: true });
       else newest.size += up.size;
       return [];
     }
@@ -702,7 +726,8 @@ export class FlowWatch {
         this.resetSums();
         return [this.grow(bin.at, up.size)];
       }
-      return this.stepFound(bin, 1, { since, n, size: up.size, error: up.error, score: up.sigmas });
+      const kind = up.isGradual ? 'slow' : 'abrupt';
+      return this.stepFound(bin, 1, { kind, since, n, size: up.size, error: up.error, score: up.sigmas });
     }
     return [];
   }
@@ -758,23 +783,31 @@ export class FlowWatch {
       this.enlarge(newest, Math.min(Math.max(most, newest.size), wanted) - newest.size, newest.since);
       return [];
     }
+    const isLeftOver = excess > 0.6 * least && excess < LEFT_PART * state.lastRepairSize;
     if (
       state.lastRepairAt > 0 &&
       bin.at - state.lastRepairAt < 7 * DAY_MS &&
       excess > 0.25 * least &&
-      state.grownTold > 0
+      (state.grownTold > 0 || isLeftOver)
     ) {
-      const rest = Math.min(excess, state.grownTold);
-      state.grownTold -= rest;
+      const rest = isLeftOver ? excess : Math.min(excess, state.grownTold);
+      state.grownTold = Math.max(0, state.grownTold - rest);
       const newest = state.leaks.at(-1);
       if (newest !== undefined) this.enlarge(newest, rest, state.lastRepairAt);
-      else this.open({ kind: 'slow', since: state.lastRepairAt, at: state.lastRepairAt, size: rest, grownAt: bin.at });
+      else
+        this.open({
+          kind: 'slow',
+          since: state.lastRepairAt,
+          at: state.lastRepairAt,
+          size: rest,
+          grownAt: bin.at,
+          isUntold: true,
+        });
       return [];
     }
     if (state.leaks.length === 0 && bin.at - state.lastRepairAt >= 7 * DAY_MS) state.grownTold = 0;
     const rawRise = this.nights.rawRise();
     const isRaw = rawRise === undefined || rawRise > SLOW_RAW_PART * excess;
-    (globalThis as any).__dy?.({ at: bin.at, metered: this.options.metered, excess, excessMin, least, rawRise, wk: state.weekScale, known: this.known, ref: state.reference, n: state.nights.nights.at(-1) });//DBG
     if (excess > least && excessMin > 0.4 * excess && isRaw) {
       state.slowDays++;
       if (state.slowDays === 1) state.slowSince = bin.at;
@@ -805,13 +838,7 @@ export class FlowWatch {
       const drop = Math.min(this.known, -excess);
       state.lastRepairAt = bin.at;
       state.lastRepairSize = drop;
-      events.push({
-        kind: 'repair',
-        since: bin.at - DAY_MS,
-        at: bin.at,
-        size: drop,
-        closed: closeByDrop(state.leaks, drop),
-      });
+      events.push(...this.repaired(bin.at - DAY_MS, bin.at, drop));
     } else if (Math.abs(excess) < least / 2 || excess < 0) {
       const rate = excess < -least ? 1 / 7 : 1 / 60;
       state.reference += excess * rate;

@@ -196,8 +196,9 @@ export class LeakageDetector implements Detector {
     const isWhole = binMs === QUARTER_MS || watch.closedAt === at - binMs;
     watch.closedAt = at;
     const net =
-      !isWhole ||
-      supplied === undefined || passed === undefined || stored === undefined ? undefined : supplied + passed - stored;
+      !isWhole || supplied === undefined || passed === undefined || stored === undefined
+        ? undefined
+        : supplied + passed - stored;
     const demand = zone.customers.length > 0 ? add(zone.customers, 1) : undefined;
     const slot = this.slotOf(at - binMs, Math.round(86_400_000 / binMs));
     const expected = flow.expectation(slot, demand);

@@ -4,6 +4,9 @@ import { median } from './profile.ts';
 const NIGHTS_MAX = 31;
 const REFERENCE_NIGHTS = 18;
 const REFERENCE_LEAST = 9;
+/** A rise that shows by this part in one of the nights before is none of one day. */
+const EVE_NIGHTS = 2;
+const EVE_PART = 0.4;
 const LATELY_NIGHTS = 5;
 const MONTH_NIGHTS = 10;
 /** Hours of a night left out at the top: what is drawn for an hour or two is no leak. */
@@ -39,6 +42,8 @@ export interface NightStep {
   /** Nights it rests on. */
   readonly nights: number;
   readonly sigmas: number;
+  /** The nights before rose already: it grows. */
+  readonly isGradual: boolean;
 }
 
 export const newNightState = (): NightState => ({ nights: [], hours: [] });
@@ -77,7 +82,9 @@ export class NightWatch {
   rawRise(): number | undefined {
     const raws = this.state.nights.map(({ raw }) => raw);
     if (raws.length < 2 * LATELY_NIGHTS) return undefined;
-    return median(raws.slice(-LATELY_NIGHTS)) - median(raws.slice(0, Math.min(MONTH_NIGHTS, raws.length - LATELY_NIGHTS)));
+    return (
+      median(raws.slice(-LATELY_NIGHTS)) - median(raws.slice(0, Math.min(MONTH_NIGHTS, raws.length - LATELY_NIGHTS)))
+    );
   }
 
   /** What was open since then is known better by `change`. */
@@ -112,12 +119,16 @@ export class NightWatch {
       const size = rises.reduce((sum, rise) => sum + rise, 0) / count;
       const raw = now.reduce((sum, night) => sum + sign * (night.raw - usualRaw), 0) / count;
       const highest = Math.max(...before.map(({ level }) => sign * (level - usual)));
-      if (sign > 0) (globalThis as any).__nt?.({ at: now.at(-1)!.at, k: count, size, sigma, min: Math.min(...rises), highest, raw });//DBG
       if (size < MEAN_SIGMAS[count - 1]! * sigma || size < least) continue;
-      if (Math.min(...rises) < LEAST_SIGMAS[count - 1]! * sigma || Math.min(...rises) < HIGHEST_PARTS[count - 1]! * highest)
+      if (
+        Math.min(...rises) < LEAST_SIGMAS[count - 1]! * sigma ||
+        Math.min(...rises) < HIGHEST_PARTS[count - 1]! * highest
+      )
         continue;
       if (raw < RAW_PART * size) continue;
-      return { size, error: sigma / Math.sqrt(count), nights: count, sigmas: size / sigma };
+      const eve = before.slice(-EVE_NIGHTS).map(({ level }) => sign * (level - usual));
+      const isGradual = Math.max(...eve) > EVE_PART * size;
+      return { size, error: sigma / Math.sqrt(count), nights: count, sigmas: size / sigma, isGradual };
     }
     return undefined;
   }

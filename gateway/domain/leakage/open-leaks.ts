@@ -8,6 +8,8 @@ export interface OpenLeak {
   readonly at: Millis;
   /** m3/h, corrected as it is better known. */
   size: number;
+  /** What a misjudged repair left behind: accounted for, never told of. */
+  readonly isUntold?: boolean;
   /** The size it was raised with. */
   readonly found?: number;
   grownAt: Millis;
