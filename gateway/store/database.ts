@@ -26,13 +26,14 @@ const CHECKPOINT_FREE_BYTES = 128 * 1024 * 1024;
 const openFiles = new Set<string>();
 
 /** What became of a checkpoint. */
-export type CheckpointOutcome = 'done' | 'not-due' | 'no-space' | 'busy';
+export type CheckpointOutcome = 'done' | 'not-due' | 'prepared' | 'no-space' | 'busy';
 
 interface Opened {
   readonly instance: DuckDBInstance;
   readonly writer: DuckDBConnection;
   readonly worker: DuckDBConnection;
   readonly checkpointer: DuckDBConnection;
+  readonly pin: DuckDBConnection;
   readonly readers: DuckDBConnection[];
 }
 
@@ -51,6 +52,8 @@ export class Database {
   private readonly active = new Set<Promise<unknown>>();
   private working: Promise<unknown> = Promise.resolve();
   private checkpointing: Promise<CheckpointOutcome> | undefined;
+  /** A read is open so that commits may go on beside the next checkpoint. */
+  private pinned = false;
   private cutOff = 0;
   private refused = 0;
   /** For the metrics. */
@@ -146,15 +149,46 @@ export class Database {
     while (this.checkpointing !== undefined) await this.checkpointing.catch(() => {});
   }
 
-  /** Folds the write-ahead log into the file when it has grown, and only when the disk has room for it. */
+  /**
+   * Folds the write-ahead log into the file when it has grown, and only when the disk has room for it. Call after each
+   * commit; it takes two calls. The first begins a read: a checkpoint that finds a read older than the last commit lets
+   * commits go on beside it, one that finds none holds them up until it is over.
+   */
   async checkpointIfDue(atBytes = CHECKPOINT_WAL_BYTES): Promise<CheckpointOutcome> {
     const walBytes = await sizeOf(`${this.file}.wal`);
-    return walBytes < atBytes ? 'not-due' : this.checkpoint(walBytes);
+    if (walBytes < atBytes) {
+      await this.unpin();
+      return 'not-due';
+    }
+    if (!this.pinned) {
+      await this.pin();
+      return 'prepared';
+    }
+    try {
+      return await this.checkpoint(walBytes);
+    } finally {
+      await this.unpin();
+    }
+  }
+
+  private async pin(): Promise<void> {
+    const connection = this.opened?.pin;
+    if (connection === undefined) return;
+    await connection.run('BEGIN');
+    this.pinned = true;
+    // The transaction of this file begins with its first look.
+    await connection.run('SELECT count(*) FROM meta');
+  }
+
+  private async unpin(): Promise<void> {
+    if (!this.pinned) return;
+    this.pinned = false;
+    await this.opened?.pin.run('ROLLBACK').catch(() => {});
   }
 
   /**
-   * On a connection of its own, beside the writer: commits that only append go on meanwhile, unless they append to a
-   * table that is being written out. One at a time; a second call gets the first one's outcome.
+   * On a connection of its own, beside the writer. Commits wait only while a table they append to is written out. One at
+   * a time; a second call gets the first one's outcome.
    */
   checkpoint(walBytes?: number): Promise<CheckpointOutcome> {
     this.checkpointing ??= this.runCheckpoint(walBytes).finally(() => {
@@ -232,18 +266,20 @@ export class Database {
     await migrate(writer);
     const worker = await instance.connect();
     const checkpointer = await instance.connect();
+    const pin = await instance.connect();
     const readers: DuckDBConnection[] = [];
     for (let index = 0; index < READERS; index++) readers.push(await instance.connect());
-    this.opened = { instance, writer, worker, checkpointer, readers };
+    this.opened = { instance, writer, worker, checkpointer, pin, readers };
     this.idleReaders.push(...readers);
   }
 
   private disconnect(): void {
     if (this.opened === undefined) return;
-    const { instance, writer, worker, checkpointer, readers } = this.opened;
+    const { instance, writer, worker, checkpointer, pin, readers } = this.opened;
     this.opened = undefined;
+    this.pinned = false;
     this.idleReaders.length = 0;
-    for (const connection of [writer, worker, checkpointer, ...readers]) connection.closeSync();
+    for (const connection of [writer, worker, checkpointer, pin, ...readers]) connection.closeSync();
     instance.closeSync();
   }
 

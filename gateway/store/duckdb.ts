@@ -95,7 +95,11 @@ export class DuckDbStore implements Store {
     this.options = options;
     this.hot = new HotTables(options.now ?? Date.now, options.sealReadings);
     this.ballast = new Ballast(database.dataDir, options.ballastBytes ?? BALLAST_BYTES, () => database.freeBytes());
-    this.history = new History(database, (work) => this.write(work));
+    this.history = new History(database, async (work) => {
+      // Drops and deletes would wait for it inside the database, and the commits behind them.
+      await database.checkpointOver();
+      return this.write(work);
+    });
   }
 
   /** @throws StoreError `store-broken` when another gateway has the folder or the file can't be used */
@@ -466,7 +470,8 @@ export class DuckDbStore implements Store {
       let outcome = await this.database.checkpointIfDue(atBytes);
       if (outcome === 'no-space' && (await this.ballast.giveUp()))
         outcome = await this.database.checkpointIfDue(atBytes);
-      if (outcome !== 'busy') this.rotated = false;
+      if (outcome === 'prepared' || outcome === 'busy') return;
+      this.rotated = false;
       this.maintenanceError = outcome === 'no-space' ? new Error('no room for a checkpoint') : undefined;
     } catch (error) {
       this.maintenanceError = error;
