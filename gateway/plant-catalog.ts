@@ -233,7 +233,7 @@ export function withoutPlace(plant: PlantDescription): string[] {
   const needs = (name: string) =>
     (plant.classes.get(name)?.alarms ?? []).some(
       ({ when, test }) =>
-        when?.some((one) => 'is' in one) === true ||
+        when?.some((one) => 'lit' in one || ('is' in one && one.is !== 'always')) === true ||
         (test !== undefined && 'cel' in test && ALWAYS_KNOWN.some((word) => word !== LEVEL && test.cel.includes(word))),
     );
   return [...plant.devices.keys()].filter((id) => {

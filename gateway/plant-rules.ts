@@ -114,6 +114,8 @@ function whenOf(
       if (schedule !== undefined) all.push({ type: 'settled', schedule, forMs: one.settled, ...given('place', place) });
     } else if ('between' in one) all.push({ type: 'between', from: one.between[0], to: one.between[1] });
     else if ('is' in one) {
+      // What a device says to take back the `when` of its class.
+      if (one.is === 'always') continue;
       if (one.is === 'schedule-on' || one.is === 'schedule-off') {
         if (schedule === undefined && place === undefined) return 'no schedule and no place';
         const of = schedule ?? DARK_HOURS;
@@ -131,7 +133,7 @@ function whenOf(
       all.push({ type: 'calendar', calendar, inside: 'calendar' in one });
     }
   }
-  return all;
+  return all.length === 0 ? undefined : all;
 }
 
 interface Limits {

@@ -178,7 +178,7 @@ const alarmKeys = {
   when: z
     .union([whenSchema.transform((one) => [one]), z.array(whenSchema).min(1).max(8)], {
       error:
-        'schedule-on, schedule-off, dark, daylight, sun-up, sun-down, {calendar: …}, {notCalendar: …}, {lit: 10m}, {settled: 10m}, {between: 22:00..05:00}, or a list of these',
+        'always, schedule-on, schedule-off, dark, daylight, sun-up, sun-down, {calendar: …}, {notCalendar: …}, {lit: 10m}, {settled: 10m}, {between: 22:00..05:00}, or a list of these',
     })
     .describe('Looked at only while all of this is so; otherwise the condition is false'),
   explains: z

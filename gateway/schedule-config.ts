@@ -86,7 +86,9 @@ const minuteWords = 'two times of day such as 22:00..05:00';
 export const whenSchema = z
   .union(
     [
-      z.enum(['schedule-on', 'schedule-off', 'dark', 'daylight', 'sun-up', 'sun-down']).transform((is) => ({ is })),
+      z
+        .enum(['always', 'schedule-on', 'schedule-off', 'dark', 'daylight', 'sun-up', 'sun-down'])
+        .transform((is) => ({ is })),
       z.strictObject({ calendar: idSchema }),
       z.strictObject({ notCalendar: idSchema }),
       z.strictObject({
@@ -110,7 +112,7 @@ export const whenSchema = z
     ],
     {
       error:
-        'schedule-on, schedule-off, dark, daylight, sun-up, sun-down, {calendar: …}, {notCalendar: …}, {lit: 10m}, {settled: 10m} or {between: 22:00..05:00}',
+        'always, schedule-on, schedule-off, dark, daylight, sun-up, sun-down, {calendar: …}, {notCalendar: …}, {lit: 10m}, {settled: 10m} or {between: 22:00..05:00}',
     },
   )
   .describe('One thing that must be so');

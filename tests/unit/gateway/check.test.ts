@@ -133,7 +133,7 @@ describe('device and class files', () => {
       [...(forms as string).matchAll(/`([^`]+)`/g)].map(([, form]) => form as string),
     );
     expect(whens.length).toBeGreaterThanOrEqual(10);
-    for (const form of whens.filter((form) => /^\{|^(?:schedule|sun|dark|day)/.test(form))) {
+    for (const form of whens.filter((form) => /^\{|^(?:always|schedule|sun|dark|day)/.test(form))) {
       const device = `- { id: d, class: pump, alarms: [{ point: current, kind: high, setpoint: 1, when: [${form}] }] }`;
       expect(checkDataFile(device, 'docs.yaml', ROOT).mistakes, form).toEqual([]);
     }
@@ -167,6 +167,20 @@ schedules: { sun: { on: sunset, off: sunrise }, clock: { on: "18:00", off: "06:0
     expect(text).not.toContain('c.latitude');
     expect(text).toContain('d.alarms[0].when: nowhere | one of c');
     expect(text).toContain('[4].alarms[0].when');
+  });
+
+  it('may take back the times at which their class looks', () => {
+    const whenOf = (alarms: string) => {
+      const plant = plantOf({
+        'gateway.yaml': 'site: { id: s, latitude: 31, longitude: 108 }\ndevices: [a.yaml]',
+        'a.yaml': `[{ id: a, class: lighting-circuit, points: { voltage: {} }, alarms: ${alarms} }]`,
+      });
+      const device = plant.describeDevice('a', {});
+      const point = { ...plant.describePoint(device, 'voltage', {}), id: 0 };
+      return plant.rulesFor(point, device).find(({ kind }) => kind === 'circuit-power-lost')?.when;
+    };
+    expect(whenOf('[]')).toMatchObject([{ type: 'lit', forMs: 600_000, schedule: { name: 'dark hours' } }]);
+    expect(whenOf('[{ point: voltage, kind: circuit-power-lost, when: always }]')).toBeUndefined();
   });
 
   it('do not hang on each other in a circle', () => {
