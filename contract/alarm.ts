@@ -68,6 +68,8 @@ export interface Alarm {
   readonly cause?: string;
   readonly consequence?: string;
   readonly timeToRespondMs?: number;
+  /** Why it is suppressed: the rule of the root alarm that explains it, or `maintenance: <reason>`. */
+  readonly explainedBy?: string;
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 

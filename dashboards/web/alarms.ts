@@ -1,4 +1,5 @@
 import type { Alarm, Priority } from '../../contract/alarm.ts';
+import type { Language } from './format.ts';
 
 /** What the lamp of an alarm shows; `none` is the grey outline of a counter at zero. */
 export type Lamp = 'unacknowledged' | 'acknowledged' | 'rtn-unacknowledged' | 'held' | 'none';
@@ -93,6 +94,21 @@ export function indexAlarms(alarms: Iterable<Alarm>): AlarmIndex {
 /** An alarm that a person still has to press. */
 export function wantsPress(alarm: Alarm): boolean {
   return alarm.state === 'unacknowledged' || alarm.state === 'rtn-unacknowledged';
+}
+
+/** What the alarm says, in the language of the page where it is known. */
+export function messageOf({ message, messageZh }: Alarm, language: Language): string {
+  return language === 'zh' ? (messageZh ?? message) : message;
+}
+
+export function responseOf({ response, responseZh }: Alarm, language: Language): string | undefined {
+  return language === 'zh' ? (responseZh ?? response) : response;
+}
+
+/** The alarms that this one explains, worst first: they are suppressed while it stands. */
+export function explainedBy(root: Alarm, alarms: Iterable<Alarm>): readonly Alarm[] {
+  if (root.rule === undefined) return [];
+  return [...alarms].filter((alarm) => alarm.explainedBy === root.rule && alarm.id !== root.id).sort(compareAlarms);
 }
 
 /** The message without its place and time, which stand in their own columns: its first sentence. */

@@ -1,4 +1,4 @@
-import type { Alarm, JournalEntry } from '../../contract/alarm.ts';
+import type { Alarm, AlarmAction, JournalEntry } from '../../contract/alarm.ts';
 import type { Millis } from '../../contract/time.ts';
 import type { Device, Point } from './model.ts';
 import { POINTS_MAX } from './model.ts';
@@ -146,8 +146,13 @@ export const api = {
     return rows.flatMap((row) => present(readJournal(row))).sort((one, other) => other.at - one.at);
   },
 
-  async acknowledge(alarm: string): Promise<Alarm | undefined> {
-    return readAlarm(await ask('POST', `/api/v1/alarms/${encodeURIComponent(alarm)}/acknowledge`, {}));
+  /** @returns the alarm as it is then */
+  async act(
+    alarm: string,
+    action: AlarmAction,
+    more: Readonly<Record<string, string | boolean>> = {},
+  ): Promise<Alarm | undefined> {
+    return readAlarm(await ask('POST', `/api/v1/alarms/${encodeURIComponent(alarm)}/${action}`, more));
   },
 
   /** Equal slots over the range, oldest first; slots without data are absent. */

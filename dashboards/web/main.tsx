@@ -3,6 +3,7 @@ import './styles/tokens.css';
 import './styles/base.css';
 import './styles/frame.css';
 import './styles/parts.css';
+import './styles/details.css';
 import './styles/pages.css';
 import { App } from './app.tsx';
 import { startRinging } from './ringing.ts';

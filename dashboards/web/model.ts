@@ -35,6 +35,9 @@ export interface Point {
   /** Normal band, in the point's own unit. */
   readonly normal?: readonly [low: number, high: number];
   readonly limits: readonly Limit[];
+  /** What whole numbers mean: a contact is open, not 0. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly labelsZh?: Readonly<Record<string, string>>;
   readonly last?: LastValue;
 }
 

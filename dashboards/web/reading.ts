@@ -1,6 +1,6 @@
 import type { Alarm, Priority } from '../../contract/alarm.ts';
 import type { Millis } from '../../contract/time.ts';
-import { NO_VALUE, type Writing, writeNumber, writeShort, writeValue } from './format.ts';
+import { type Language, NO_VALUE, type Writing, writeNumber, writeShort, writeValue } from './format.ts';
 import type { Point } from './model.ts';
 import { type Standing, standingOf } from './quality.ts';
 import { isOutside } from './scale.ts';
@@ -33,16 +33,18 @@ export function showReading(
   alarm: Alarm | undefined,
   now: Millis,
   connected: boolean,
+  language: Language = 'en',
 ): ShownReading {
   const standing = standingOf(point, now, connected);
   const { last, normal } = point;
   const value = standing === 'bad' || standing === 'none' ? undefined : last?.value;
-  const digits = value === undefined ? NO_VALUE : writeValue(value, writing);
+  const word = value === undefined ? undefined : wordOf(point, value, language);
+  const digits = value === undefined ? NO_VALUE : (word ?? writeValue(value, writing));
   const outside = value !== undefined && isOutside(value, point.normal, point.limits);
   const beyond = value === undefined ? 0 : beyondOf(value, normal);
   return {
     digits: standing === 'uncertain' ? `≈\u202f${digits}` : digits,
-    unit: writing.label,
+    unit: word === undefined ? writing.label : '',
     standing,
     value,
     ageMs: last === undefined ? undefined : Math.max(0, now - last.ts),
@@ -58,6 +60,12 @@ export function showReading(
           ] as const,
         }),
   };
+}
+
+/** What a whole number of a contact or code means; undefined where nobody said. */
+export function wordOf({ labels, labelsZh }: Point, value: number, language: Language): string | undefined {
+  const key = String(value);
+  return (language === 'zh' ? labelsZh?.[key] : undefined) ?? labels?.[key];
 }
 
 function beyondOf(value: number, normal: readonly [number, number] | undefined): number {
@@ -113,7 +121,8 @@ export function keyPoints(points: readonly Point[], most: number): readonly Poin
   return [...first, ...rest].slice(0, most).sort((one, other) => rankOf(one) - rankOf(other));
 }
 
-const isCompared = ({ normal, limits }: Point) => normal !== undefined || limits.length > 0;
+const isCompared = ({ normal, limits, labels }: Point) =>
+  normal !== undefined || limits.length > 0 || labels !== undefined;
 
 /** A quantity on a scale; contacts, counters of events and error codes have no unit and no band. */
 export function isMeasured({ unit, normal }: Point): boolean {

@@ -1,8 +1,8 @@
 import { computed, effect, signal } from '@preact/signals';
 import type { Alarm, Priority } from '../../contract/alarm.ts';
-import { lampOf, whatOf } from './alarms.ts';
+import { lampOf, messageOf, whatOf } from './alarms.ts';
 import { Bell, REPEAT_MS } from './sound.ts';
-import { alarms, loaded, preferences, session, text, wallNow } from './state.ts';
+import { alarms, language, loaded, preferences, session, text, wallNow } from './state.ts';
 
 /** When the bell rings, for what, and what of it is seen and said. Only one tab of a browser sounds. */
 
@@ -114,7 +114,8 @@ export function startRinging(): void {
     );
     if (fresh.length === 0) return;
     const critical = fresh.find(({ priority }) => priority === 1);
-    if (critical !== undefined) alarmsAnnounced.value = text.peek().newCritical(whatOf(critical.message));
+    if (critical !== undefined)
+      alarmsAnnounced.value = text.peek().newCritical(whatOf(messageOf(critical, language.peek())));
     pending.push(...fresh.filter(({ priority }) => priority !== 1));
     if (summing) return;
     summing = true;

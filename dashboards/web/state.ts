@@ -1,5 +1,5 @@
 import { batch, computed, effect, signal } from '@preact/signals';
-import type { Alarm } from '../../contract/alarm.ts';
+import type { Alarm, AlarmAction } from '../../contract/alarm.ts';
 import type { Millis } from '../../contract/time.ts';
 import { indexAlarms } from './alarms.ts';
 import { ApiError, api } from './api.ts';
@@ -331,14 +331,22 @@ export function forgetShapes(): void {
 /** @returns what went wrong, in words, or undefined */
 export async function acknowledge(alarms: readonly string[]): Promise<string | undefined> {
   let problem: string | undefined;
-  for (const id of alarms) {
-    try {
-      const alarm = await api.acknowledge(id);
-      if (alarm !== undefined) model.value = applyChanges(model.value, [{ kind: 'alarm', alarm }]);
-    } catch (error) {
-      problem = (error as Error).message;
-      if (error instanceof ApiError && error.status === 401) leave(true);
-    }
-  }
+  for (const id of alarms) problem = (await act(id, 'acknowledge')) ?? problem;
   return problem;
+}
+
+/** Does something to an alarm. @returns what went wrong, in words, or undefined */
+export async function act(
+  id: string,
+  action: AlarmAction,
+  more: Readonly<Record<string, string | boolean>> = {},
+): Promise<string | undefined> {
+  try {
+    const alarm = await api.act(id, action, more);
+    if (alarm !== undefined) model.value = applyChanges(model.value, [{ kind: 'alarm', alarm }]);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) leave(true);
+    return (error as Error).message;
+  }
 }

@@ -112,18 +112,23 @@ export function readPoint(answer: unknown): Point | undefined {
   const measurement = textOf(answer.measurement);
   if (device === undefined || measurement === undefined) return undefined;
   const everyMs = numberOf(answer.everyMs);
+  const labels = labelsOf(answer.labels);
+  // Half way between two words is no place on a scale.
+  const limits = labels !== undefined || !Array.isArray(answer.limits) ? [] : answer.limits.flatMap(readLimit);
   return {
     id: `${device}/${measurement}`,
     device,
     measurement,
     maxSilenceMs: numberOf(answer.maxSilenceMs) ?? (everyMs === undefined ? MAX_SILENCE_DEFAULT_MS : everyMs * 3),
     reportingDelayMs: numberOf(answer.reportingDelayMs) ?? 0,
-    limits: (Array.isArray(answer.limits) ? answer.limits : []).flatMap(readLimit),
+    limits,
     ...maybe('unit', textOf(answer.unit)),
     ...maybe('label', textOf(answer.label)),
     ...maybe('labelZh', textOf(answer.labelZh)),
     ...maybe('everyMs', everyMs),
-    ...maybe('normal', bandOf(answer.normal)),
+    ...maybe('normal', bandOf(answer.normal) ?? bandWithin(limits, textOf(answer.unit))),
+    ...maybe('labels', labels),
+    ...maybe('labelsZh', labelsOf(answer.labelsZh)),
     ...maybe('last', readLast(answer.last)),
   };
 }
@@ -132,7 +137,27 @@ function readLimit(answer: unknown): readonly Limit[] {
   if (!isObject(answer)) return [];
   const setpoint = numberOf(answer.setpoint);
   const kind = textOf(answer.kind);
-  return setpoint === undefined || kind === undefined ? [] : [{ kind, setpoint }];
+  // Setpoints of other kinds are changes, shares or counts: nothing on the scale of the value.
+  return setpoint === undefined || kind === undefined || !LEVEL.test(kind) ? [] : [{ kind, setpoint }];
+}
+
+const LEVEL = /^(?:high|low)/;
+/** Quantities that are never below nothing: then one upper limit makes a band. */
+const NOT_NEGATIVE = /^(?:A|mA|kW|kV\.A|mm\/s|Hz|\[ppm\]|% LEL|m3\/h|L\/s|cm|mm|dB)$/;
+
+/** Without a band of its own a point is normal between its innermost limits. */
+function bandWithin(limits: readonly Limit[], unit: string | undefined): readonly [number, number] | undefined {
+  const of = (side: RegExp) => limits.filter(({ kind }) => side.test(kind)).map(({ setpoint }) => setpoint);
+  const [lows, highs] = [of(/^low/), of(/^high/)];
+  const high = Math.min(...highs);
+  const low = lows.length > 0 ? Math.max(...lows) : NOT_NEGATIVE.test(unit ?? '') && high > 0 ? 0 : undefined;
+  return low === undefined || highs.length === 0 || low > high ? undefined : [low, high];
+}
+
+function labelsOf(value: unknown): Readonly<Record<string, string>> | undefined {
+  if (!isObject(value)) return undefined;
+  const labels = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return labels.length === 0 ? undefined : Object.fromEntries(labels);
 }
 
 function bandOf(value: unknown): readonly [number, number] | undefined {
@@ -176,6 +201,10 @@ export function readAlarm(answer: unknown): Alarm | undefined {
     ...maybe('setpoint', numberOf(answer.setpoint)),
     ...maybe('unit', textOf(answer.unit)),
     ...maybe('response', textOf(answer.response)),
+    ...maybe('rule', textOf(answer.rule)),
+    ...maybe('messageZh', textOf(answer.messageZh)),
+    ...maybe('responseZh', textOf(answer.responseZh)),
+    ...maybe('explainedBy', textOf(answer.explainedBy)),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Alarm } from '../../../contract/alarm.ts';
-import { lampOf, whatOf } from '../alarms.ts';
+import { lampOf, messageOf, whatOf } from '../alarms.ts';
 import { writeAge, writeShort, writingOf } from '../format.ts';
 import { hrefOf } from '../route.ts';
 import { devices, language, now, pressureUnit, site, text } from '../state.ts';
@@ -11,7 +11,7 @@ export function placeOf(alarm: Alarm): { readonly name: string; readonly other?:
   const device = devices.value.get(alarm.asset);
   const names = deviceNames(device, alarm.asset);
   if (device?.name !== undefined || device?.nameZh !== undefined || alarm.location === undefined) return names;
-  return { name: alarm.location, other: names.name };
+  return alarm.location === alarm.asset ? { name: names.name } : { name: alarm.location, other: names.name };
 }
 
 /** The word of an alarm's state; a hold says until when. */
@@ -52,7 +52,7 @@ export function AlarmBrief({ alarm, selected = false }: { alarm: Alarm; selected
       >
         <Glyph priority={alarm.priority} lamp={lampOf(alarm)} size={20} />
         <span class="brief-what">
-          <b>{whatOf(alarm.message)}</b>
+          <b>{whatOf(messageOf(alarm, language.value))}</b>
           <span>
             <BothNames {...placeOf(alarm)} />
           </span>

@@ -63,7 +63,7 @@ export function present(point: Point): Presented {
   const words = text.value;
   const { writing, usual } = decide(point);
   const alarm = alarmIndex.value.byPoint.get(point.id);
-  const shown = showReading(point, writing, alarm, now.value, believed.value);
+  const shown = showReading(point, writing, alarm, now.value, believed.value, language.value);
   const normal = shown.band === undefined ? '' : words.normalTo(...shown.band);
   const standing = shown.standing === 'good' ? '' : `, ${words.standing[shown.standing]}`;
   return {
@@ -260,7 +260,7 @@ function Card({ point, title, selected = false, onSelect }: { point: Point } & C
             label={sentence}
           />
         ) : (
-          <span class="faint">{words.noBand}</span>
+          point.labels === undefined && <span class="faint">{words.noBand}</span>
         )}
       </span>
     </a>

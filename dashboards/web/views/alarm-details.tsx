@@ -1,16 +1,19 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Alarm, JournalEntry } from '../../../contract/alarm.ts';
-import { lampOf, restOf, stepsOf, wantsPress, whatOf } from '../alarms.ts';
+import { explainedBy, lampOf, messageOf, responseOf, restOf, stepsOf, wantsPress, whatOf } from '../alarms.ts';
 import { api } from '../api.ts';
 import { writeAge } from '../format.ts';
+import { type Leak, leakOf } from '../leak.ts';
+import { AlarmActions } from '../parts/alarm-actions.tsx';
 import { figuresOf, placeOf, stateWord } from '../parts/alarm-row.tsx';
 import { Glyph } from '../parts/glyph.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { LeakChart } from '../parts/leak-chart.tsx';
 import { BothNames } from '../parts/name.tsx';
 import { Trend } from '../parts/trend.tsx';
 import { usePoint } from '../parts/value.tsx';
 import { hrefOf } from '../route.ts';
-import { language, mayOperate, now, preferences, site, text } from '../state.ts';
+import { alarms, language, mayOperate, now, preferences, site, text } from '../state.ts';
 
 export interface AlarmDetailsProps {
   readonly alarm: Alarm;
@@ -25,7 +28,10 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
   const time = site.value;
   const { value, limit } = figuresOf(alarm);
   const point = usePoint(alarm.point ?? '');
-  const steps = stepsOf(alarm.response);
+  const message = messageOf(alarm, language.value);
+  const steps = stepsOf(responseOf(alarm, language.value));
+  const leak = alarm.kind === 'leak' ? leakOf(alarm.evidence) : undefined;
+  const consequences = explainedBy(alarm, alarms.value.values());
   const journal = useJournal(alarm);
   const pressable = wantsPress(alarm);
   const place = placeOf(alarm);
@@ -44,32 +50,46 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
       <div class={`details-title ${phone ? `lamp-row-${lampOf(alarm)} priority-${alarm.priority}` : ''}`}>
         <Glyph priority={alarm.priority} lamp={lampOf(alarm)} size={phone ? 34 : 28} />
         <div>
-          <h2>{whatOf(alarm.message)}</h2>
+          <h2>{whatOf(message)}</h2>
           <p>
             <BothNames {...place} />
           </p>
         </div>
         <span class="state-tag">{stateWord(alarm)}</span>
       </div>
-      <div class="scroll details-body" tabIndex={-1}>
-        <p class="sentence">{restOf(alarm.message)}</p>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard, whatever is in it */}
+      <div class="scroll details-body" tabIndex={0}>
+        <p class="sentence">{restOf(message)}</p>
         {alarm.raisedLate && <p class="faint">{words.raisedLate}</p>}
         <div class="details-figures">
-          <span>
-            <b>{value === '' ? '–' : value}</b>
-            <i>{limit === '' ? words.value : limit}</i>
-          </span>
+          {leak === undefined ? (
+            <span>
+              <b>{value === '' ? '–' : value}</b>
+              <i>{limit === '' ? words.value : limit}</i>
+            </span>
+          ) : (
+            <LeakSize leak={leak} />
+          )}
           <span>
             <b>{writeAge(now.value - alarm.since, language.value)}</b>
             <i>
               {words.since} {time.clock(alarm.since)}
             </i>
           </span>
-          <span>
-            <b>{words.priority(alarm.priority)}</b>
-            <i>{words.priorityName[alarm.priority]}</i>
-          </span>
+          {leak?.lostM3 === undefined ? (
+            <span>
+              <b>{words.priority(alarm.priority)}</b>
+              <i>{words.priorityName[alarm.priority]}</i>
+            </span>
+          ) : (
+            <span>
+              <b>{leak.lostM3.toLocaleString('en-US')} m³</b>
+              <i>{words.lostSoFar}</i>
+            </span>
+          )}
         </div>
+        {alarm.explainedBy !== undefined && <Root rule={alarm.explainedBy} />}
+        {leak !== undefined && <LeakChart leak={leak} since={alarm.since} />}
         {point !== undefined && <Trend key={point.id} point={point} height={phone ? '200px' : '190px'} />}
         <section class="details-part">
           <h3>{words.whatToDo}</h3>
@@ -83,6 +103,13 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
             </ol>
           )}
         </section>
+        {leak !== undefined && leak.sensors.length > 0 && (
+          <section class="details-part">
+            <h3>{words.leakSensors}</h3>
+            <p>{leak.sensors.join(', ')}</p>
+          </section>
+        )}
+        {consequences.length > 0 && <Consequences of={consequences} />}
         <section class="details-part">
           <h3>{words.timeline}</h3>
           {journal === 'failed' ? (
@@ -122,12 +149,67 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
             {!phone && preferences.value.keys && <kbd>A</kbd>}
           </button>
         )}
+        <AlarmActions alarm={alarm} />
         {point !== undefined && !phone && (
           <a class="button" href={hrefOf({ page: 'explore', point: point.id })}>
             {words.openTrend}
           </a>
         )}
       </footer>
+    </section>
+  );
+}
+
+function LeakSize({ leak }: { leak: Leak }) {
+  const figure = (value: number) => String(Number(value.toPrecision(3)));
+  return (
+    <span>
+      <b>+{figure(leak.size)} m³/h</b>
+      <i>
+        {leak.interval === undefined
+          ? text.value.aboveExpected
+          : text.value.between(figure(leak.interval[0]), figure(leak.interval[1]))}
+      </i>
+    </span>
+  );
+}
+
+/** Of a suppressed alarm: what explains it. */
+function Root({ rule }: { rule: string }) {
+  const words = text.value;
+  const root = [...alarms.value.values()].find((alarm) => alarm.rule === rule);
+  return (
+    <p class="explained">
+      {words.explainedBy}{' '}
+      {root === undefined ? (
+        rule
+      ) : (
+        <a href={hrefOf({ page: 'alarms', alarm: root.id })}>{whatOf(messageOf(root, language.value))}</a>
+      )}
+    </p>
+  );
+}
+
+const CONSEQUENCES_SHOWN = 6;
+
+/** Of a root alarm: what it explains. */
+function Consequences({ of }: { of: readonly Alarm[] }) {
+  const words = text.value;
+  return (
+    <section class="details-part">
+      <h3>{words.explains(of.length)}</h3>
+      <ul class="consequences">
+        {of.slice(0, CONSEQUENCES_SHOWN).map((alarm) => (
+          <li key={alarm.id}>
+            <a href={hrefOf({ page: 'alarms', alarm: alarm.id })}>
+              <Glyph priority={alarm.priority} lamp={lampOf(alarm)} size={16} />
+              {whatOf(messageOf(alarm, language.value))}
+              <span class="faint">{placeOf(alarm).name}</span>
+            </a>
+          </li>
+        ))}
+      </ul>
+      {of.length > CONSEQUENCES_SHOWN && <p class="faint">{words.moreAlarms(of.length - CONSEQUENCES_SHOWN)}</p>}
     </section>
   );
 }

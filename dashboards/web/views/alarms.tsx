@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Alarm, AlarmState } from '../../../contract/alarm.ts';
-import { compareAlarms, lampOf, wantsPress, whatOf } from '../alarms.ts';
+import { compareAlarms, lampOf, messageOf, wantsPress, whatOf } from '../alarms.ts';
 import { writeAge } from '../format.ts';
 import { AlarmBrief, alarmRowClass, figuresOf, placeOf, raisedWord, stateWord } from '../parts/alarm-row.tsx';
 import { Glyph } from '../parts/glyph.tsx';
@@ -234,6 +234,16 @@ export function Alarms({ id }: { id: string | undefined }) {
               </span>
               {preferences.value.keys && (
                 <span>
+                  <kbd>H</kbd> {words.keysShelve}
+                </span>
+              )}
+              {preferences.value.keys && (
+                <span>
+                  <kbd>C</kbd> {words.keysComment}
+                </span>
+              )}
+              {preferences.value.keys && (
+                <span>
                   <kbd>S</kbd> {words.keysSilence}
                 </span>
               )}
@@ -269,7 +279,7 @@ function fits(alarm: Alarm, state: AlarmState | undefined, wanted: string): bool
   const needle = wanted.trim().toLowerCase();
   if (needle === '') return true;
   const { name, other } = placeOf(alarm);
-  return `${alarm.message} ${alarm.asset} ${alarm.point ?? ''} ${alarm.location ?? ''} ${alarm.kind} ${name} ${other ?? ''}`
+  return `${alarm.message} ${alarm.messageZh ?? ''} ${alarm.asset} ${alarm.point ?? ''} ${alarm.location ?? ''} ${alarm.kind} ${name} ${other ?? ''}`
     .toLowerCase()
     .includes(needle);
 }
@@ -296,7 +306,7 @@ function AlarmRow(props: { alarm: Alarm; selected: boolean; current: boolean; on
         <input
           type="checkbox"
           checked={selected}
-          aria-label={`${words.select}: ${whatOf(alarm.message)}`}
+          aria-label={`${words.select}: ${whatOf(messageOf(alarm, language.value))}`}
           onChange={onToggle}
         />
       </td>
@@ -304,7 +314,7 @@ function AlarmRow(props: { alarm: Alarm; selected: boolean; current: boolean; on
         <Glyph priority={alarm.priority} lamp={lampOf(alarm)} size={20} />
       </td>
       <td class="what">
-        <a href={hrefOf({ page: 'alarms', alarm: alarm.id })}>{whatOf(alarm.message)}</a>
+        <a href={hrefOf({ page: 'alarms', alarm: alarm.id })}>{whatOf(messageOf(alarm, language.value))}</a>
         {alarm.latched && <span class="tag">{words.latched}</span>}
       </td>
       <td class="where">
