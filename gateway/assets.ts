@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { idSchema } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
+import { CRS } from './domain/coordinates.ts';
 import { SmallFile } from './small-file.ts';
 
 /** Assets of one site, and bindings of one measurement of one asset over its life. */
@@ -21,6 +22,8 @@ export const assetSchema = z.strictObject({
   location: wordsSchema.optional(),
   latitude: z.number().min(-90).max(90).optional(),
   longitude: z.number().min(-180).max(180).optional(),
+  crs: z.enum(CRS).optional().meta({ description: 'system of the coordinates given here; WGS-84 unless said' }),
+  sourceCrs: z.enum(CRS).optional().meta({ description: 'system they came in; what is kept and answered is WGS-84' }),
   attributes: z.record(idSchema, z.union([z.string().max(1000), z.number(), z.boolean()])).default({}),
 });
 /** A thing that stays while its instruments change: an inlet, a feeder, a tunnel section. */

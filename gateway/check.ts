@@ -1,11 +1,12 @@
 import type { Mistake } from '../contract/mistakes.ts';
 import { formatDuration } from '../contract/time.ts';
 import { type GatewayConfig, readGatewayConfig } from './config.ts';
+import { whyNoBalance, type ZoneModel } from './domain/leakage/network.ts';
 import { Almanac } from './domain/schedule/almanac.ts';
 import { localDays } from './domain/schedule/local-days.ts';
 import { changesOf, needsSun, type Schedule } from './domain/schedule/schedule.ts';
 import type { Place } from './domain/schedule/sun.ts';
-import { modelSettings } from './leakage-config.ts';
+import { modelSettings, zonesOf } from './leakage-config.ts';
 import { openModels } from './locate/models.ts';
 import { checkAlarms, withoutPlace } from './plant-catalog.ts';
 import { parseClassFile, parseDeviceFile, readPlant, shippedPlant } from './plant-files.ts';
@@ -37,8 +38,21 @@ export async function checkGatewayAndModels(file: string, root: string, env: Env
   const { config } = readGatewayConfig(file, env);
   if (config === undefined) return found;
   const { leakage } = config;
-  const { mistakes, notes } = await openModels(modelSettings(leakage, file), leakage.zones, file);
+  const { mistakes, notes: models } = await openModels(modelSettings(leakage, file), leakage.zones, file);
+  const notes = [...zoneNotes(zonesOf(leakage)), ...models];
   return { mistakes: [...found.mistakes, ...mistakes], notes: [...found.notes, ...notes] };
+}
+
+/** Zones that have no balance of their own, and how complete what is known of the others is. */
+function zoneNotes(zones: readonly ZoneModel[]): string[] {
+  return zones.flatMap((zone) => {
+    const why = whyNoBalance(zone);
+    if (why !== undefined) return [`zone ${zone.id} has no balance of its own: ${why}`];
+    const lacks = (['population', 'mainsKm', 'connections'] as const).filter((key) => zone[key] === undefined);
+    const meters = zone.customers.length === 0 ? ['customers'] : [];
+    const all = [...meters, ...lacks];
+    return all.length === 0 ? [] : [`zone ${zone.id}: without ${all.join(', ')} some figures are absent`];
+  });
 }
 
 /** Checks one class file or one device file, whichever its content says it is. */

@@ -6,6 +6,7 @@ import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
 import { idSchema } from '../contract/reading.ts';
 import { bytesSchema, durationSchema } from '../contract/settings.ts';
 import { parseTime } from '../contract/time.ts';
+import { CRS } from './domain/coordinates.ts';
 import { leakageMistakes, leakageSchema } from './leakage-config.ts';
 import { type NotifyConfig, notifySchema } from './notify/index.ts';
 import { alarmOverrideSchema } from './plant-schema.ts';
@@ -166,6 +167,10 @@ export const gatewaySchema = z.strictObject({
   timezone: timezoneSchema
     .optional()
     .describe('IANA zone of the site, for night windows and messages; the zone of the machine unless said otherwise'),
+  crs: z
+    .enum(CRS)
+    .default('WGS-84')
+    .describe('System of all coordinates in this file and the device files that name none of their own'),
   dataDir: pathSchema.default('./data').describe('Everything on disk; HANFENG_DATA_DIR overrides it'),
   http: httpSchema.prefault({}),
   mqtt: mqttSchema.prefault('embedded'),

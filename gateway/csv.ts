@@ -24,6 +24,11 @@ export function parseCsvTable(text: string): CsvRow[] {
   return rows;
 }
 
+/** One line (RFC 4180): quoted where a cell holds a comma, a quote or a line end. */
+export function csvLine(cells: readonly string[]): string {
+  return cells.map((cell) => (/[",\n\r]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',');
+}
+
 /** Cells of one line, trimmed; quotes may hold separators and doubled quotes, not line ends. */
 export function splitCsvLine(line: string, separator = ','): string[] {
   if (!line.includes('"')) return line.split(separator).map((cell) => cell.trim());

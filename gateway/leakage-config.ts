@@ -46,6 +46,45 @@ const zoneSchema = z.strictObject({
   within: idSchema.optional().describe('The metered zone this one is a part of; it then needs pressures only'),
   model: modelSchema,
   pricePerM3: z.number().positive().max(1e6).optional().describe('Value of a m3 of lost water'),
+  coverage: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .describe('Part of the demand that customers meter; all unless said'),
+  population: z.number().int().positive().max(1e8).optional().describe('People, for the legitimate night use'),
+  mainsKm: z.number().positive().max(1e6).optional(),
+  connections: z.number().int().positive().max(1e8).optional(),
+  privateKm: z.number().min(0).max(1e6).optional().describe('Private pipe beyond the boundary, all together'),
+  pressureM: z.number().positive().max(1000).optional().describe('Mean pressure, where no sensor tells it'),
+  pressureExponent: z
+    .number()
+    .min(0.5)
+    .max(2.5)
+    .optional()
+    .describe('How leakage follows pressure: 0.5 fixed holes, 1 unless said, 1.5 cracks and joints'),
+  totalizers: z
+    .record(pointSchema, pointSchema)
+    .optional()
+    .describe('Counter (m3) by flow point, where it is not the total of the same device'),
+  boundaryValves: z.array(idSchema).max(500).optional().describe('Valves that are shut around the zone'),
+  pumps: z.array(idSchema).max(500).optional().describe('Pumps inside'),
+  unbilledM3PerDay: z.number().min(0).max(1e7).optional().describe('Authorised but free: fire flow, flushing, own use'),
+  apparentPercent: z
+    .number()
+    .min(0)
+    .max(50)
+    .optional()
+    .describe('Theft and meters that read low, percent of the registered volume; 0 unless said'),
+  corrections: z
+    .strictObject({
+      households: z.number().min(-20).max(20).default(0),
+      pipeLength: z.number().min(-20).max(20).default(0),
+      pressure: z.number().min(-20).max(20).default(0),
+      frost: z.number().min(-20).max(20).default(0),
+    })
+    .optional()
+    .describe('Corrections of CJJ 92 to the loss rate, percentage points'),
 });
 
 /** The `leakage:` key of gateway.yaml. */
@@ -53,6 +92,11 @@ export const leakageSchema = z
   .strictObject({
     zones: z.array(zoneSchema).max(500).default([]).describe('Metered districts and their parts'),
     model: modelSchema,
+    nightWindow: z
+      .tuple([z.number().int().min(0).max(23), z.number().int().min(1).max(24)])
+      .refine(([from, to]) => to > from, 'from before to')
+      .default([2, 5])
+      .describe('Local hours [from, to) in which the least flow of a night is looked for'),
   })
   .describe('Where leaks are looked for');
 

@@ -10,12 +10,14 @@ import { CommandBook } from './commands.ts';
 import { type GatewayConfig, loadGatewayConfig } from './config.ts';
 import { openDesk } from './desk.ts';
 import { createJudge } from './domain/judge.ts';
+import { CustomerWatch } from './domain/leakage/customer-watch.ts';
 import type { DeviceInfo } from './domain/plant.ts';
 import { startExternalBroker } from './external-broker.ts';
 import { createHttpServer } from './http/server.ts';
 import { type Ingest, IngestPath } from './ingest.ts';
 import { showIngest } from './ingest-metrics.ts';
-import { detectorsOf, modelSettings } from './leakage-config.ts';
+import { detectorsOf, modelSettings, zonesOf } from './leakage-config.ts';
+import { LeakageFigures } from './leakage-figures.ts';
 import { storeHistory } from './locate/histories.ts';
 import { startLocating } from './locate/live.ts';
 import { openModels } from './locate/models.ts';
@@ -109,7 +111,7 @@ async function joinParts(
   const judge = createJudge({
     timezone: config.timezone,
     maintenance: config.maintenance,
-    detectors,
+    detectors: [...detectors, new CustomerWatch((id) => registry.device(id))],
     device: whereaboutsOf((id) => registry.device(id), desk.assets),
   });
   const planFor = { id: site.id, name: site.name, publicUrl: config.http.publicUrl };
@@ -174,6 +176,14 @@ async function joinParts(
     accounts,
     desk,
     commands,
+    figures: new LeakageFigures({
+      zones: zonesOf(config.leakage),
+      timezone: config.timezone,
+      night: config.leakage.nightWindow,
+      store,
+      registry,
+      now,
+    }),
     leakage: () => detectors.flatMap((detector) => detector.status()),
     metrics,
     site: { ...site, name: site.name ?? site.id, timezone: config.timezone },

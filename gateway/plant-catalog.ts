@@ -312,6 +312,7 @@ function describeDevice(plant: PlantDescription, id: string, hint: DeviceHint): 
     ...given('location', file?.location),
     ...given('latitude', file?.latitude),
     ...given('longitude', file?.longitude),
+    ...given('sourceCrs', file?.sourceCrs),
     ...given('model', model),
     ...given('upstream', file?.upstream),
     ...given(

@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml';
 import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
 import { type GatewayConfig, twice } from './config.ts';
 import { parseCsvTable } from './csv.ts';
+import { inWgs84 } from './domain/coordinates.ts';
 import {
   alarmFault,
   catalogOf,
@@ -61,7 +62,7 @@ export function readPlant(config: GatewayConfig, root: string): ReadPlant {
       for (const device of found.devices) {
         names.push({ name: device.id, path: `${basename(file)} id` });
         if (!devices.has(device.id)) {
-          devices.set(device.id, device);
+          devices.set(device.id, inWgs84(device, config.crs));
           fileOf.set(device.id, file);
         }
         mistakes.push(...checkAlarms(device, classes, file));
@@ -69,7 +70,7 @@ export function readPlant(config: GatewayConfig, root: string): ReadPlant {
     }
   }
   mistakes.push(...twice(config.file, names));
-  const { id: site, latitude, longitude } = config.site;
+  const { id: site, latitude, longitude } = inWgs84({ ...config.site }, config.crs);
   // What is wrong with calendars and schedules themselves was said when the configuration was read.
   const { timetable } = timetableOf(config.calendars, config.schedules, config.file);
   const plant: PlantDescription = {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { idSchema } from '../contract/reading.ts';
 import { durationSchema } from '../contract/settings.ts';
 import { isUnit, parseQuantity } from '../contract/units.ts';
+import { CRS, type Crs } from './domain/coordinates.ts';
 import { whenSchema } from './schedule-config.ts';
 
 const DAY_MS = 86_400_000;
@@ -292,29 +293,36 @@ export const classSchema = z.strictObject({
   alarms: z.array(classAlarmSchema).default([]),
 });
 
-export const deviceSchema = z.strictObject({
-  id: idSchema,
-  class: idSchema.default('generic').describe('A file of gateway/classes/ or of the folders in classes:'),
-  name: z.string().min(1).max(100).optional(),
-  nameZh: z.string().min(1).max(100).optional(),
-  model: z.string().min(1).max(64).optional(),
-  site: idSchema.optional(),
-  location: z.string().min(1).max(100).optional().describe('Zone or place in words'),
-  latitude: z.number().min(-90).max(90).optional(),
-  longitude: z.number().min(-180).max(180).optional().describe('East is positive'),
-  upstream: idSchema.optional().describe('What it hangs on: feeder, cabinet, substation'),
-  schedule: idSchema
-    .optional()
-    .describe('When it should be on: a name of schedules: in gateway.yaml; that of what it hangs on unless said'),
-  edge: idSchema.optional().describe('Edge it hangs on'),
-  line: idSchema.optional().describe('Line of that edge'),
-  attributes: z.record(z.string().min(1).max(64), z.union([z.string(), z.number(), z.boolean()])).default({}),
-  points: z.record(idSchema, pointSchema).default({}),
-  alarms: z.array(deviceAlarmSchema).default([]),
-});
+export const deviceSchema = z
+  .strictObject({
+    id: idSchema,
+    class: idSchema.default('generic').describe('A file of gateway/classes/ or of the folders in classes:'),
+    name: z.string().min(1).max(100).optional(),
+    nameZh: z.string().min(1).max(100).optional(),
+    model: z.string().min(1).max(64).optional(),
+    site: idSchema.optional(),
+    location: z.string().min(1).max(100).optional().describe('Zone or place in words'),
+    latitude: z.number().min(-90).max(90).optional(),
+    longitude: z.number().min(-180).max(180).optional().describe('East is positive'),
+    crs: z.enum(CRS).optional().describe('System of latitude and longitude; that of gateway.yaml unless said'),
+    upstream: idSchema.optional().describe('What it hangs on: feeder, cabinet, substation'),
+    schedule: idSchema
+      .optional()
+      .describe('When it should be on: a name of schedules: in gateway.yaml; that of what it hangs on unless said'),
+    edge: idSchema.optional().describe('Edge it hangs on'),
+    line: idSchema.optional().describe('Line of that edge'),
+    attributes: z.record(z.string().min(1).max(64), z.union([z.string(), z.number(), z.boolean()])).default({}),
+    points: z.record(idSchema, pointSchema).default({}),
+    alarms: z.array(deviceAlarmSchema).default([]),
+  })
+  .refine(({ latitude, longitude }) => (latitude === undefined) === (longitude === undefined), {
+    error: 'latitude and longitude, or neither',
+    path: ['latitude'],
+  });
 
 export type ClassAlarm = z.output<typeof classAlarmSchema>;
 export type DeviceAlarm = z.output<typeof deviceAlarmSchema>;
 export type AssetClass = z.output<typeof classSchema>;
-export type DeviceFileEntry = z.output<typeof deviceSchema>;
+/** Read with its coordinates in WGS-84. */
+export type DeviceFileEntry = z.output<typeof deviceSchema> & { readonly sourceCrs?: Crs };
 export type PointSettings = z.output<typeof pointSchema>;

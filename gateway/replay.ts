@@ -8,6 +8,7 @@ import { GOOD } from '../contract/reading.ts';
 import { formatTime } from '../contract/time.ts';
 import { type GatewayConfig, loadGatewayConfig } from './config.ts';
 import { createJudge, type Judge, type Verdict } from './domain/judge.ts';
+import { CustomerWatch } from './domain/leakage/customer-watch.ts';
 import { pointsWanted } from './domain/leakage/locate/locate.ts';
 import type { DeviceInfo } from './domain/plant.ts';
 import { ReadingBuffer } from './domain/readings.ts';
@@ -113,7 +114,7 @@ class ReplayPlant {
     const { columns, timezone, maintenance } = config;
     this.catalog = catalog;
     this.columns = columns;
-    const detectors = detectorsOf(config);
+    const detectors = [...detectorsOf(config), new CustomerWatch((id) => this.devices.get(id))];
     this.judge = createJudge({ timezone, maintenance, detectors, device: (id) => this.devices.get(id) });
     this.history = new RecentHistory((point) => this.points.get(point));
     this.watched = new Set(zonesOf(config.leakage).flatMap(pointsWanted));

@@ -55,9 +55,10 @@ export class Detectors {
   /** State of the same detectors, as they came out of stored history; they go on from there. */
   teach(saved: unknown): void {
     const states = saved as readonly unknown[];
-    if (states.length !== this.all.length) return;
-    this.all.forEach((detector, index) => {
-      detector.restore(states[index]);
+    // What learns comes first; what has nothing to learn is behind it and goes on as it is.
+    if (states.length > this.all.length) return;
+    states.forEach((state, index) => {
+      this.all[index]?.restore(state);
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Priority } from '../../contract/alarm.ts';
 import type { Millis } from '../../contract/time.ts';
+import type { Crs } from './coordinates.ts';
 import type { Finding } from './detector.ts';
 import type { Schedule } from './schedule/schedule.ts';
 import type { Place } from './schedule/sun.ts';
@@ -18,6 +19,8 @@ export interface DeviceInfo {
   readonly location?: string;
   readonly latitude?: number;
   readonly longitude?: number;
+  /** System its coordinates came in; kept they are WGS-84. Absent: they came so. */
+  readonly sourceCrs?: Crs;
   readonly edge?: string;
   /** Line of the edge this device hangs on: with `edge` it names the source of event time. */
   readonly line?: string;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { idSchema } from '../../contract/reading.ts';
 import { formatTime } from '../../contract/time.ts';
 import { type Asset, type AssetBook, assetSchema, type Binding } from '../assets.ts';
+import { inWgs84 } from '../domain/coordinates.ts';
 import { converted } from './asset-points.ts';
 import type { Identity } from './auth.ts';
 import {
@@ -136,7 +137,8 @@ export function assetRoutes(door: Door): readonly Route[] {
       body: assetSchema,
       answer: assetView,
       status: 201,
-      async handle({ body, identity }) {
+      async handle({ body: given, identity }) {
+        const body = inWgs84(given);
         mustBeFree(body.id);
         await assets.put(body, 'add');
         await audit(identity, 'add-asset', body.id, body);
@@ -163,7 +165,7 @@ export function assetRoutes(door: Door): readonly Route[] {
       body: assetSchema.omit({ id: true }),
       answer: assetView,
       async handle({ params, body, identity }) {
-        const asset = { ...body, id: find(params.asset).id };
+        const asset = { ...inWgs84(body), id: find(params.asset).id };
         await assets.put(asset, 'change');
         await ingest.renewRules(devicesOf(asset.id));
         await audit(identity, 'change-asset', asset.id, body);

@@ -6,6 +6,7 @@ import type { Desk } from '../desk.ts';
 import type { ZoneStatus } from '../domain/leakage/zone-status.ts';
 import type { Rule } from '../domain/plant.ts';
 import type { Ingest } from '../ingest.ts';
+import type { LeakageFigures } from '../leakage-figures.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Registry } from '../registry.ts';
 import type { Store } from '../store/store.ts';
@@ -47,6 +48,8 @@ export interface HttpOptions {
   readonly commands?: Commands;
   /** Zones in which leaks are looked for; without it there are none. */
   readonly leakage?: () => readonly ZoneStatus[];
+  /** Figures a utility reports; without it there are none. */
+  readonly figures?: LeakageFigures;
   readonly metrics: Metrics;
   readonly site: Site;
   readonly version: string;

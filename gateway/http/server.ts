@@ -23,6 +23,7 @@ import { exportRoutes } from './export.ts';
 import { Feed, FLUSH_EVERY_MS, HEARTBEAT_MS } from './feed.ts';
 import { healthRoutes } from './health.ts';
 import { leakageRoutes } from './leakage.ts';
+import { leakageFigureRoutes } from './leakage-figures.ts';
 import { liveRoutes } from './live.ts';
 import { LoginLimit } from './login-limit.ts';
 import { observe } from './observe.ts';
@@ -164,6 +165,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...alarmRoutes(door),
     ...performanceRoutes(door),
     ...leakageRoutes(door),
+    ...leakageFigureRoutes(door),
     ...assetRoutes(door),
     ...ruleRoutes(door),
     ...deliveryRoutes(door),

@@ -3,6 +3,7 @@ import { ALARM_HOLDS, ALARM_STATES, type Alarm, alarmToWire, type JournalEntry }
 import { QUALITIES } from '../../contract/reading.ts';
 import { formatTime, type Millis } from '../../contract/time.ts';
 import { unitLabel } from '../../contract/units.ts';
+import { CRS } from '../domain/coordinates.ts';
 import type { DeviceInfo, PointInfo, Rule } from '../domain/plant.ts';
 import type { LastValue } from '../registry.ts';
 import type { StoredReading } from '../store/store.ts';
@@ -157,7 +158,8 @@ export const deviceView = z.object({
   site: z.string().optional(),
   location: z.string().optional(),
   latitude: z.number().optional(),
-  longitude: z.number().optional(),
+  longitude: z.number().optional().meta({ description: 'degrees, WGS-84, like latitude' }),
+  sourceCrs: z.enum(CRS).optional().meta({ description: 'system the coordinates came in' }),
   edge: z.string().optional(),
   line: z.string().optional(),
   origin: z.enum(['declared', 'discovered']),

@@ -6,6 +6,7 @@ import { parseDuration, parseTime } from '../../contract/time.ts';
 import { loadGatewayConfig } from '../../gateway/config.ts';
 import { pageFor } from '../../gateway/domain/alarm/paging.ts';
 import { createJudge, type Judge, type Verdict } from '../../gateway/domain/judge.ts';
+import { CustomerWatch } from '../../gateway/domain/leakage/customer-watch.ts';
 import type { DeviceInfo, JudgeInput, OperatorCommand, PointInfo } from '../../gateway/domain/plant.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { loadPlant } from '../../gateway/plant-files.ts';
@@ -207,7 +208,8 @@ class StoryPlayer {
 
   private newJudge(): Judge {
     const { timezone, config } = this;
-    return createJudge({ timezone, maintenance: config.maintenance, device: (id) => this.devices.get(id) });
+    const device = (id: string) => this.devices.get(id);
+    return createJudge({ timezone, maintenance: config.maintenance, device, detectors: [new CustomerWatch(device)] });
   }
 
   private device(id: string): DeviceInfo {

@@ -57,6 +57,7 @@ export function readCustomerMeter(
   const by = total - lastTotal;
   if (by < 0) {
     forget(state);
+    state.told = '';
     // A new register starts near zero; one that turns back keeps most of its figure.
     return [{ kind: total < 0.1 * lastTotal ? 'reset' : 'backwards', at: ts, by }];
   }
@@ -73,8 +74,8 @@ function ran(state: CustomerMeterState, from: Millis, ts: Millis, before: number
     if (state.told === '') state.longestPauseMs = Math.max(state.longestPauseMs, pauseMs);
     if (pauseMs >= ZERO_MS) state.runningSince = null;
     state.standingSince = null;
-    if (state.told === 'stopped') state.told = '';
   }
+  if (state.told === 'stopped') state.told = '';
   if (state.runningSince === null) {
     state.runningSince = from;
     state.runningTotal = before;
@@ -100,8 +101,8 @@ function stood(state: CustomerMeterState, from: Millis, ts: Millis, neighboursUs
   return [{ kind: 'stopped', since, at: ts }];
 }
 
+/** What was told stays told: a gap does not prove that it ended. */
 function forget(state: CustomerMeterState): void {
   state.runningSince = null;
   state.standingSince = null;
-  state.told = '';
 }

@@ -1,3 +1,5 @@
+import type { RateCorrections } from './figures.ts';
+
 /** A tank whose filling counts as use and whose emptying counts as supply of its zone. */
 export interface TankModel {
   /** Point of the level, m. */
@@ -21,6 +23,28 @@ export interface ZoneModel {
   readonly within?: string;
   /** Money per m3 of lost water. */
   readonly pricePerM3?: number;
+  /** Part of the demand that `customers` meter, 0..1; absent: all of it. */
+  readonly coverage?: number;
+  readonly population?: number;
+  readonly mainsKm?: number;
+  readonly connections?: number;
+  /** Private pipe beyond the boundary, all connections together. */
+  readonly privateKm?: number;
+  /** Mean pressure where no sensor tells it, m. */
+  readonly pressureM?: number;
+  /** How leakage follows pressure: 0.5 fixed holes, 1 usual, 1.5 cracks. */
+  readonly pressureExponent?: number;
+  /** Counter by flow point, where it is not the `total` of the same device. */
+  readonly totalizers?: Readonly<Record<string, string>>;
+  /** Names of valves that hold the boundary, and of pumps inside; for people and the report. */
+  readonly boundaryValves?: readonly string[];
+  readonly pumps?: readonly string[];
+  /** Free but authorised use: fire flow, flushing, own use. */
+  readonly unbilledM3PerDay?: number;
+  /** Theft and meters that read low, percent of the registered volume. */
+  readonly apparentPercent?: number;
+  /** Percentage points of CJJ 92. */
+  readonly corrections?: RateCorrections;
 }
 
 export interface ZoneFault {
@@ -53,7 +77,19 @@ export function checkZones(zones: readonly ZoneModel[]): ZoneFault[] {
     }
   }
   for (const zone of zones) {
+    const fault = (key: string, found: string, allowed: string) => faults.push({ zone: zone.id, key, found, allowed });
+    if (zone.coverage !== undefined && zone.customers.length === 0)
+      fault('coverage', String(zone.coverage), 'customers that it is the coverage of');
+    const flows = [...zone.inlets, ...zone.outlets, ...zone.customers];
+    for (const point of Object.keys(zone.totalizers ?? {}))
+      if (!flows.includes(point)) fault('totalizers', point, 'an inlet, outlet or customer of the zone');
+    if (zone.tanks.length > 0 && zone.inlets.length === 0)
+      fault('tanks', zone.tanks[0]!.level, 'a zone with inlets: a tank alone balances nothing');
     if (zone.within === undefined) continue;
+    const above = byId.get(zone.within);
+    for (const point of zone.inlets)
+      if (above?.outlets.includes(point))
+        fault('inlets', point, `a point that does not leave ${above.id}: what leaves it is not within it`);
     if (!byId.has(zone.within))
       faults.push({
         zone: zone.id,

@@ -30,19 +30,20 @@ export function volumeOf(readings: readonly RegisterReading[], from: Millis, to:
   let notMeasured = 0;
   let last: RegisterReading | undefined;
   for (const reading of readings) {
-    if (reading.ts > to) break;
-    if (reading.ts >= from && reading.origin !== undefined) notMeasured++;
-    if (last !== undefined && reading.ts >= from) {
+    if (reading.ts >= from && reading.ts <= to && reading.origin !== undefined) notMeasured++;
+    if (last !== undefined && reading.ts > from && reading.ts > last.ts) {
       const by = difference(last.total, reading.total, wrapAt);
       const spanMs = reading.ts - last.ts;
-      const part = spanMs > 0 ? (reading.ts - Math.max(from, last.ts)) / spanMs : 0;
+      const part = (Math.min(to, reading.ts) - Math.max(from, last.ts)) / spanMs;
       if (by === undefined) resets++;
-      else {
+      else if (part > 0) {
         volume += by * part;
         coveredMs += spanMs * part;
       }
     }
     last = reading;
+    // The step that leads out of the range tells the rest of it.
+    if (reading.ts >= to) break;
   }
   return { volume, coveredMs, resets, notMeasured };
 }

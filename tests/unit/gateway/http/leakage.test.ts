@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ZoneStatus } from '../../../../gateway/domain/leakage/zone-status.ts';
+import type { LeakageFigures } from '../../../../gateway/leakage-figures.ts';
 import { NOON, type TestDoor, testDoor } from '../../../support/http-door.ts';
 
 let door: TestDoor;
@@ -10,7 +11,37 @@ const ask = async (leakage?: () => readonly ZoneStatus[]) => {
   return door.get('/api/v1/leakage', await door.signIn('vera'));
 };
 
+const NORTH = {
+  id: 'north',
+  inlets: ['fm-1/flow'],
+  outlets: [],
+  tanks: [],
+  customers: [],
+  pressures: ['pt-1/pressure'],
+};
+
 describe('GET /api/v1/leakage', () => {
+  it('says which points of a zone tell nothing, and that it has no balance without its meters', async () => {
+    const figures = { zones: [NORTH] } as unknown as LeakageFigures;
+    door = await testDoor({
+      figures,
+      leakage: () => [{ zone: 'north', state: 'watching', daysLeft: 0, size: 0, lostM3: 0 }],
+    });
+    const cookie = await door.signIn('vera');
+    door.gateway.addDevice({ id: 'pt-1' }, { measurement: 'pressure', maxSilenceMs: 60_000 });
+    door.gateway.reading(0, NOON - 1000, 40);
+    const ask = async () => (await door.get('/api/v1/leakage', cookie)).body.zones[0];
+    expect(await ask()).toMatchObject({
+      silent: ['fm-1/flow'],
+      reason: 'no balance at present: fm-1/flow tells nothing',
+    });
+    door.gateway.addDevice({ id: 'fm-1' }, { measurement: 'flow', maxSilenceMs: 60_000 });
+    door.gateway.reading(1, NOON - 1000, 12);
+    expect(await ask()).not.toHaveProperty('silent');
+    door.clock.now = NOON + 3_600_000;
+    expect((await ask()).silent).toEqual(['fm-1/flow', 'pt-1/pressure']);
+  });
+
   it('tells of each zone what is done there', async () => {
     const { status, body } = await ask(() => [
       { zone: 'north', name: 'Binhu North', state: 'learning', daysLeft: 3, size: 0, lostM3: 0 },

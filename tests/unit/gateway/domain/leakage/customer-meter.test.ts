@@ -34,6 +34,12 @@ describe('a customer meter', () => {
     expect(feed([...times(60, 0.01), ...times(12, null), ...times(60, 0.01)])).toEqual([]);
   });
 
+  it('goes on leaking over a gap until it stood still', () => {
+    expect(feed([...times(120, 0.01), ...times(12, null), ...times(120, 0.01)])).toHaveLength(1);
+    const twice = [...times(120, 0.01), ...times(5, 0), ...times(120, 0.01)];
+    expect(feed(twice)).toHaveLength(2);
+  });
+
   it('running backwards is not a new register', () => {
     expect(feed([0, 1, -0.5])).toEqual([{ kind: 'backwards', at: 2 * QUARTER_MS, by: -0.5 }]);
     expect(feed([0, 1, -99])).toEqual([{ kind: 'reset', at: 2 * QUARTER_MS, by: -99 }]);

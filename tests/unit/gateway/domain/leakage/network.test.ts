@@ -26,6 +26,20 @@ describe('zones of a network', () => {
     expect(checkZones([zone('A', { within: 'B' }), zone('B', { within: 'A' })])).toHaveLength(2);
   });
 
+  it('within another do not lie behind its outlets', () => {
+    const zones = [zone('A', { inlets: ['m/1'], outlets: ['m/2'] }), zone('B', { within: 'A', inlets: ['m/2'] })];
+    expect(checkZones(zones)).toMatchObject([{ zone: 'B', key: 'inlets', found: 'm/2' }]);
+  });
+
+  it('say of what their coverage, counters and tanks are', () => {
+    expect(checkZones([zone('A', { inlets: ['m/1'], coverage: 0.5 })])[0]).toMatchObject({ key: 'coverage' });
+    expect(checkZones([zone('A', { inlets: ['m/1'], totalizers: { 'm/9': 'c/9' } })])[0]).toMatchObject({
+      key: 'totalizers',
+      found: 'm/9',
+    });
+    expect(checkZones([zone('A', { tanks: [{ level: 't/level', areaM2: 9 }] })])[0]).toMatchObject({ key: 'tanks' });
+  });
+
   it('say why they have no balance', () => {
     expect(whyNoBalance(zone('B', { within: 'A' }))).toBe('no inlet meter; seen by the meters of A');
     expect(whyNoBalance(zone('A', { inlets: ['m/1'] }))).toBeUndefined();

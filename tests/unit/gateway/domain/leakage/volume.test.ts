@@ -12,6 +12,10 @@ describe('volume out of register readings', () => {
     expect(volumeOf([at(0, 0), at(100, 10)], 50, 100)).toMatchObject({ volume: 5, coveredMs: 50 });
   });
 
+  it('takes the part of the step that leads out of the range', () => {
+    expect(volumeOf([at(0, 0), at(50, 10), at(150, 30)], 0, 100)).toMatchObject({ volume: 20, coveredMs: 100 });
+  });
+
   it('goes on when the register turns over, and starts anew when it was set back', () => {
     expect(volumeOf([at(0, 995), at(10, 5)], 0, 10, 1000)).toMatchObject({ volume: 10, resets: 0 });
     expect(volumeOf([at(0, 500), at(10, 5), at(20, 7)], 0, 20, 1000)).toMatchObject({ volume: 2, resets: 1 });
