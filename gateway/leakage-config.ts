@@ -46,6 +46,12 @@ const zoneSchema = z.strictObject({
   within: idSchema.optional().describe('The metered zone this one is a part of; it then needs pressures only'),
   model: modelSchema,
   pricePerM3: z.number().positive().max(1e6).optional().describe('Value of a m3 of lost water'),
+  sensitivity: z
+    .number()
+    .min(0.25)
+    .max(4)
+    .optional()
+    .describe('Above 1 rings sooner and for less; 1 unless said. Try it with POST /api/v1/leakage/what-if'),
   coverage: z
     .number()
     .positive()

@@ -33,6 +33,7 @@ import { retentionPolicy } from './retention-policy.ts';
 import { DuckDbStore } from './store/duckdb.ts';
 import { createSubscriber, type MqttOut, type Subscriber } from './subscriber.ts';
 import { startTeaching } from './teaching.ts';
+import { WhatIf } from './what-if/what-if.ts';
 
 export interface GatewayOptions {
   readonly configFile: string;
@@ -129,8 +130,9 @@ async function joinParts(
     onBroken,
   });
   atEnd(() => ingest.close());
+  const history = storeHistory(store, (point) => registry.pointId(...splitPoint(point)));
   const located = openLeakPlaces(config, opened.models, {
-    history: storeHistory(store, (point) => registry.pointId(...splitPoint(point))),
+    history,
     placeOf: (point) => placeOf(registry.device(splitPoint(point)[0])),
     log,
   });
@@ -167,6 +169,8 @@ async function joinParts(
     log,
   });
   atEnd(() => dispatch.stop());
+  const whatIf = new WhatIf({ zones: zonesOf(config.leakage), timezone: config.timezone, history });
+  atEnd(() => whatIf.close());
   const webRoot = join(root, 'dist', 'web');
   const http = await createHttpServer({
     config: { dataDir, publicUrl: config.http.publicUrl, metricsToken: config.metricsToken },
@@ -176,6 +180,7 @@ async function joinParts(
     accounts,
     desk,
     commands,
+    whatIf,
     figures: new LeakageFigures({
       zones: zonesOf(config.leakage),
       timezone: config.timezone,

@@ -10,6 +10,7 @@ import type { LeakageFigures } from '../leakage-figures.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Registry } from '../registry.ts';
 import type { Store } from '../store/store.ts';
+import type { WhatIf } from '../what-if/what-if.ts';
 import type { Accounts } from './auth.ts';
 import type { DoorRoom } from './door-room.ts';
 import type { Feed } from './feed.ts';
@@ -50,6 +51,8 @@ export interface HttpOptions {
   readonly leakage?: () => readonly ZoneStatus[];
   /** Figures a utility reports; without it there are none. */
   readonly figures?: LeakageFigures;
+  /** Judges stored history with another sensitivity; without it nobody does. */
+  readonly whatIf?: Pick<WhatIf, 'ask'>;
   readonly metrics: Metrics;
   readonly site: Site;
   readonly version: string;

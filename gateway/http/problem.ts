@@ -42,6 +42,7 @@ export const PROBLEMS = {
   'login-limited': { status: 429, title: 'Too many failed attempts to sign in' },
   'exports-busy': { status: 429, title: 'Other exports or backups are running' },
   'figures-busy': { status: 429, title: 'Too many ask for figures at once' },
+  'what-if-busy': { status: 429, title: 'Another what-if is being worked on' },
   'commands-busy': { status: 429, title: 'Too many commands are under way' },
   'too-many-subscriptions': { status: 429, title: 'Too many live subscriptions' },
   internal: { status: 500, title: 'Something broke on our side' },

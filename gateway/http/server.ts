@@ -24,6 +24,7 @@ import { Feed, FLUSH_EVERY_MS, HEARTBEAT_MS } from './feed.ts';
 import { healthRoutes } from './health.ts';
 import { leakageRoutes } from './leakage.ts';
 import { leakageFigureRoutes } from './leakage-figures.ts';
+import { whatIfRoutes } from './leakage-what-if.ts';
 import { liveRoutes } from './live.ts';
 import { LoginLimit } from './login-limit.ts';
 import { observe } from './observe.ts';
@@ -166,6 +167,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...performanceRoutes(door),
     ...leakageRoutes(door),
     ...leakageFigureRoutes(door),
+    ...whatIfRoutes(door),
     ...assetRoutes(door),
     ...ruleRoutes(door),
     ...deliveryRoutes(door),

@@ -9,6 +9,8 @@ export interface FlowWatchOptions {
   readonly binMs: number;
   /** True: the expectation comes from metered demand instead of the zone's weekly profile. */
   readonly metered: boolean;
+  /** Above 1 believes less evidence; 1 unless said. */
+  readonly sensitivity?: number;
 }
 
 /** One closed bin of a zone: means over the bin, or undefined when it can't be told. */

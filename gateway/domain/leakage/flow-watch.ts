@@ -151,6 +151,10 @@ export class FlowWatch {
     return Math.max(1, Math.ceil(this.learnDays() - days));
   }
 
+  private get sensitivity(): number {
+    return this.options.sensitivity ?? 1;
+  }
+
   private learnDays(): number {
     return this.options.metered ? 7 : 14;
   }
@@ -429,7 +433,7 @@ export class FlowWatch {
         [state.up[index]!, 1],
         [state.down[index]!, -1],
       ] as const) {
-        const next = sum.value + (delta / variance) * (sign * clipped - delta / 2);
+        const next = sum.value + this.sensitivity * (delta / variance) * (sign * clipped - delta / 2);
         if (next <= 0) {
           Object.assign(sum, noSum());
           continue;
@@ -502,8 +506,8 @@ export class FlowWatch {
         const isNightly =
           sum.quietN >= (isFelt ? 1 : 2) * perHour &&
           sign * quietMean > 0.6 * sign * loudMean &&
-          sign * quietMean > nightSigmas * quietError &&
-          this.isNewAtNight(sum, sign, quietMean, NIGHT_SIGMAS * quietError) &&
+          sign * quietMean > (nightSigmas / this.sensitivity) * quietError &&
+          this.isNewAtNight(sum, sign, quietMean, (NIGHT_SIGMAS / this.sensitivity) * quietError) &&
           this.rawRise(sign, sum.n, true) > RAW_PART * sign * quietMean;
         const isLong = sum.n * options.binMs >= (fallen === undefined ? BLIND_PERSIST_MS : DAY_PERSIST_MS);
         const lasts = isLong || (isFelt && sign * mean3h > 3 * state.naturalMean3h);
@@ -760,7 +764,7 @@ export class FlowWatch {
     const excessMin = minimum - state.referenceMin - this.known;
     const nightFlow = this.nightLevel(week.slope);
     const noise = Math.max(
-      SLOW_SIGMAS * state.weekScale,
+      (SLOW_SIGMAS * state.weekScale) / this.sensitivity,
       SLOW_MEAN_PART * Math.abs(state.meanFlow) * week.slope,
       SLOW_NIGHT_PART * nightFlow,
     );

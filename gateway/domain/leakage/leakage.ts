@@ -78,7 +78,11 @@ export class LeakageDetector implements Detector {
         return {
           zone,
           binMs,
-          flow: new FlowWatch({ binMs, metered: zone.customers.length > 0 }),
+          flow: new FlowWatch({
+            binMs,
+            metered: zone.customers.length > 0,
+            ...(zone.sensitivity === undefined ? {} : { sensitivity: zone.sensitivity }),
+          }),
           pressure: binMs === QUARTER_MS ? this.pressureOf(zone) : undefined,
           series: [],
           level: zone.tanks.map(() => null),

@@ -23,6 +23,8 @@ export interface ZoneModel {
   readonly within?: string;
   /** Money per m3 of lost water. */
   readonly pricePerM3?: number;
+  /** Times the usual readiness to ring; 1 unless said. */
+  readonly sensitivity?: number;
   /** Part of the demand that `customers` meter, 0..1; absent: all of it. */
   readonly coverage?: number;
   readonly population?: number;
