@@ -17,6 +17,8 @@ const SIZE_SIGMA_MIN = 0.25;
 /** Of a residual that no candidate explains nothing is concluded. */
 const EXPLAINED_MIN = 0.4;
 const ALIKE_MIN = 0.6;
+/** Pressures that want a leak of another size than the flow tells, by more than this factor, have another cause. */
+const SIZE_FACTOR_MAX = 2;
 /** A pipe is named when the search radius around it holds the leak with this probability. */
 const CONFIDENCE_MIN = 0.5;
 /** A sensor this far from even the best candidate is faulty; at most one in ten of them. */
@@ -95,7 +97,7 @@ export function rankPipes(task: RankTask): Ranked | undefined {
   const { index, distances } = best;
   const confidence = best.mass / total;
   const explained = all > 0 ? Math.max(0, 1 - least / all) : 0;
-  const doubt = doubtOf(confidence, explained, found.alike);
+  const doubt = doubtOf(confidence, explained, found.alike, found.factor);
   return {
     pipe: pipes[index]!.pipe.id,
     radiusM: radiusOf(
@@ -114,9 +116,11 @@ export function rankPipes(task: RankTask): Ranked | undefined {
   };
 }
 
-function doubtOf(confidence: number, explained: number, alike: number): string | undefined {
+function doubtOf(confidence: number, explained: number, alike: number, factor: number): string | undefined {
   if (explained < EXPLAINED_MIN) return 'no single leak explains the pressures';
   if (alike < ALIKE_MIN) return 'the pattern of the pressures is not that of a leak';
+  if (factor > SIZE_FACTOR_MAX || factor < 1 / SIZE_FACTOR_MAX)
+    return `the pressures want a leak of ${factor.toPrecision(2)} times the size that the flow tells`;
   if (confidence < CONFIDENCE_MIN) return 'too many pipes explain the pressures equally well';
   return undefined;
 }
