@@ -19,6 +19,10 @@ const MINUTE_MS = 60_000;
 /** The newest part is left to the live path, which closes it once its sources have told everything. */
 const LEAVE_MS = 45 * 60_000;
 
+/** A store that is busy with the backlog itself may refuse a query: asked again so often, with a pause between. */
+const TRIES_MAX = 6;
+const PAUSE_MS = 3000;
+
 /** What teaching needs of its surroundings. */
 export interface TeachingParts {
   /** Makes detectors as the judge has them, without any state. */
@@ -111,13 +115,15 @@ async function teach(
     .map(({ id }) => id);
   if (points.length === 0) return;
   const to = now();
-  const days = await daysWithData(store, points, to);
+  const days = await patiently(isStopped, () => daysWithData(store, points, to));
   if (days.length === 0) return;
   const findings: Finding[] = [];
   for (const day of days) {
     if (isStopped()) return;
     const range = { from: day, to: Math.min(day + DAY_MS, to) };
-    const series = await store.query({ points, ...range, stepMs: MINUTE_MS, aggregate: 'mean' });
+    const series = await patiently(isStopped, () =>
+      store.query({ points, ...range, stepMs: MINUTE_MS, aggregate: 'mean' }),
+    );
     for (const pupil of pupils) {
       feed(pupil, series);
       findings.push(...pupil.advance(Math.min(range.to, to - LEAVE_MS)));
@@ -131,6 +137,18 @@ async function teach(
     { points: points.length, days: days.length, seconds, findings: findings.length },
     'learned from stored history',
   );
+}
+
+/** @throws what the last try threw */
+async function patiently<T>(isStopped: () => boolean, ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (tries === TRIES_MAX || isStopped()) throw error;
+      await new Promise((wake) => setTimeout(wake, PAUSE_MS));
+    }
+  }
 }
 
 /** Starts of the UTC days that hold readings of these points, oldest first. */
