@@ -57,6 +57,8 @@ export interface DuckDbStoreOptions {
 
 /** Pairs of one look-up statement. */
 const EXISTING_PAIRS_MAX = 2000;
+/** Files looked through before asking whether enough was found: a page of a year's readings must not read the year. */
+const FILES_AT_ONCE = 16;
 /** A range no segment lies in: hot tables only. */
 const NOTHING: Range = { from: 0, to: 0 };
 
@@ -200,16 +202,25 @@ export class DuckDbStore implements Store {
     return this.hot.list.length > 1 && this.hot.sealable(this.snapshotCommit) === undefined;
   }
 
-  readings(point: number, range: Range, limit: number) {
-    return this.readStored(range, (connection, sources) =>
-      readingsOf(connection, storedReadings(sources, range), point, range, limit),
-    );
+  async readings(point: number, range: Range, limit: number): Promise<readonly StoredReading[]> {
+    const readings: StoredReading[] = [];
+    for (let { from } = range; from < range.to; ) {
+      const step = { from, to: this.history.endOfFiles(point, { from, to: range.to }, FILES_AT_ONCE) };
+      readings.push(
+        ...(await this.readStored(step, (connection, sources) =>
+          readingsOf(connection, storedReadings(sources, step, [point]), point, step, limit - readings.length),
+        )),
+      );
+      if (readings.length >= limit) break;
+      from = step.to;
+    }
+    return readings;
   }
 
   buckets(point: number, range: Range, count: number, maxSilenceMs: number) {
     const wider = { from: range.from - Math.ceil(maxSilenceMs), to: range.to };
     return this.readStored(wider, (connection, sources) =>
-      bucketsOf(connection, storedReadings(sources, wider), point, range, count, maxSilenceMs),
+      bucketsOf(connection, storedReadings(sources, wider, [point]), point, range, count, maxSilenceMs),
     );
   }
 
@@ -241,8 +252,9 @@ export class DuckDbStore implements Store {
     for (let from = 0; from < pairs.length; from += EXISTING_PAIRS_MAX) {
       const slice = pairs.slice(from, from + EXISTING_PAIRS_MAX);
       const range = timesOf(slice);
+      const points = [...new Set(slice.map(({ point }) => point))];
       const found = await this.readStored(range, (connection, sources) =>
-        existingOf(connection, storedReadings(sources, range), slice),
+        existingOf(connection, storedReadings(sources, range, points), slice),
       );
       for (const { point, ts } of slice) answers.push(found.get(`${point}@${ts}`));
     }
@@ -299,7 +311,7 @@ export class DuckDbStore implements Store {
     const names = await this.pointNames(points);
     await this.exclusively(() =>
       this.database.background((connection) =>
-        exportParquet(connection, this.history.sources(this.hot.list), names, range, file),
+        exportParquet(connection, this.history.sources(this.hot.filled), names, range, file),
       ),
     );
   }
@@ -414,10 +426,10 @@ export class DuckDbStore implements Store {
     run: (connection: DuckDBConnection, sources: Sources) => Promise<T>,
   ): Promise<T> {
     for (let plan = 1; ; plan++) {
-      let used = this.history.sources(this.hot.list);
+      let used = this.history.sources(this.hot.filled);
       try {
         return await this.database.read((connection) => {
-          used = this.history.sources(this.hot.list);
+          used = this.history.sources(this.hot.filled);
           return run(connection, used);
         });
       } catch (error) {

@@ -31,11 +31,15 @@ export async function exportParquet(
   const within = `point IN (${ids}) AND ts >= ${int(range.from)} AND ts < ${int(range.to)}`;
   const recent = `${file}.recent`;
   const hot = storedReadings({ ...sources, segments: [] }, range);
-  await writeParquet(connection, `SELECT * FROM (${hot}) WHERE ${within}`, recent);
-  const sealed = storedReadings({ ...sources, hotTables: [] }, range);
-  const relation = [...(sealed === '' ? [] : [sealed]), `SELECT * FROM read_parquet('${quote(recent)}')`].join(
-    ' UNION ALL ',
+  // What is not sealed yet is later than any file.
+  const later = `SELECT * REPLACE (commit + ${sources.segments.length} AS commit) FROM (${hot}) WHERE ${within}`;
+  await writeParquet(connection, later, recent);
+  const sealed = storedReadings(
+    { ...sources, hotTables: [] },
+    range,
+    points.map(({ id }) => id),
   );
+  const relation = `${sealed} UNION ALL SELECT * FROM read_parquet('${quote(recent)}')`;
   const names = points.map(({ id, name }) => `(${int(id)}, '${quote(name)}')`).join(', ') || `(-1, '')`;
   try {
     await writeParquet(

@@ -5,12 +5,12 @@ import type { Millis } from '../../contract/time.ts';
 import { int } from './columns.ts';
 import type { Database } from './database.ts';
 import type { HotTable } from './hot-tables.ts';
-import { type Sources, segmentReadings } from './relation.ts';
+import { type Sources, segmentReadings, segmentsOf } from './relation.ts';
 import { planRetention, type RetentionPolicy } from './retention.ts';
-import { mergeDay, writeDays } from './seal.ts';
+import { mergeQuarters, mergeReadings, sumDay, writeDays } from './seal.ts';
 import {
+  byShard,
   DAY_LEVEL,
-  DAY_MS,
   deleteSegments,
   fileProblem,
   insertSegments,
@@ -20,18 +20,14 @@ import {
   removeStrays,
   type Segment,
 } from './segments.ts';
-
-/** Segments of one day and level before they become one of the next level. */
-export const MERGE_SEGMENTS = 12;
-/** A day is closed, and becomes one file, this long after its end: what is reported daily has come by then. */
-export const DAY_CLOSED_MS = 2 * 3_600_000;
+import type { Range } from './store.ts';
+import { tidyDue } from './tidy-plan.ts';
 
 /** Keys of `meta`: how far a part of the points was thinned out. */
 const THINNED = 'thinned before:';
 
 /** A file that can't be served; moved aside, its name kept. */
-export interface Quarantined {
-  readonly file: string;
+export interface Quarantined extends Pick<Segment, 'kind' | 'day' | 'file'> {
   readonly problem: string;
   readonly minTs: Millis;
   readonly maxTs: Millis;
@@ -47,6 +43,10 @@ export class History {
   private segmentList: readonly Segment[] = [];
   private nextId = 1;
   private quarantinedList: Quarantined[] = [];
+  /** Days of which a file of sums was set aside. */
+  private readonly unsummed = new Set<number>();
+  /** Since when each file is known, for those that wait for company. */
+  private readonly knownSince = new Map<number, Millis>();
 
   constructor(database: Database, write: WriteStep) {
     this.database = database;
@@ -70,9 +70,10 @@ export class History {
     this.nextId = (all[0]?.[0] as number) + 1;
     await removeStrays(dataDir, await everyFile(writer, this.segmentList));
     const old = await writer.runAndReadAll(
-      `SELECT file, state AS problem, min_ts::DOUBLE AS "minTs", max_ts::DOUBLE AS "maxTs" FROM segments WHERE state <> 'live'`,
+      `SELECT file, state AS problem, min_ts::DOUBLE AS "minTs", max_ts::DOUBLE AS "maxTs", kind, day FROM segments WHERE state <> 'live'`,
     );
     this.quarantinedList = old.getRowObjects() as unknown as Quarantined[];
+    for (const { kind, day } of this.quarantinedList) if (kind !== 'readings') this.unsummed.add(day);
     for (const segment of this.segmentList) {
       const problem = await fileProblem(join(dataDir, segment.file), segment.bytes);
       if (problem !== undefined) await this.quarantine(segment, problem);
@@ -83,7 +84,7 @@ export class History {
   async seal(table: HotTable, lastCommit: number, onDropped: () => void): Promise<readonly Segment[]> {
     const { name, n, firstCommit } = table;
     const relation = `SELECT point, ts, value, quality, reason, commit, rowid AS place FROM ${name}`;
-    const origin = { ...this.origin(), level: 0, firstCommit, lastCommit };
+    const origin = { ...this.origin(0), firstCommit, lastCommit };
     const written = await this.database.background((worker) => writeDays(worker, relation, origin));
     await this.write(async (connection) => {
       await transaction(connection, async () => {
@@ -98,7 +99,8 @@ export class History {
   }
 
   /**
-   * One piece of tidying: scattered late readings to their days, many small files of a day into one, a closed day into one file.
+   * One piece of tidying: scattered late readings to their days, many small files of a day into one, a closed day into
+   * one file per shard, and its sums made anew from these.
    *
    * @returns whether there was something to do; call again until there is not
    */
@@ -108,10 +110,23 @@ export class History {
       await this.settleLate(late);
       return true;
     }
-    const due = mergeDue(this.segmentList, now);
-    if (due === undefined) return false;
-    await this.merge(due.segments, due.level);
-    return true;
+    for (const { id } of this.segmentList) if (!this.knownSince.has(id)) this.knownSince.set(id, now);
+    const waitedMs = ({ id }: Segment) => now - (this.knownSince.get(id) ?? now);
+    const due = tidyDue(this.segmentList, { now, waitedMs, unsummed: this.unsummed });
+    switch (due?.what) {
+      case undefined:
+        return false;
+      case 'merge-readings':
+        await this.exchange(due.segments, (worker) => mergeReadings(worker, due.segments, this.origin(due.level)));
+        return true;
+      case 'merge-quarters':
+        await this.exchange(due.segments, (worker) => mergeQuarters(worker, due.segments, this.origin(due.level)));
+        return true;
+      case 'sum-day':
+        await this.exchange(due.old, (worker) => sumDay(worker, due.readings, due.kept, this.origin(due.level)));
+        if (this.unsummed.has(due.day)) await this.summed(due.day);
+        return true;
+    }
   }
 
   /** One piece of forgetting: days too old go whole, others are rewritten without points that are kept for less. */
@@ -126,13 +141,24 @@ export class History {
     }
     const [next] = thin;
     if (next === undefined) return false;
-    const segments = this.segmentList.filter(({ day, kind }) => day === next.day && kind === 'readings');
-    if (next.points.length > 0)
-      await this.merge(segments, DAY_LEVEL, `point NOT IN (${next.points.map(int).join(', ')})`);
+    if (next.points.length > 0) await this.thin(next.day, next.points);
     await this.write((connection) =>
       connection.run(`INSERT OR REPLACE INTO meta VALUES ($1, '${next.day + 1}')`, [`${THINNED}${next.name}`]),
     );
     return true;
+  }
+
+  /** A day anew, without some points. */
+  private async thin(thinnedDay: number, points: readonly number[]): Promise<void> {
+    const where = `point NOT IN (${points.map(int).join(', ')})`;
+    const whole = this.segmentList.filter(({ day }) => day === thinnedDay);
+    const raw = whole.filter(({ kind }) => kind === 'readings');
+    await this.exchange(whole, async (worker) => {
+      const origin = this.origin(DAY_LEVEL);
+      const written: Segment[] = [];
+      for (const shard of byShard(raw)) written.push(...(await mergeReadings(worker, shard, { ...origin, where })));
+      return [...written, ...(await sumDay(worker, written, [], origin))];
+    });
   }
 
   private async thinnedBefore(): Promise<Map<string, number>> {
@@ -149,8 +175,9 @@ export class History {
       connection.run(`UPDATE segments SET state = $1 WHERE id = ${segment.id}`, [problem.slice(0, 200) || 'damaged']),
     );
     this.segmentList = this.segmentList.filter(({ id }) => id !== segment.id);
-    const { file, minTs, maxTs } = segment;
-    this.quarantinedList = [...this.quarantinedList, { file, problem, minTs, maxTs }];
+    const { kind, day, file, minTs, maxTs } = segment;
+    this.quarantinedList = [...this.quarantinedList, { kind, day, file, problem, minTs, maxTs }];
+    if (kind !== 'readings') this.unsummed.add(day);
     await mkdir(join(dataDir, 'quarantine'), { recursive: true, mode: 0o750 });
     await rename(join(dataDir, file), join(dataDir, 'quarantine', basename(file))).catch(() => {});
   }
@@ -177,42 +204,48 @@ export class History {
     return damaged;
   }
 
+  /** Until when a range needs no more than this many files of readings. */
+  endOfFiles(point: number, range: Range, filesMax: number): Millis {
+    const begins = segmentsOf({ segments: this.segmentList }, 'readings', range, [point]).map(({ minTs }) => minTs);
+    if (begins.length <= filesMax) return range.to;
+    const next = begins.sort((a, b) => a - b)[filesMax] as Millis;
+    // Files that begin at one moment can't be told apart by time.
+    return next > range.from ? next : range.to;
+  }
+
   sources(hotTables: readonly HotTable[]): Sources {
     return {
       dataDir: this.database.dataDir,
       hotTables: hotTables.map(({ name }) => name),
       segments: this.segmentList,
+      unsummed: this.unsummed,
     };
   }
 
   private async settleLate(late: Segment): Promise<void> {
     const { firstCommit, lastCommit } = late;
-    const origin = { ...this.origin(), level: 0, firstCommit, lastCommit };
-    const written = await this.database.background((worker) =>
-      writeDays(worker, segmentReadings(this.database.dataDir, late), origin),
+    const origin = { ...this.origin(0), firstCommit, lastCommit };
+    const sums = this.segmentList.filter(
+      (each) => each.day === LATE && each.kind === 'quarters' && each.lastCommit === lastCommit,
     );
-    await this.replace([late, ...this.quartersOf([late])], written);
+    const { dataDir } = this.database;
+    await this.exchange([late, ...sums], (worker) => writeDays(worker, segmentReadings(dataDir, late), origin));
   }
 
-  private async merge(segments: readonly Segment[], level: number, where?: string): Promise<void> {
-    const origin = { ...this.origin(), level, ...(where === undefined ? {} : { where }) };
-    const written = await this.database.background((worker) => mergeDay(worker, segments, origin));
-    await this.replace([...segments, ...this.quartersOf(segments)], written);
+  /** Sums of a day are whole again: the damaged file is of no interest any more. */
+  private async summed(day: number): Promise<void> {
+    await this.write((connection) =>
+      connection.run(`DELETE FROM segments WHERE state <> 'live' AND kind <> 'readings' AND day = ${int(day)}`),
+    );
+    this.unsummed.delete(day);
+    this.quarantinedList = this.quarantinedList.filter((each) => each.kind === 'readings' || each.day !== day);
   }
 
-  /** Rollups that were made of these raw segments: same day, same commits. */
-  private quartersOf(segments: readonly Segment[]): Segment[] {
-    return this.segmentList.filter(
-      (quarters) =>
-        quarters.kind === 'quarters' &&
-        segments.some(
-          (raw) =>
-            raw.day === quarters.day &&
-            raw.firstCommit === quarters.firstCommit &&
-            raw.lastCommit === quarters.lastCommit &&
-            raw.level === quarters.level,
-        ),
-    );
+  private async exchange(
+    old: readonly Segment[],
+    write: (worker: DuckDBConnection) => Promise<Segment[]>,
+  ): Promise<void> {
+    await this.replace(old, await this.database.background(write));
   }
 
   /** New files are durable; now the manifest changes in one transaction, and the old files go once nobody reads them. */
@@ -228,38 +261,13 @@ export class History {
       );
     });
     await this.database.readsOver();
+    for (const { id } of old) this.knownSince.delete(id);
     for (const { file } of old) await rm(join(this.database.dataDir, file), { force: true });
   }
 
-  private origin() {
-    return { dataDir: this.database.dataDir, nextId: () => this.nextId++ };
+  private origin(level: number) {
+    return { dataDir: this.database.dataDir, nextId: () => this.nextId++, level };
   }
-}
-
-/** The next merge: of a day long closed everything into one file; of a day in progress the oldest run of one level. */
-export function mergeDue(
-  segments: readonly Segment[],
-  now: Millis,
-): { readonly segments: readonly Segment[]; readonly level: number } | undefined {
-  const byDay = new Map<number, Segment[]>();
-  for (const segment of segments) {
-    if (segment.kind !== 'readings' || segment.day === LATE) continue;
-    const day = byDay.get(segment.day);
-    if (day === undefined) byDay.set(segment.day, [segment]);
-    else day.push(segment);
-  }
-  for (const [day, list] of byDay) {
-    if ((day + 1) * DAY_MS + DAY_CLOSED_MS <= now) {
-      if (list.length > 1 || (list[0] as Segment).level < DAY_LEVEL) return { segments: list, level: DAY_LEVEL };
-      continue;
-    }
-    for (let level = 0; level < DAY_LEVEL - 1; level++) {
-      const run = list.filter((segment) => segment.level === level);
-      // Whatever has the same level came one after another, so a merged run has no other's commits inside.
-      if (run.length >= MERGE_SEGMENTS) return { segments: run, level: level + 1 };
-    }
-  }
-  return undefined;
 }
 
 async function transaction(connection: DuckDBConnection, work: () => Promise<void>): Promise<void> {

@@ -38,6 +38,11 @@ export class HotTables {
     this.readings = rows.getRows()[0]?.[0] as number;
   }
 
+  /** Those that hold readings. */
+  get filled(): readonly HotTable[] {
+    return this.readings === 0 ? this.list.slice(0, -1) : this.list;
+  }
+
   /** Name of the table that the next commit goes to. */
   get written(): string {
     return this.list.at(-1)?.name as string;

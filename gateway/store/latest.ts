@@ -7,7 +7,7 @@ const NAMED_POINTS_MAX = 500;
 /** Most points have their newest reading within this of the newest of all: they are found without looking at the rest. */
 const RECENT_MS = 600_000;
 /** Segments looked through for points that have been silent: a start must not read all of history. */
-const SEGMENTS_MAX = 64;
+const SEGMENTS_MAX = 256;
 
 /** Newest readings of points (undefined = of all) that are not older than `since`. */
 type Newest = (points: readonly number[] | undefined, since: Millis) => Promise<Map<number, StoredReading>>;
@@ -45,12 +45,16 @@ export async function latestOf(
   await lookIn(points, await parts.hotUntil(), parts.readHot);
   const segments = parts.segments
     .filter(({ kind }) => kind === 'readings')
-    .sort((a, b) => b.maxTs - a.maxTs || b.lastCommit - a.lastCommit)
-    .slice(0, SEGMENTS_MAX);
+    .sort((a, b) => b.maxTs - a.maxTs || b.lastCommit - a.lastCommit);
+  let looked = 0;
   for (const segment of segments) {
-    const wanted = points.filter((point) => (found.get(point)?.ts ?? 0) < segment.maxTs);
-    if (wanted.length > 0)
-      await lookIn(wanted, segment.maxTs, (named, since) => parts.readSegment(segment, named, since));
+    const { minPoint, maxPoint, maxTs } = segment;
+    const wanted = points.filter(
+      (point) => point >= minPoint && point <= maxPoint && (found.get(point)?.ts ?? 0) < maxTs,
+    );
+    if (wanted.length === 0) continue;
+    if (++looked > SEGMENTS_MAX) break;
+    await lookIn(wanted, maxTs, (named, since) => parts.readSegment(segment, named, since));
   }
   return found;
 }

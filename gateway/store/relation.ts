@@ -1,50 +1,111 @@
 import { join } from 'node:path';
 import { int } from './columns.ts';
-import { quarterSums } from './quarters.ts';
-import { quote, type Segment } from './segments.ts';
-import type { Range } from './store.ts';
+import { QUARTER_MS, quarterSums } from './quarters.ts';
+import { DAY_LEVEL, DAY_MS, mayRepeat, quote, type Segment } from './segments.ts';
+import type { Range, SeriesQuery } from './store.ts';
 
 /** Where readings lie right now; a query names one state of it. */
 export interface Sources {
   readonly dataDir: string;
   /** Oldest first. */
   readonly hotTables: readonly string[];
+  /** In the order of their last commits. */
   readonly segments: readonly Segment[];
+  /** Days of which sums are missing until they are made anew. */
+  readonly unsummed: ReadonlySet<number>;
 }
 
 /**
  * The stored readings of a range as one relation with the columns `point, ts, value, quality, reason, commit, place`;
  * of two rows of one (point, ts) the one with the higher (commit, place) counts.
+ *
+ * @param points - files that hold none of them are left out; undefined = all
  */
-export function storedReadings({ dataDir, hotTables, segments }: Sources, { from, to }: Range): string {
-  const parts = segments
-    .filter(({ kind, minTs, maxTs }) => kind === 'readings' && minTs < to && maxTs >= from)
-    .map((segment) => segmentReadings(dataDir, segment));
+export function storedReadings(sources: Sources, range: Range, points?: readonly number[]): string {
+  const { dataDir, hotTables } = sources;
+  const segments = segmentsOf(sources, 'readings', range, points);
+  const parts = segments.length === 0 ? [] : [filesReadings(dataDir, segments)];
   for (const table of hotTables)
-    parts.push(`SELECT point, ts, value, quality, reason, commit, rowid AS place FROM ${table}`);
-  return parts.join(' UNION ALL ');
+    parts.push(
+      `SELECT point, ts, value, quality, reason, commit + ${segments.length} AS commit, rowid AS place FROM ${table}`,
+    );
+  return parts.length === 0 ? NO_READINGS : parts.join(' UNION ALL ');
+}
+
+/** A relation of no rows. */
+const NO_READINGS = `SELECT 0::INTEGER AS point, 0::BIGINT AS ts, 0::DOUBLE AS value, 0::UTINYINT AS quality, 0::UTINYINT AS reason,
+  0::BIGINT AS commit, 0::BIGINT AS place WHERE false`;
+
+/** Readings of files, in the order of their commits; `commit` is the place of a file in this order. */
+export function filesReadings(dataDir: string, segments: readonly Segment[]): string {
+  if (segments.some(mayRepeat))
+    return segments.map((segment, index) => segmentReadings(dataDir, segment, index)).join(' UNION ALL ');
+  // One list of files costs half of what a union of them costs.
+  return `SELECT point, ts, value, quality, reason, file_index::BIGINT AS commit, 0::BIGINT AS place FROM ${files(dataDir, segments)}`;
 }
 
 /** Rows of a segment lie in the order (point, ts, commit), so that their place decides between those of one moment. */
-export function segmentReadings(dataDir: string, { file, lastCommit }: Segment): string {
-  return `SELECT point, ts, value, quality, reason, ${int(lastCommit)}::BIGINT AS commit, file_row_number AS place
-    FROM read_parquet('${quote(join(dataDir, file))}', file_row_number = true)`;
+export function segmentReadings(dataDir: string, { file }: Segment, commit = 0): string {
+  return `SELECT point, ts, value, quality, reason, ${int(commit)}::BIGINT AS commit, file_row_number AS place
+    FROM read_parquet('${quote(join(dataDir, file))}', file_row_number = true, hive_partitioning = false)`;
+}
+
+export function files(dataDir: string, segments: readonly Pick<Segment, 'file'>[]): string {
+  const paths = segments.map(({ file }) => `'${quote(join(dataDir, file))}'`).join(', ');
+  return `read_parquet([${paths}], hive_partitioning = false)`;
+}
+
+/** Files of a kind that may hold readings of a range and of at least one of the points. */
+export function segmentsOf(
+  { segments }: Pick<Sources, 'segments'>,
+  kind: Segment['kind'],
+  { from, to }: Range,
+  points?: readonly number[],
+): Segment[] {
+  return segments.filter(
+    (segment) =>
+      segment.kind === kind &&
+      segment.minTs < to &&
+      segment.maxTs >= from &&
+      (points === undefined || points.some((point) => point >= segment.minPoint && point <= segment.maxPoint)),
+  );
 }
 
 /**
- * Sums per point and quarter of an hour of a range that begins and ends on quarters: ready-made ones of sealed segments,
- * and those of the hot tables made on the way. Columns as {@link quarterSums}; one quarter may stand in several rows.
- * A moment corrected after it was sealed counts with both values until its day is merged.
+ * Sums per point and quarter of an hour, or day where a day lies in one step, of a range that begins on a quarter:
+ * ready-made ones of sealed segments, and those of the hot tables and of a last piece of a quarter made on the way.
+ * Columns as {@link quarterSums}; one quarter may stand in several rows.
+ * A moment corrected after it was sealed counts with both values until its day is closed.
  */
-export function storedQuarters({ dataDir, hotTables, segments }: Sources, { from, to }: Range, points: string): string {
-  const where = `point IN (${points}) AND ts >= ${int(from)} AND ts < ${int(to)}`;
-  const parts = segments
-    .filter(({ kind, minTs, maxTs }) => kind === 'quarters' && minTs < to && maxTs >= from)
-    .map(
-      ({ file }) =>
-        `SELECT point, ts, min, max, sum, readings, last, last_ts, worst FROM read_parquet('${quote(join(dataDir, file))}') WHERE ${where}`,
+export function storedSums(sources: Sources, query: Pick<SeriesQuery, 'points' | 'from' | 'to' | 'stepMs'>): string {
+  const { dataDir, hotTables } = sources;
+  const { points, from, to } = query;
+  const wholeTo = Math.floor(to / QUARTER_MS) * QUARTER_MS;
+  const named = `point IN (${points.map(int).join(', ')})`;
+  const days = segmentsOf(sources, 'days', query, points).filter(({ day }) => isInOneStep(day, query));
+  const summed = new Set(days.map(({ day }) => day));
+  const quarters = segmentsOf(sources, 'quarters', { from, to: wholeTo }, points).filter(
+    ({ day, level }) => level < DAY_LEVEL || !summed.has(day),
+  );
+  const rest = wholeTo < to ? segmentsOf(sources, 'readings', { from: wholeTo, to }, points) : [];
+  const sums = (segments: readonly Segment[], until: number) =>
+    `SELECT point, ts, min, max, sum, readings, last, last_ts, worst FROM ${files(dataDir, segments)}
+       WHERE ${named} AND ts >= ${int(from)} AND ts < ${int(until)}`;
+  const raw = (relation: string, since: number) =>
+    quarterSums(
+      `SELECT point, ts, value, quality FROM (${relation}) WHERE ${named} AND ts >= ${int(since)} AND ts < ${int(to)}`,
     );
-  for (const table of hotTables)
-    parts.push(quarterSums(`SELECT point, ts, value, quality FROM ${table} WHERE ${where}`));
-  return parts.join(' UNION ALL ');
+  return [
+    ...(days.length === 0 ? [] : [sums(days, to)]),
+    ...(quarters.length === 0 ? [] : [sums(quarters, wholeTo)]),
+    ...(rest.length === 0 ? [] : [raw(filesReadings(dataDir, rest), wholeTo)]),
+    ...hotTables.map((table) => raw(`SELECT * FROM ${table}`, from)),
+    ...(hotTables.length === 0 ? [raw(NO_READINGS, from)] : []),
+  ].join(' UNION ALL ');
+}
+
+function isInOneStep(day: number, { from, to, stepMs }: Pick<SeriesQuery, 'from' | 'to' | 'stepMs'>): boolean {
+  const start = day * DAY_MS;
+  const end = start + DAY_MS;
+  return start >= from && end <= to && Math.floor((start - from) / stepMs) === Math.floor((end - 1 - from) / stepMs);
 }

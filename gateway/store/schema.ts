@@ -3,10 +3,11 @@ import { first } from './migrations/0001-first.ts';
 import { history } from './migrations/0002-history.ts';
 import { snapshotParts } from './migrations/0003-snapshot-parts.ts';
 import { markLog } from './migrations/0004-mark-log.ts';
+import { shards } from './migrations/0005-shards.ts';
 import { StoreError } from './store.ts';
 
 /** Migrations in order; they only go forward, and one that was released is never edited. */
-const MIGRATIONS: readonly (readonly string[])[] = [first, history, snapshotParts, markLog];
+const MIGRATIONS: readonly (readonly string[])[] = [first, history, snapshotParts, markLog, shards];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

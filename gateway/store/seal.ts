@@ -1,22 +1,33 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { int } from './columns.ts';
-import { quarterSums } from './quarters.ts';
-import { segmentReadings } from './relation.ts';
-import { DAY_LEVEL, DAY_MS, LATE, type Segment, segmentFile, writeParquet } from './segments.ts';
+import { quarterSums, sumsOfSums } from './quarters.ts';
+import { files, filesReadings, segmentReadings } from './relation.ts';
+import {
+  byShard,
+  DAY_LEVEL,
+  DAY_MS,
+  LATE,
+  mayRepeat,
+  type Segment,
+  SHARD_POINTS,
+  segmentFile,
+  shardOf,
+  writeParquet,
+} from './segments.ts';
 
 /** Days of a hot table that get files of their own; readings of further days wait together for the next tidying. */
 export const SEAL_DAYS_MAX = 8;
+/** Rows sorted at once, and of one file: some 300 MB while they are sorted. */
+export const PIECE_READINGS = 8_000_000;
+/** Rows of sums up to which all points share a file. */
+const SHARED_SUMS_MAX = 8_000_000;
+/** The time within a day takes 27 bits; below them stands what decides between rows of one moment. */
+const RANK_BITS = 36;
 
 /** Gives out ids of segments. */
 export type NextId = () => number;
-
-interface DayCount {
-  readonly day: number;
-  readonly readings: number;
-  readonly minTs: number;
-  readonly maxTs: number;
-}
 
 interface Origin {
   readonly dataDir: string;
@@ -26,128 +37,247 @@ interface Origin {
   readonly lastCommit: number;
 }
 
+/** What a file will hold: points and days are those of the rows that are looked through, not more. */
+interface Part {
+  readonly day: number;
+  readonly minPoint: number;
+  readonly maxPoint: number;
+  readonly readings: number;
+}
+
 /**
- * Writes the rows of a relation `point, ts, value, quality, reason, commit, place` as segments, one per day;
- * days beyond the {@link SEAL_DAYS_MAX} fullest go into one late segment. Nothing is deleted.
+ * Writes the rows of a relation `point, ts, value, quality, reason, commit, place` (the place growing with the commit)
+ * as segments, one per day and shard of points; days beyond the {@link SEAL_DAYS_MAX} fullest go into one late segment.
+ * Nothing is deleted.
  *
  * @returns the new segments, raw and rollups, durable on disk but in no manifest yet
  */
 export async function writeDays(connection: DuckDBConnection, relation: string, origin: Origin): Promise<Segment[]> {
-  const days = await countDays(connection, relation);
+  const parts = await countParts(connection, relation);
+  const days = fullestFirst(parts);
   const segments: Segment[] = [];
-  const late = days.slice(SEAL_DAYS_MAX);
   for (const day of days.slice(0, SEAL_DAYS_MAX)) {
-    const where = `ts >= ${int(day.day * DAY_MS)} AND ts < ${int((day.day + 1) * DAY_MS)}`;
-    const one = days.length === 1 ? relation : `SELECT * FROM (${relation}) WHERE ${where}`;
-    segments.push(...(await writeDay(connection, one, day, origin)));
+    const ofDay =
+      days.length === 1
+        ? relation
+        : `SELECT * FROM (${relation}) WHERE ts >= ${int(day * DAY_MS)} AND ts < ${int((day + 1) * DAY_MS)}`;
+    const raw: Segment[] = [];
+    for (const part of parts.filter((each) => each.day === day))
+      raw.push(...(await writePart(connection, ofDay, part, 'place', origin)));
+    segments.push(...raw, ...(await writeQuarters(connection, raw, day, { ...origin, level: 0 })));
   }
+  const late = days.slice(SEAL_DAYS_MAX);
   if (late.length > 0) {
-    const written = days.slice(0, SEAL_DAYS_MAX).map(({ day }) => int(day));
+    const written = days.slice(0, SEAL_DAYS_MAX).map(int);
     const rest = `SELECT * FROM (${relation}) WHERE (ts // ${DAY_MS}) NOT IN (${written.join(', ')})`;
-    const count: DayCount = {
-      day: LATE,
-      readings: late.reduce((sum, { readings }) => sum + readings, 0),
-      minTs: Math.min(...late.map(({ minTs }) => minTs)),
-      maxTs: Math.max(...late.map(({ maxTs }) => maxTs)),
-    };
-    segments.push(...(await writeDay(connection, rest, count, origin)));
+    const raw = await writeFile(
+      connection,
+      `SELECT point, ts, value, quality, reason FROM (${rest}) ORDER BY point, ts, place`,
+      { kind: 'readings', day: LATE, ...origin },
+    );
+    segments.push(raw, ...(await writeQuarters(connection, [raw], LATE, { ...origin, level: 0 })));
   }
   return segments;
 }
 
-/** Fullest first. */
-async function countDays(connection: DuckDBConnection, relation: string): Promise<DayCount[]> {
+/** Rows per day and shard, shards ascending. */
+async function countParts(connection: DuckDBConnection, relation: string): Promise<Part[]> {
   const rows = await connection.runAndReadAll(
-    `SELECT (ts // ${DAY_MS})::INTEGER AS day, count(*)::DOUBLE AS readings, min(ts)::DOUBLE AS "minTs", max(ts)::DOUBLE AS "maxTs"
-       FROM (${relation}) GROUP BY 1 ORDER BY 2 DESC, 1`,
+    `SELECT (ts // ${DAY_MS})::INTEGER AS day, min(point)::INTEGER AS "minPoint", max(point)::INTEGER AS "maxPoint", count(*)::DOUBLE AS readings
+       FROM (${relation}) GROUP BY day, point // ${SHARD_POINTS} ORDER BY 2`,
   );
-  return rows.getRowObjects() as unknown as DayCount[];
+  return rows.getRowObjects() as unknown as Part[];
 }
 
-async function writeDay(
-  connection: DuckDBConnection,
-  relation: string,
-  { day, readings, minTs, maxTs }: DayCount,
-  { dataDir, nextId, level, firstCommit, lastCommit }: Origin,
-): Promise<Segment[]> {
-  const id = nextId();
-  const file = segmentFile('readings', day, id);
-  const bytes = await writeParquet(
-    connection,
-    `SELECT point, ts, value, quality, reason FROM (${relation}) ORDER BY point, ts, commit, place`,
-    join(dataDir, file),
-  );
-  const raw: Segment = {
-    id,
-    kind: 'readings',
-    day,
-    level,
-    file,
-    readings,
-    bytes,
-    minTs,
-    maxTs,
-    firstCommit,
-    lastCommit,
-  };
-  return [raw, await writeQuarters(connection, raw, dataDir, nextId)];
-}
-
-/** Sums of a segment's valued readings per point and quarter of an hour. */
-async function writeQuarters(
-  connection: DuckDBConnection,
-  raw: Segment,
-  dataDir: string,
-  nextId: NextId,
-): Promise<Segment> {
-  const id = nextId();
-  const file = segmentFile('quarters', raw.day, id);
-  const bytes = await writeParquet(
-    connection,
-    `${quarterSums(segmentReadings(dataDir, raw))} ORDER BY point, ts`,
-    join(dataDir, file),
-  );
-  return { ...raw, id, kind: 'quarters', file, bytes };
+function fullestFirst(parts: readonly Part[]): number[] {
+  const byDay = new Map<number, number>();
+  for (const { day, readings } of parts) byDay.set(day, (byDay.get(day) ?? 0) + readings);
+  return [...byDay].sort(([a, n], [b, m]) => m - n || a - b).map(([day]) => day);
 }
 
 /**
- * Merges segments of one day into one, sorted anew, of each moment only the last committed value.
+ * Merges segments of one day into one per shard, or several of at most {@link PIECE_READINGS} one point after another;
+ * of each moment only the last committed value stays.
  *
  * @param where - which rows stay, undefined = all
  */
-export async function mergeDay(
+export async function mergeReadings(
   connection: DuckDBConnection,
   segments: readonly Segment[],
-  origin: { readonly dataDir: string; readonly nextId: NextId; readonly level: number; readonly where?: string },
+  { dataDir, nextId, level, where }: Pick<Origin, 'dataDir' | 'nextId' | 'level'> & { readonly where?: string },
 ): Promise<Segment[]> {
-  const { dataDir, nextId, level, where } = origin;
   const day = segments[0]?.day ?? LATE;
-  const relation = segments.map((segment) => segmentReadings(dataDir, segment)).join(' UNION ALL ');
-  const id = nextId();
-  const file = segmentFile('readings', day, id);
-  const bytes = await writeParquet(
-    connection,
-    `SELECT point, ts, value, quality, reason FROM (${relation}) ${where === undefined ? '' : `WHERE ${where}`}
-       QUALIFY coalesce(lead(ts) OVER (PARTITION BY point ORDER BY ts, commit, place), -1) <> ts ORDER BY point, ts`,
-    join(dataDir, file),
+  const origin = { dataDir, nextId, level: Math.min(level, DAY_LEVEL), ...commitsOf(segments) };
+  const relation = `SELECT * FROM (${filesReadings(dataDir, segments)}) ${where === undefined ? '' : `WHERE ${where}`}`;
+  const isExact = !segments.some(mayRepeat);
+  const shard = { minPoint: Math.min(...segments.map(({ minPoint }) => minPoint)), maxPoint: maxPointOf(segments) };
+  const isOneShard = shardOf(shard) !== undefined;
+  const parts = isOneShard
+    ? [{ day, ...shard, readings: segments.reduce((sum, { readings }) => sum + readings, 0) }]
+    : await countParts(connection, relation);
+  const written: Segment[] = [];
+  for (const part of parts)
+    for (const piece of await piecesOf(connection, relation, part)) {
+      const touched = segments.filter(
+        ({ minPoint, maxPoint }) => minPoint <= piece.maxPoint && maxPoint >= piece.minPoint,
+      );
+      const from = `SELECT * FROM (${filesReadings(dataDir, touched)}) ${where === undefined ? '' : `WHERE ${where}`}`;
+      written.push(...(await writePart(connection, from, piece, isExact ? 'commit' : undefined, origin)));
+    }
+  return written;
+}
+
+/** Ranges of points that hold some {@link PIECE_READINGS} each; more where a single point has more. */
+async function piecesOf(connection: DuckDBConnection, relation: string, part: Part): Promise<Part[]> {
+  if (part.readings <= PIECE_READINGS) return [part];
+  const rows = await connection.runAndReadAll(
+    `SELECT min(point)::INTEGER AS "minPoint", max(point)::INTEGER AS "maxPoint", sum(n)::DOUBLE AS readings FROM (
+       SELECT point, n, (sum(n) OVER (ORDER BY point ROWS UNBOUNDED PRECEDING) - 1) // ${PIECE_READINGS} AS piece FROM (
+         SELECT point, count(*) AS n FROM (${relation})
+         WHERE point BETWEEN ${int(part.minPoint)} AND ${int(part.maxPoint)} GROUP BY point))
+     GROUP BY piece ORDER BY 1`,
   );
-  const merged: Segment = {
-    id,
-    kind: 'readings',
+  return (rows.getRowObjects() as unknown as Omit<Part, 'day'>[]).map((piece) => ({ day: part.day, ...piece }));
+}
+
+/**
+ * One file of readings, sorted by point and time, each moment once.
+ *
+ * @param rank - what decides between rows of one moment, below 2^36; undefined = `commit, place`, which sorts at a third of the speed
+ */
+async function writePart(
+  connection: DuckDBConnection,
+  relation: string,
+  { day, minPoint, maxPoint }: Part,
+  rank: 'place' | 'commit' | undefined,
+  origin: Origin,
+): Promise<Segment[]> {
+  const order = rank === undefined ? 'ts, commit, place' : `((ts - ${int(day * DAY_MS)}) << ${RANK_BITS}) | ${rank}`;
+  const segment = await writeFile(
+    connection,
+    `SELECT point, ts, value, quality, reason FROM (${relation}) WHERE point BETWEEN ${int(minPoint)} AND ${int(maxPoint)}
+       ORDER BY point, ${order}`,
+    { kind: 'readings', day, ...origin },
+  );
+  if (segment.readings > 0 && segment.repeats === 0) return [segment];
+  // Rarely: a value was corrected. Looking first and writing twice costs less than a window over every row.
+  const once = `SELECT point, ts, value, quality, reason FROM (${segmentReadings(origin.dataDir, segment)})
+    QUALIFY coalesce(lead(ts) OVER (PARTITION BY point ORDER BY ts, place), -1) <> ts ORDER BY point, ts`;
+  const again = segment.readings === 0 ? [] : [await writeFile(connection, once, { kind: 'readings', day, ...origin })];
+  await rm(join(origin.dataDir, segment.file), { force: true });
+  return again;
+}
+
+/** Writes a query's rows and looks at what they are. */
+async function writeFile(
+  connection: DuckDBConnection,
+  sql: string,
+  { dataDir, nextId, kind, day, level, firstCommit, lastCommit }: Origin & Pick<Segment, 'kind' | 'day'>,
+): Promise<Segment & { readonly repeats: number }> {
+  const id = nextId();
+  const file = segmentFile(kind, day, id);
+  const bytes = await writeParquet(connection, sql, join(dataDir, file));
+  const rows = await connection.runAndReadAll(
+    `SELECT count(*)::DOUBLE AS readings, coalesce(min(point), 0)::INTEGER AS "minPoint", coalesce(max(point), 0)::INTEGER AS "maxPoint",
+       coalesce(min(ts), 0)::DOUBLE AS "minTs", coalesce(max(ts), 0)::DOUBLE AS "maxTs",
+       count(*) FILTER (point = before AND ts = earlier)::DOUBLE AS repeats
+     FROM (SELECT point, ts, lag(point) OVER () AS before, lag(ts) OVER () AS earlier FROM ${files(dataDir, [{ file }])})`,
+  );
+  const found = rows.getRowObjects()[0] as unknown as Pick<
+    Segment,
+    'readings' | 'minPoint' | 'maxPoint' | 'minTs' | 'maxTs'
+  > & { readonly repeats: number };
+  return { id, kind, day, level, file, bytes, firstCommit, lastCommit, ...found };
+}
+
+/** Sums of valued readings per point and quarter of an hour; of all points in one file. */
+async function writeQuarters(
+  connection: DuckDBConnection,
+  raw: readonly Segment[],
+  day: number,
+  origin: Origin,
+): Promise<Segment[]> {
+  if (raw.length === 0) return [];
+  const relation = `SELECT * FROM (${filesReadings(origin.dataDir, raw)})`;
+  const sums = await writeFile(connection, `${quarterSums(relation)} ORDER BY point, ts`, {
+    kind: 'quarters',
     day,
-    level: Math.min(level, DAY_LEVEL),
-    file,
-    bytes,
-    readings: 0,
-    minTs: 0,
-    maxTs: 0,
+    ...origin,
+  });
+  // Times of the readings, not of the quarters' beginnings: a range that ends in a quarter's middle must find it.
+  return [{ ...sums, ...timesOf(raw) }];
+}
+
+/** Merges sums of one day: several rows of one quarter become one. */
+export async function mergeQuarters(
+  connection: DuckDBConnection,
+  segments: readonly Segment[],
+  { dataDir, nextId, level }: Pick<Origin, 'dataDir' | 'nextId' | 'level'>,
+): Promise<Segment[]> {
+  const origin = { dataDir, nextId, level, ...commitsOf(segments) };
+  const day = segments[0]?.day ?? LATE;
+  const relation = `SELECT * FROM ${files(dataDir, segments)}`;
+  const rows = segments.reduce((sum, { readings }) => sum + readings, 0);
+  const parts =
+    rows <= SHARED_SUMS_MAX
+      ? [{ minPoint: Math.min(...segments.map(({ minPoint }) => minPoint)), maxPoint: maxPointOf(segments) }]
+      : await countParts(connection, relation);
+  const written: Segment[] = [];
+  for (const { minPoint, maxPoint } of parts) {
+    const sums = await writeFile(
+      connection,
+      `${sumsOfSums(`${relation} WHERE point BETWEEN ${int(minPoint)} AND ${int(maxPoint)}`, 1)} ORDER BY point, ts`,
+      { kind: 'quarters', day, ...origin },
+    );
+    written.push({ ...sums, ...timesOf(segments) });
+  }
+  return written;
+}
+
+/**
+ * Sums of a whole day anew from its readings: of quarters per shard, and of the day for all points.
+ *
+ * @param raw - all files of the day
+ * @param kept - sums of quarters of other shards that stay
+ */
+export async function sumDay(
+  connection: DuckDBConnection,
+  raw: readonly Segment[],
+  kept: readonly Segment[],
+  { dataDir, nextId, level }: Pick<Origin, 'dataDir' | 'nextId' | 'level'>,
+): Promise<Segment[]> {
+  const day = raw[0]?.day ?? LATE;
+  const written: Segment[] = [];
+  for (const part of byShard(raw)) {
+    const origin = { dataDir, nextId, level, ...commitsOf(part) };
+    written.push(...(await writeQuarters(connection, part, day, origin)));
+  }
+  if (level < DAY_LEVEL || written.length === 0) return written;
+  const quarters = [...kept, ...written];
+  const relation = `SELECT * FROM ${files(dataDir, quarters)}`;
+  const origin = { dataDir, nextId, level, ...commitsOf(quarters) };
+  const days = await writeFile(connection, `${sumsOfSums(relation, DAY_MS)} ORDER BY point`, {
+    kind: 'days',
+    day,
+    ...origin,
+  });
+  return [...written, { ...days, minTs: day * DAY_MS, maxTs: (day + 1) * DAY_MS - 1 }];
+}
+
+function commitsOf(segments: readonly Segment[]): Pick<Segment, 'firstCommit' | 'lastCommit'> {
+  return {
     firstCommit: Math.min(...segments.map(({ firstCommit }) => firstCommit)),
     lastCommit: Math.max(...segments.map(({ lastCommit }) => lastCommit)),
   };
-  const counts = await connection.runAndReadAll(
-    `SELECT count(*)::DOUBLE, coalesce(min(ts), 0)::DOUBLE, coalesce(max(ts), 0)::DOUBLE FROM (${segmentReadings(dataDir, merged)})`,
-  );
-  const [readings, minTs, maxTs] = counts.getRows()[0] as [number, number, number];
-  const raw = { ...merged, readings, minTs, maxTs };
-  return [raw, await writeQuarters(connection, raw, dataDir, nextId)];
+}
+
+function maxPointOf(segments: readonly Segment[]): number {
+  return Math.max(...segments.map(({ maxPoint }) => maxPoint));
+}
+
+function timesOf(segments: readonly Segment[]): Pick<Segment, 'minTs' | 'maxTs'> {
+  return {
+    minTs: Math.min(...segments.map(({ minTs }) => minTs)),
+    maxTs: Math.max(...segments.map(({ maxTs }) => maxTs)),
+  };
 }

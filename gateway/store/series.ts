@@ -4,7 +4,8 @@ import type { Millis } from '../../contract/time.ts';
 import { fillBuckets, type Slot, slotLength } from './buckets.ts';
 import { int, streamColumns } from './columns.ts';
 import { QUARTER_MS } from './quarters.ts';
-import { type Sources, storedQuarters, storedReadings } from './relation.ts';
+import { type Sources, segmentsOf, storedReadings, storedSums } from './relation.ts';
+import { DAY_MS, mayRepeat } from './segments.ts';
 import { type Bucket, type Range, type Series, type SeriesQuery, type StoredReading, StoreError } from './store.ts';
 
 /** Most buckets of one answer: more than a screen has pixels. */
@@ -18,7 +19,7 @@ export const READINGS_LIMIT_MAX = 1_000_000;
 
 /** Of each moment of one point the row committed last; cheaper than a window per (point, ts). */
 const LAST_OF_MOMENT = `QUALIFY coalesce(lead(ts) OVER (ORDER BY ts, commit, place), -1) <> ts`;
-/** The same over many points. */
+/** The same over few rows of many points. */
 const LAST_COMMITTED = `QUALIFY row_number() OVER (PARTITION BY point, ts ORDER BY commit DESC, place DESC) = 1`;
 
 /** Oldest first, at most `limit`. */
@@ -129,14 +130,14 @@ function slotSql(relation: string, point: number, { from, to }: Range, stepMs: n
     FROM held GROUP BY slot ORDER BY slot`;
 }
 
-/** Over raw readings, and over sums of quarters. */
-const AGGREGATES: Readonly<Record<SeriesQuery['aggregate'], { readonly raw: string; readonly quarters: string }>> = {
-  min: { raw: 'min(value)', quarters: 'min(min)' },
-  max: { raw: 'max(value)', quarters: 'max(max)' },
-  mean: { raw: 'avg(value)', quarters: 'sum(sum) / sum(readings)' },
-  sum: { raw: 'sum(value)', quarters: 'sum(sum)' },
-  last: { raw: 'arg_max(value, ts)', quarters: 'arg_max(last, last_ts)' },
-  count: { raw: 'count(*)::DOUBLE', quarters: 'sum(readings)::DOUBLE' },
+/** Over raw readings, and over sums of quarters or days. */
+const AGGREGATES: Readonly<Record<SeriesQuery['aggregate'], { readonly raw: string; readonly sums: string }>> = {
+  min: { raw: 'min(value)', sums: 'min(min)' },
+  max: { raw: 'max(value)', sums: 'max(max)' },
+  mean: { raw: 'avg(value)', sums: 'sum(sum) / sum(readings)' },
+  sum: { raw: 'sum(value)', sums: 'sum(sum)' },
+  last: { raw: 'arg_max(value, ts)', sums: 'arg_max(last, last_ts)' },
+  count: { raw: 'count(*)::DOUBLE', sums: 'sum(readings)::DOUBLE' },
 };
 
 const ACROSS: Readonly<Record<NonNullable<SeriesQuery['across']>, string>> = {
@@ -147,7 +148,7 @@ const ACROSS: Readonly<Record<NonNullable<SeriesQuery['across']>, string>> = {
 
 /**
  * Plain aggregates of valued readings per slot from `from` on; `mean` counts readings alike.
- * Whole quarters of an hour are answered from their sums, everything else from raw readings.
+ * Steps of whole quarters of an hour that begin on a quarter are answered from sums, everything else from raw readings.
  *
  * @throws StoreError `query-too-large` with a hint, before anything is read
  */
@@ -159,9 +160,8 @@ export async function seriesOf(connection: DuckDBConnection, sources: Sources, q
   if (values > QUERY_VALUES_MAX) {
     throw tooLarge(`${values} values`, `use a longer step or fewer points: at most ${QUERY_VALUES_MAX} values`);
   }
-  const slotted = [from, to, stepMs].every((time) => time % QUARTER_MS === 0)
-    ? slotsOfQuarters(sources, query)
-    : slotsOfReadings(sources, query);
+  const isSummed = from % QUARTER_MS === 0 && stepMs % QUARTER_MS === 0 && !isMissingSums(sources, query);
+  const slotted = isSummed ? slotsOfSums(sources, query) : slotsOfReadings(sources, query);
   const sql =
     across === undefined
       ? `SELECT point, slot, value, readings, worst FROM (${slotted}) ORDER BY point, slot`
@@ -192,38 +192,59 @@ export async function seriesOf(connection: DuckDBConnection, sources: Sources, q
   return points.map((point) => ({ point, values: series.get(point) ?? [] }));
 }
 
-function slotsOfQuarters(sources: Sources, { points, from, to, stepMs, aggregate }: SeriesQuery): string {
-  return `
-    SELECT point, ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot, ${AGGREGATES[aggregate].quarters} AS value,
-      sum(readings)::DOUBLE AS readings, max(worst) AS worst
-    FROM (${storedQuarters(sources, { from, to }, points.map(int).join(', '))}) GROUP BY point, slot`;
+function isMissingSums({ unsummed }: Sources, { from, to }: Range): boolean {
+  return [...unsummed].some((day) => day * DAY_MS < to && (day + 1) * DAY_MS > from);
 }
 
-function slotsOfReadings(sources: Sources, { points, from, to, stepMs, aggregate }: SeriesQuery): string {
-  const rows = readingsInRange(sources, { from, to });
-  if (rows > QUERY_READINGS_MAX) {
-    const step = `a step, from and to in whole quarters of an hour`;
+function slotsOfSums(sources: Sources, query: SeriesQuery): string {
+  const { from, stepMs, aggregate } = query;
+  return `
+    SELECT point, ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot, ${AGGREGATES[aggregate].sums} AS value,
+      sum(readings)::DOUBLE AS readings, max(worst) AS worst
+    FROM (${storedSums(sources, query)}) GROUP BY point, slot`;
+}
+
+function slotsOfReadings(sources: Sources, query: SeriesQuery): string {
+  const { points, from, to, stepMs, aggregate } = query;
+  const rows = readingsInRange(sources, query, points);
+  if (rows > QUERY_READINGS_MAX)
     throw tooLarge(
       `${rows} readings to look through`,
-      `ask for a shorter range, or for ${step}: these are summed already`,
+      'ask for a shorter range, or for a step of whole quarters of an hour from a whole quarter on: these are summed already',
     );
-  }
+  const stored = `SELECT point, ts, value, quality, commit, place FROM (${storedReadings(sources, query, points)})
+    WHERE point IN (${points.map(int).join(', ')}) AND ts >= ${int(from)} AND ts < ${int(to)}`;
+  const once = mayBeStoredTwice(sources, query, points)
+    ? `SELECT point, ts, newest.value AS value, newest.quality AS quality FROM (
+         SELECT point, ts, arg_max({'value': value, 'quality': quality}, {'commit': commit, 'place': place}) AS newest
+         FROM (${stored}) GROUP BY point, ts)`
+    : stored;
   return `
     SELECT point, ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot, ${AGGREGATES[aggregate].raw} AS value,
       count(*)::DOUBLE AS readings, max(quality) AS worst
-    FROM (SELECT point, ts, value, quality FROM (${storedReadings(sources, { from, to })})
-          WHERE point IN (${points.map(int).join(', ')}) AND ts >= ${int(from)} AND ts < ${int(to)}
-          ${LAST_COMMITTED})
-    WHERE quality < 2 AND NOT isnan(value) GROUP BY point, slot`;
+    FROM (${once}) WHERE quality < 2 AND NOT isnan(value) GROUP BY point, slot`;
 }
 
-/** Sealed readings of a range, by the share of each segment that it covers; of all points. */
-function readingsInRange({ segments }: Sources, { from, to }: Range): number {
+/** Whether a moment of a point can be in two places: then the last committed must be found, at five times the cost. */
+function mayBeStoredTwice(sources: Sources, range: Range, points: readonly number[]): boolean {
+  if (sources.hotTables.length > 0) return true;
+  const segments = segmentsOf(sources, 'readings', range, points).sort((a, b) => a.minTs - b.minTs);
+  return segments.some((segment, index) => {
+    if (mayRepeat(segment)) return true;
+    return segments
+      .slice(index + 1)
+      .some(
+        ({ minTs, minPoint, maxPoint }) =>
+          minTs <= segment.maxTs && minPoint <= segment.maxPoint && maxPoint >= segment.minPoint,
+      );
+  });
+}
+
+/** Sealed readings of a range in the files that hold some of the points, by the share of each file that it covers. */
+function readingsInRange(sources: Sources, { from, to }: Range, points: readonly number[]): number {
   let rows = 0;
-  for (const { kind, readings, minTs, maxTs } of segments) {
-    if (kind !== 'readings' || minTs >= to || maxTs < from) continue;
+  for (const { readings, minTs, maxTs } of segmentsOf(sources, 'readings', { from, to }, points))
     rows += (readings * (Math.min(to, maxTs + 1) - Math.max(from, minTs))) / (maxTs + 1 - minTs);
-  }
   return Math.round(rows);
 }
 

@@ -7,9 +7,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GOOD } from '../../contract/reading.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
-import { MERGE_SEGMENTS } from '../../gateway/store/history.ts';
 import type { RetentionPolicy } from '../../gateway/store/retention.ts';
 import type { Range } from '../../gateway/store/store.ts';
+import { MERGE_SEGMENTS } from '../../gateway/store/tidy-plan.ts';
 
 const DAY = 86_400_000;
 const T0 = Date.UTC(2026, 10, 20, 8);

@@ -1,0 +1,5 @@
+/** Sealed files say which points they hold; those written before hold any. */
+export const shards: readonly string[] = [
+  `ALTER TABLE segments ADD COLUMN min_point INTEGER DEFAULT 0`,
+  `ALTER TABLE segments ADD COLUMN max_point INTEGER DEFAULT 2147483647`,
+];
