@@ -1,8 +1,8 @@
-import { GOOD, QUALITIES, type Quality } from '../../contract/reading.ts';
+import { BAD, GOOD, QUALITIES, type Quality } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
 import type { Bucket, Range } from './store.ts';
 
-/** What the database says of the readings inside one slot. A reading counts as valued when it is not bad and has a value. */
+/** What is to be known of the readings inside one slot. A reading counts as valued when it is not bad and has a value. */
 export interface Slot {
   /** Number of the slot from the start of the range; -1 for what lies before it. */
   readonly slot: number;
@@ -21,6 +21,79 @@ export interface Slot {
   readonly lastGoodTs: Millis;
   readonly lastGoodValue: number;
   readonly lastGoodQuality: number;
+}
+
+/** Folds the readings of a point, in the order of time, into slots; of several of one moment the last given counts. */
+export class SlotBuilder {
+  private readonly slots: Slot[] = [];
+  private readonly range: Range;
+  private readonly stepMs: number;
+  private readonly maxSilenceMs: number;
+  private open: { -readonly [Key in keyof Slot]: Slot[Key] } | undefined;
+  private isPending = false;
+  private ts = 0;
+  private value = 0;
+  private quality = 0;
+
+  constructor(range: Range, stepMs: number, maxSilenceMs: number) {
+    this.range = range;
+    this.stepMs = stepMs;
+    this.maxSilenceMs = Math.floor(maxSilenceMs);
+  }
+
+  /** @param ts - not before the one given last; value NaN = none */
+  add(ts: Millis, value: number, quality: number): void {
+    if (this.isPending && ts !== this.ts) this.take(ts);
+    this.isPending = true;
+    this.ts = ts;
+    this.value = value;
+    this.quality = quality;
+  }
+
+  end(): readonly Slot[] {
+    if (this.isPending) this.take(this.range.to);
+    this.isPending = false;
+    return this.slots;
+  }
+
+  /** The pending reading, which holds until `nextTs`, the end of its slot, or for as long as a silence may last. */
+  private take(nextTs: Millis): void {
+    const { ts, value, quality } = this;
+    const { from, to } = this.range;
+    const number = ts < from ? -1 : Math.floor((ts - from) / this.stepMs);
+    let slot = this.open;
+    if (slot?.slot !== number) {
+      slot = {
+        slot: number,
+        count: 0,
+        worstQuality: 0,
+        min: Number.NaN,
+        max: Number.NaN,
+        weighted: 0,
+        weightMs: 0,
+        firstTs: ts,
+        lastTs: ts,
+        lastGoodTs: Number.NaN,
+        lastGoodValue: 0,
+        lastGoodQuality: 0,
+      };
+      this.open = slot;
+      this.slots.push(slot);
+    }
+    slot.count++;
+    slot.lastTs = ts;
+    if (quality > slot.worstQuality) slot.worstQuality = quality;
+    if (quality >= BAD || Number.isNaN(value)) return;
+    const heldMs = Math.min(nextTs, from + (number + 1) * this.stepMs, to, ts + this.maxSilenceMs) - ts;
+    slot.weighted += value * heldMs;
+    slot.weightMs += heldMs;
+    // Written so that NaN, the value before the first one, gives way.
+    if (!(slot.min <= value)) slot.min = value;
+    if (!(slot.max >= value)) slot.max = value;
+    slot.lastGoodTs = ts;
+    slot.lastGoodValue = value;
+    slot.lastGoodQuality = quality;
+  }
 }
 
 /** Length of a slot when a range is cut into `count` equal ones, whole milliseconds. */

@@ -181,7 +181,10 @@ export class DuckDbStore implements Store {
         });
       }
       if (await this.wasWritten(connection, commit.number)) return;
-      if (await this.hot.rotateIfDue(connection, commit.number)) this.rotated = true;
+      if (await this.hot.rotateIfDue(connection, commit.number)) {
+        this.rotated = true;
+        this.tidySoon();
+      }
       await writeCommit(connection, this.hot.written, commit);
       this.lastCommit = commit.number;
       this.hot.readings += commit.readings.length;
@@ -403,17 +406,25 @@ export class DuckDbStore implements Store {
   }
 
   private async tidy(now: Millis): Promise<void> {
-    for (;;) {
-      await this.database.checkpointOver();
-      const due = this.hot.sealable(this.snapshotCommit);
-      if (due === undefined) break;
-      if (this.closing) return;
-      await this.history.seal(due.table, due.lastCommit, () => this.hot.dropOldest());
-    }
-    while (!this.closing && (await this.history.tidy(now)));
+    await this.sealAll();
+    // A table can be full again before a long merge is over.
+    while (!this.closing && (await this.history.tidy(now))) await this.sealAll();
     const policy = this.options.retention?.() ?? {};
     while (!this.closing && (await this.history.forget(policy, now)));
     await this.ballast.takeOn();
+  }
+
+  private async sealAll(): Promise<void> {
+    for (let due = this.hot.sealable(); due !== undefined && !this.closing; due = this.hot.sealable()) {
+      const { table, lastCommit } = due;
+      await this.history.seal(table, lastCommit, () => this.hot.sealed(table));
+    }
+    for (;;) {
+      const table = this.hot.droppable(this.snapshotCommit);
+      if (table === undefined || this.closing) return;
+      await this.history.drop(table, () => this.hot.dropOldest());
+      await this.write(() => this.database.checkpointIfDue(SEALED_WAL_BYTES));
+    }
   }
 
   private now(): Millis {

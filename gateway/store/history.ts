@@ -80,8 +80,8 @@ export class History {
     }
   }
 
-  /** Seals a table that nobody writes any more: files first, then one transaction with manifest and DROP. */
-  async seal(table: HotTable, lastCommit: number, onDropped: () => void): Promise<readonly Segment[]> {
+  /** Seals a table that nobody writes any more: files first, then one transaction with the manifest. */
+  async seal(table: HotTable, lastCommit: number, onSealed: () => void): Promise<void> {
     const { name, n, firstCommit } = table;
     const relation = `SELECT point, ts, value, quality, reason, commit, rowid AS place FROM ${name}`;
     const origin = { ...this.origin(0), firstCommit, lastCommit };
@@ -89,13 +89,22 @@ export class History {
     await this.write(async (connection) => {
       await transaction(connection, async () => {
         await insertSegments(connection, written);
+        await connection.run(`UPDATE hot_tables SET sealed = 1 WHERE n = ${n}`);
+      });
+      this.segmentList = [...this.segmentList, ...written];
+      onSealed();
+    });
+  }
+
+  /** Drops a sealed table. */
+  async drop({ name, n }: HotTable, onDropped: () => void): Promise<void> {
+    await this.write(async (connection) => {
+      await transaction(connection, async () => {
         await connection.run(`DROP TABLE ${name}`);
         await connection.run(`DELETE FROM hot_tables WHERE n = ${n}`);
       });
-      this.segmentList = [...this.segmentList, ...written];
       onDropped();
     });
-    return written;
   }
 
   /**

@@ -85,10 +85,21 @@ describe('sealed history', () => {
     await put([[0, T0, 1]]);
     await store.rotate();
     await store.settle(now);
-    expect(files()).toEqual([]);
+    expect(files()).toHaveLength(1);
+    await store.close();
+    store = await start();
+    const replayed = async () => {
+      let rows = 0;
+      for await (const { readings } of store.replay(0)) rows += readings.length;
+      return rows;
+    };
+    expect(await values(0)).toEqual([[0, 1]]);
+    expect(store.sizes.hotTables).toBe(2);
+    expect(await replayed()).toBe(1);
     await store.saveSnapshot(commit, '');
     await store.settle(now);
-    expect(files()).toHaveLength(1);
+    expect(store.sizes.hotTables).toBe(1);
+    expect(await values(0)).toEqual([[0, 1]]);
   });
 
   it('lets the last committed value win between sealed files and what came later', async () => {
