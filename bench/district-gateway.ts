@@ -226,7 +226,7 @@ async function median(times: number, ask: (index: number) => Promise<unknown>): 
   return taken.sort((a, b) => a - b)[Math.floor(times / 2)] as number;
 }
 
-/** The questions of a screen: one point's day, 500 points summed, the newest of 1,000. */
+/** The questions of a screen: one point's day, 500 points summed (side by side, and all over the district), the newest of 1,000. */
 async function ask(store: DuckDbStore, registry: PlantRegistry, queries: Record<string, number[]>): Promise<void> {
   if (registry.pointCount < 1000) return;
   const timed = async (kind: string, query: Promise<unknown>) => {
@@ -235,16 +235,18 @@ async function ask(store: DuckDbStore, registry: PlantRegistry, queries: Record<
     queries[kind] ??= [];
     queries[kind].push(performance.now() - asked);
   };
-  const point = Math.floor(Math.random() * registry.pointCount);
+  const some = (below: number) => Math.floor(Math.random() * below);
+  const point = some(registry.pointCount);
   const to = Math.floor(Date.now() / 900_000) * 900_000 + 900_000;
-  await timed('1 point, 24 h, 300 buckets', store.buckets(point, { from: to - 86_400_000, to }, 300, 300_000));
+  const range = { from: to - 86_400_000, to };
+  await timed('1 point, 24 h, 300 buckets', store.buckets(point, range, 300, 300_000));
   if (Math.random() < 0.25) {
-    const first = Math.floor(Math.random() * (registry.pointCount - 500));
-    const points = Array.from({ length: 500 }, (_, index) => first + index);
-    await timed(
-      '500 points summed per 15 min, 24 h',
-      store.query({ from: to - 86_400_000, to, stepMs: 900_000, points, aggregate: 'mean', across: 'sum' }),
-    );
+    const first = some(registry.pointCount - 500);
+    for (const [kind, points] of [
+      ['500 points side by side summed per 15 min, 24 h', Array.from({ length: 500 }, (_, index) => first + index)],
+      ['500 scattered points summed per 15 min, 24 h', Array.from({ length: 500 }, () => some(registry.pointCount))],
+    ] as const)
+      await timed(kind, store.query({ ...range, stepMs: 900_000, points, aggregate: 'mean', across: 'sum' }));
   }
   const asked = performance.now();
   for (let index = 0; index < 1000; index++) registry.last((point + index * 7) % registry.pointCount);

@@ -97,11 +97,18 @@ export class DuckDbStore implements Store {
     this.options = options;
     this.hot = new HotTables(options.now ?? Date.now, options.sealReadings);
     this.ballast = new Ballast(database.dataDir, options.ballastBytes ?? BALLAST_BYTES, () => database.freeBytes());
-    this.history = new History(database, async (work) => {
-      // Drops and deletes would wait for it inside the database, and the commits behind them.
-      await database.checkpointOver();
-      return this.write(work);
-    });
+    this.history = new History(
+      database,
+      async (work) => {
+        // Drops and deletes would wait for it inside the database, and the commits behind them.
+        await database.checkpointOver();
+        return this.write(work);
+      },
+      () => {
+        if (this.closing) throw new StoreError('store-broken', 'the store is closing', { retryable: true });
+        return this.sealAll();
+      },
+    );
   }
 
   /** @throws StoreError `store-broken` when another gateway has the folder or the file can't be used */
@@ -136,12 +143,15 @@ export class DuckDbStore implements Store {
   /** What lies where, for the metrics. */
   get sizes() {
     const raw = this.history.segments.filter(({ kind }) => kind === 'readings');
+    const bytesOf = (segments: readonly { readonly bytes: number }[]) =>
+      segments.reduce((sum, { bytes }) => sum + bytes, 0);
     return {
       hotTables: this.hot.list.length,
       hotReadings: this.hot.readings,
       sealedFiles: raw.length,
       sealedReadings: raw.reduce((sum, { readings }) => sum + readings, 0),
-      sealedBytes: this.history.segments.reduce((sum, { bytes }) => sum + bytes, 0),
+      sealedBytes: bytesOf(this.history.segments),
+      sumsBytes: bytesOf(this.history.segments) - bytesOf(raw),
     };
   }
 
@@ -407,7 +417,6 @@ export class DuckDbStore implements Store {
 
   private async tidy(now: Millis): Promise<void> {
     await this.sealAll();
-    // A table can be full again before a long merge is over.
     while (!this.closing && (await this.history.tidy(now))) await this.sealAll();
     const policy = this.options.retention?.() ?? {};
     while (!this.closing && (await this.history.forget(policy, now)));

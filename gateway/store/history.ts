@@ -7,7 +7,7 @@ import type { Database } from './database.ts';
 import type { HotTable } from './hot-tables.ts';
 import { type Sources, segmentReadings, segmentsOf } from './relation.ts';
 import { planRetention, type RetentionPolicy } from './retention.ts';
-import { mergeQuarters, mergeReadings, sumDay, writeDays } from './seal.ts';
+import { type Lend, mergeQuarters, mergeReadings, sumDay, writeDays } from './seal.ts';
 import {
   byShard,
   DAY_LEVEL,
@@ -40,6 +40,7 @@ export type WriteStep = <T>(work: (connection: DuckDBConnection) => Promise<T>) 
 export class History {
   private readonly database: Database;
   private readonly write: WriteStep;
+  private readonly between: () => Promise<void>;
   private segmentList: readonly Segment[] = [];
   private nextId = 1;
   private quarantinedList: Quarantined[] = [];
@@ -48,9 +49,11 @@ export class History {
   /** Since when each file is known, for those that wait for company. */
   private readonly knownSince = new Map<number, Millis>();
 
-  constructor(database: Database, write: WriteStep) {
+  /** @param between - what must not wait for a long merge, done between its pieces; when it throws, the merge is given up */
+  constructor(database: Database, write: WriteStep, between: () => Promise<void>) {
     this.database = database;
     this.write = write;
+    this.between = between;
   }
 
   get segments(): readonly Segment[] {
@@ -126,13 +129,13 @@ export class History {
       case undefined:
         return false;
       case 'merge-readings':
-        await this.exchange(due.segments, (worker) => mergeReadings(worker, due.segments, this.origin(due.level)));
+        await this.exchange(due.segments, (lend) => mergeReadings(lend, due.segments, this.origin(due.level)));
         return true;
       case 'merge-quarters':
-        await this.exchange(due.segments, (worker) => mergeQuarters(worker, due.segments, this.origin(due.level)));
+        await this.exchange(due.segments, (lend) => mergeQuarters(lend, due.segments, this.origin(due.level)));
         return true;
       case 'sum-day':
-        await this.exchange(due.old, (worker) => sumDay(worker, due.readings, due.kept, this.origin(due.level)));
+        await this.exchange(due.old, (lend) => sumDay(lend, due.readings, due.kept, this.origin(due.level)));
         if (this.unsummed.has(due.day)) await this.summed(due.day);
         return true;
     }
@@ -162,11 +165,11 @@ export class History {
     const where = `point NOT IN (${points.map(int).join(', ')})`;
     const whole = this.segmentList.filter(({ day }) => day === thinnedDay);
     const raw = whole.filter(({ kind }) => kind === 'readings');
-    await this.exchange(whole, async (worker) => {
+    await this.exchange(whole, async (lend) => {
       const origin = this.origin(DAY_LEVEL);
       const written: Segment[] = [];
-      for (const shard of byShard(raw)) written.push(...(await mergeReadings(worker, shard, { ...origin, where })));
-      return [...written, ...(await sumDay(worker, written, [], origin))];
+      for (const shard of byShard(raw)) written.push(...(await mergeReadings(lend, shard, { ...origin, where })));
+      return [...written, ...(await sumDay(lend, written, [], origin))];
     });
   }
 
@@ -238,7 +241,9 @@ export class History {
       (each) => each.day === LATE && each.kind === 'quarters' && each.lastCommit === lastCommit,
     );
     const { dataDir } = this.database;
-    await this.exchange([late, ...sums], (worker) => writeDays(worker, segmentReadings(dataDir, late), origin));
+    await this.exchange([late, ...sums], (lend) =>
+      lend((worker) => writeDays(worker, segmentReadings(dataDir, late), origin)),
+    );
   }
 
   /** Sums of a day are whole again: the damaged file is of no interest any more. */
@@ -250,11 +255,12 @@ export class History {
     this.quarantinedList = this.quarantinedList.filter((each) => each.kind === 'readings' || each.day !== day);
   }
 
-  private async exchange(
-    old: readonly Segment[],
-    write: (worker: DuckDBConnection) => Promise<Segment[]>,
-  ): Promise<void> {
-    await this.replace(old, await this.database.background(write));
+  private async exchange(old: readonly Segment[], write: (lend: Lend) => Promise<Segment[]>): Promise<void> {
+    const written = await write(async (work) => {
+      await this.between();
+      return this.database.background(work);
+    });
+    await this.replace(old, written);
   }
 
   /** New files are durable; now the manifest changes in one transaction, and the old files go once nobody reads them. */

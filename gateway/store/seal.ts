@@ -29,6 +29,9 @@ const RANK_BITS = 36;
 /** Gives out ids of segments. */
 export type NextId = () => number;
 
+/** Lends the connection for one piece of work: between the pieces of a long merge a full table may be sealed. */
+export type Lend = <T>(work: (connection: DuckDBConnection) => Promise<T>) => Promise<T>;
+
 interface Origin {
   readonly dataDir: string;
   readonly nextId: NextId;
@@ -102,7 +105,7 @@ function fullestFirst(parts: readonly Part[]): number[] {
  * @param where - which rows stay, undefined = all
  */
 export async function mergeReadings(
-  connection: DuckDBConnection,
+  lend: Lend,
   segments: readonly Segment[],
   { dataDir, nextId, level, where }: Pick<Origin, 'dataDir' | 'nextId' | 'level'> & { readonly where?: string },
 ): Promise<Segment[]> {
@@ -114,15 +117,16 @@ export async function mergeReadings(
   const isOneShard = shardOf(shard) !== undefined;
   const parts = isOneShard
     ? [{ day, ...shard, readings: segments.reduce((sum, { readings }) => sum + readings, 0) }]
-    : await countParts(connection, relation);
+    : await lend((connection) => countParts(connection, relation));
   const written: Segment[] = [];
   for (const part of parts)
-    for (const piece of await piecesOf(connection, relation, part)) {
+    for (const piece of await lend((connection) => piecesOf(connection, relation, part))) {
       const touched = segments.filter(
         ({ minPoint, maxPoint }) => minPoint <= piece.maxPoint && maxPoint >= piece.minPoint,
       );
       const from = `SELECT * FROM (${filesReadings(dataDir, touched)}) ${where === undefined ? '' : `WHERE ${where}`}`;
-      written.push(...(await writePart(connection, from, piece, isExact ? 'commit' : undefined, origin)));
+      const rank = isExact ? 'commit' : undefined;
+      written.push(...(await lend((connection) => writePart(connection, from, piece, rank, origin))));
     }
   return written;
 }
@@ -210,7 +214,7 @@ async function writeQuarters(
 
 /** Merges sums of one day: several rows of one quarter become one. */
 export async function mergeQuarters(
-  connection: DuckDBConnection,
+  lend: Lend,
   segments: readonly Segment[],
   { dataDir, nextId, level }: Pick<Origin, 'dataDir' | 'nextId' | 'level'>,
 ): Promise<Segment[]> {
@@ -221,13 +225,12 @@ export async function mergeQuarters(
   const parts =
     rows <= SHARED_SUMS_MAX
       ? [{ minPoint: Math.min(...segments.map(({ minPoint }) => minPoint)), maxPoint: maxPointOf(segments) }]
-      : await countParts(connection, relation);
+      : await lend((connection) => countParts(connection, relation));
   const written: Segment[] = [];
   for (const { minPoint, maxPoint } of parts) {
-    const sums = await writeFile(
-      connection,
-      `${sumsOfSums(`${relation} WHERE point BETWEEN ${int(minPoint)} AND ${int(maxPoint)}`, 1)} ORDER BY point, ts`,
-      { kind: 'quarters', day, ...origin },
+    const part = `${relation} WHERE point BETWEEN ${int(minPoint)} AND ${int(maxPoint)}`;
+    const sums = await lend((connection) =>
+      writeFile(connection, `${sumsOfSums(part, 1)} ORDER BY point, ts`, { kind: 'quarters', day, ...origin }),
     );
     written.push({ ...sums, ...timesOf(segments) });
   }
@@ -241,7 +244,7 @@ export async function mergeQuarters(
  * @param kept - sums of quarters of other shards that stay
  */
 export async function sumDay(
-  connection: DuckDBConnection,
+  lend: Lend,
   raw: readonly Segment[],
   kept: readonly Segment[],
   { dataDir, nextId, level }: Pick<Origin, 'dataDir' | 'nextId' | 'level'>,
@@ -250,17 +253,15 @@ export async function sumDay(
   const written: Segment[] = [];
   for (const part of byShard(raw)) {
     const origin = { dataDir, nextId, level, ...commitsOf(part) };
-    written.push(...(await writeQuarters(connection, part, day, origin)));
+    written.push(...(await lend((connection) => writeQuarters(connection, part, day, origin))));
   }
   if (level < DAY_LEVEL || written.length === 0) return written;
   const quarters = [...kept, ...written];
   const relation = `SELECT * FROM ${files(dataDir, quarters)}`;
   const origin = { dataDir, nextId, level, ...commitsOf(quarters) };
-  const days = await writeFile(connection, `${sumsOfSums(relation, DAY_MS)} ORDER BY point`, {
-    kind: 'days',
-    day,
-    ...origin,
-  });
+  const days = await lend((connection) =>
+    writeFile(connection, `${sumsOfSums(relation, DAY_MS)} ORDER BY point`, { kind: 'days', day, ...origin }),
+  );
   return [...written, { ...days, minTs: day * DAY_MS, maxTs: (day + 1) * DAY_MS - 1 }];
 }
 
