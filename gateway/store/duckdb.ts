@@ -67,6 +67,8 @@ const NOTHING: Range = { from: 0, to: 0 };
  * beside it; a start then reads at most the log of one table.
  */
 const ROTATED_WAL_BYTES = 64 * 1024 * 1024;
+/** Full tables that may wait for a snapshot, at full load 12 s each. */
+const TABLES_WAIT_MAX = 2;
 /** A query whose hot table was sealed away while it was being planned is planned again. */
 const PLANS_MAX = 5;
 
@@ -210,9 +212,9 @@ export class DuckDbStore implements Store {
     this.tidySoon();
   }
 
-  /** A table of readings is complete and waits for a snapshot that covers it, to be sealed. */
+  /** Full tables wait for a snapshot that covers them, to be dropped: their rows take memory. */
   get wantsSnapshot(): boolean {
-    return this.hot.list.length > 1 && this.hot.sealable(this.snapshotCommit) === undefined;
+    return this.hot.waiting(this.snapshotCommit) >= TABLES_WAIT_MAX;
   }
 
   async readings(point: number, range: Range, limit: number): Promise<readonly StoredReading[]> {

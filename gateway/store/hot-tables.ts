@@ -64,6 +64,11 @@ export class HotTables {
     return table?.sealed === true && isCovered ? table : undefined;
   }
 
+  /** Full tables that no snapshot covers yet. */
+  waiting(snapshotCommit: number): number {
+    return this.list.slice(1).filter(({ firstCommit }) => firstCommit - 1 > snapshotCommit).length;
+  }
+
   sealed(table: HotTable): void {
     this.list = this.list.map((each) => (each.n === table.n ? { ...each, sealed: true } : each));
   }
