@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DAY_LEVEL, DAY_MS, SHARD_POINTS, type Segment } from '../../../gateway/store/segments.ts';
+import { DAY_LEVEL, DAY_MS, type Segment, SHARD_POINTS } from '../../../gateway/store/segments.ts';
 import { CHEAP_READINGS, DAY_CLOSED_MS, type Due, MERGE_SEGMENTS, tidyDue } from '../../../gateway/store/tidy-plan.ts';
 
 const DAY = 20_000;
