@@ -1,9 +1,10 @@
+import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { QUALITIES } from '../../contract/reading.ts';
 import { formatTime } from '../../contract/time.ts';
-import type { Series } from '../store/store.ts';
-import { POINTS_SELECTED_MAX, plainPoint, selectPoints, seriesOf } from './asset-points.ts';
-import { durationSchema, isoSchema, present, rangeFields, rangeOf } from './inputs.ts';
+import type { Series, SeriesQuery } from '../store/store.ts';
+import { POINTS_SELECTED_MAX, plainPoint, type Selected, selectPoints, seriesOf } from './asset-points.ts';
+import { durationSchema, isoSchema, rangeFields, rangeOf } from './inputs.ts';
 import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
 import { type Route, route } from './route.ts';
@@ -11,6 +12,8 @@ import { type Route, route } from './route.ts';
 /** Slots of one series, and values of the whole answer (some 60 bytes each as JSON). */
 const SLOTS_MAX = 20_000;
 const VALUES_MAX = 1_000_000;
+/** Values read and written at once, some 1.5 MB of text: what is longer goes out in pieces, each read when the last was taken. */
+const VALUES_AT_ONCE = 25_000;
 
 const idsSchema = z.array(z.string().max(129)).min(1).max(POINTS_SELECTED_MAX);
 const selectorSchema = z.strictObject({
@@ -50,7 +53,7 @@ export function queryRoutes(door: Door): readonly Route[] {
           }),
         ),
       }),
-      async handle({ body }) {
+      async handle({ body, reply }) {
         const range = rangeOf(body, now());
         const points = await selectPoints(door, body.points ?? body.selector);
         const slots = Math.ceil((range.to - range.from) / body.step);
@@ -66,23 +69,60 @@ export function queryRoutes(door: Door): readonly Route[] {
           throw new Problem('input-invalid', 'Points of assets whose instrument changed can not be folded into one.', {
             errors: [{ path: 'body.across', found: across, allowed: 'points with one instrument over the range' }],
           });
-        const dense = plain.flatMap((point) => point?.id ?? []);
-        const together =
-          dense.length === 0
-            ? []
-            : await store.query({ ...range, points: dense, stepMs, aggregate, ...present({ across }) });
-        if (across !== undefined) return { series: together.map(({ values }) => ({ values: values.map(viewValue) })) };
-        const byPoint = new Map(together.map(({ point, values }) => [point, values]));
-        const series = [];
-        for (const [index, point] of points.entries()) {
-          const own = byPoint.get(plain[index]?.id);
-          const values = own ?? (await seriesOf(door, point, { ...range, stepMs, aggregate }));
-          series.push({ point: point.id, values: values.map(viewValue) });
+        const query = { ...range, stepMs, aggregate };
+        if (across !== undefined) {
+          const dense = plain.flatMap((point) => point?.id ?? []);
+          const folded = dense.length === 0 ? [] : await store.query({ ...query, points: dense, across });
+          return { series: folded.map(({ values }) => ({ values: values.map(viewValue) })) };
         }
-        return { series };
+        const pieces = inPieces(door, points, query, Math.max(1, Math.floor(VALUES_AT_ONCE / slots)));
+        // What can not be answered says so before the answer begins.
+        const { value: first = [] } = await pieces.next();
+        if (first.length === points.length) return { series: first };
+        return reply
+          .type('application/json; charset=utf-8')
+          .send(Readable.from(textOf(first, pieces), { objectMode: false }));
       },
     }),
   ];
+}
+
+interface SeriesView {
+  readonly point: string;
+  readonly values: readonly ReturnType<typeof viewValue>[];
+}
+
+/** Series of some points after the other; between two pieces nobody holds a reader of the store. */
+async function* inPieces(
+  door: Door,
+  points: readonly Selected[],
+  query: Omit<SeriesQuery, 'points' | 'across'>,
+  pointsAtOnce: number,
+): AsyncGenerator<readonly SeriesView[], undefined> {
+  for (let from = 0; from < points.length; from += pointsAtOnce) {
+    const piece = points.slice(from, from + pointsAtOnce);
+    const plain = piece.map((point) => plainPoint(point, query)?.id);
+    const dense = plain.filter((id) => id !== undefined);
+    const together = dense.length === 0 ? [] : await door.store.query({ ...query, points: dense });
+    const byPoint = new Map(together.map(({ point, values }) => [point, values]));
+    const series: SeriesView[] = [];
+    for (const [index, point] of piece.entries()) {
+      const values = byPoint.get(plain[index]) ?? (await seriesOf(door, point, query));
+      series.push({ point: point.id, values: values.map(viewValue) });
+    }
+    yield series;
+  }
+}
+
+/** The same answer as text; a failure on the way breaks the connection, so that a part is never taken for the whole. */
+async function* textOf(
+  first: readonly SeriesView[],
+  rest: AsyncIterable<readonly SeriesView[]>,
+): AsyncGenerator<string> {
+  const listed = (series: readonly SeriesView[]) => series.map((each) => JSON.stringify(each)).join(',');
+  yield `{"series":[${listed(first)}`;
+  for await (const series of rest) yield `,${listed(series)}`;
+  yield ']}';
 }
 
 function viewValue(value: Series['values'][number]) {

@@ -24,6 +24,7 @@ import {
 import { recover, replay } from './recovery.ts';
 import { type Sources, segmentReadings, storedReadings } from './relation.ts';
 import type { RetentionPolicy } from './retention.ts';
+import type { Segment } from './segments.ts';
 import { bucketsOf, existingOf, newestOf, newestTime, readingsOf, seriesOf } from './series.ts';
 import { saveSnapshot } from './snapshot.ts';
 import {
@@ -244,8 +245,21 @@ export class DuckDbStore implements Store {
   }
 
   async latest(points: readonly number[]): Promise<readonly (StoredReading | undefined)[]> {
-    const found = await latestOf(points, {
-      segments: this.history.segments,
+    for (let plan = 1; ; plan++) {
+      const { segments } = this.history;
+      try {
+        const found = await this.latestIn(segments, points);
+        return points.map((point) => found.get(point));
+      } catch (error) {
+        // It is many reads: files may be merged away between two of them.
+        if (plan >= PLANS_MAX || this.history.segments === segments) throw error;
+      }
+    }
+  }
+
+  private latestIn(segments: readonly Segment[], points: readonly number[]) {
+    return latestOf(points, {
+      segments,
       hotUntil: () =>
         this.readStored(NOTHING, (connection, sources) => newestTime(connection, storedReadings(sources, NOTHING))),
       readHot: (wanted, since) =>
@@ -257,7 +271,6 @@ export class DuckDbStore implements Store {
           newestOf(connection, segmentReadings(this.database.dataDir, segment), wanted, since),
         ),
     });
-    return points.map((point) => found.get(point));
   }
 
   async existing(
@@ -434,7 +447,6 @@ export class DuckDbStore implements Store {
       const table = this.hot.droppable(this.snapshotCommit);
       if (table === undefined || this.closing) return;
       await this.history.drop(table, () => this.hot.dropOldest());
-      await this.write(() => this.database.checkpointIfDue(SEALED_WAL_BYTES));
     }
   }
 

@@ -8,6 +8,7 @@ import { GOOD } from '../../contract/reading.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
 import type { RetentionPolicy } from '../../gateway/store/retention.ts';
+import { SHARD_POINTS } from '../../gateway/store/segments.ts';
 import type { Range } from '../../gateway/store/store.ts';
 import { MERGE_SEGMENTS } from '../../gateway/store/tidy-plan.ts';
 
@@ -203,6 +204,91 @@ describe('sealed history', () => {
         }
       }
     }
+  });
+
+  it('answers long steps from sums of closed days, and counts a correction once as soon as its day is closed', async () => {
+    const hours = 4 * 24;
+    const from = Date.UTC(2026, 10, 20);
+    const rows = Array.from({ length: hours }, (_, index): Row => [index % 2, from + index * 3_600_000, index]);
+    await put(rows);
+    await seal();
+    await put([[0, from, 1000]]);
+    await seal();
+    now = from + 6 * DAY;
+    await store.settle(now);
+    const rollups = readdirSync(join(dataDir, 'rollups'), { recursive: true, encoding: 'utf8' });
+    expect(rollups.filter((name) => name.includes('days-'))).toHaveLength(4);
+    // Late, not sealed: adds to the day's sums.
+    await put([[1, from + 60_000, 5]]);
+    for (const aggregate of ['min', 'max', 'mean', 'sum', 'last', 'count'] as const) {
+      const query = { from, to: from + 4 * DAY, points: [0, 1], aggregate };
+      const days = await store.query({ ...query, stepMs: 2 * DAY });
+      // Begins off a quarter: answered from the readings themselves.
+      const raw = await store.query({ ...query, from: from - 1, to: query.to - 1, stepMs: 2 * DAY });
+      expect(days.map(({ values: list }) => list.map(({ value }) => value))).toEqual(
+        raw.map(({ values: list }) => list.map(({ value }) => expect.closeTo(value, 6))),
+      );
+    }
+    expect(await store.query({ from, to: from + DAY, stepMs: DAY, points: [0], aggregate: 'count' })).toMatchObject([
+      { values: [{ value: 12 }] },
+    ]);
+  });
+
+  it('ends a range of sums in the middle of a quarter', async () => {
+    const from = Date.UTC(2026, 10, 20, 8);
+    await put(Array.from({ length: 120 }, (_, index): Row => [0, from + index * 60_000, index]));
+    await seal();
+    const to = from + 3_600_000 + 5 * 60_000;
+    expect(await store.query({ from, to, stepMs: 3_600_000, points: [0], aggregate: 'count' })).toMatchObject([
+      {
+        values: [
+          { ts: from, value: 60 },
+          { ts: from + 3_600_000, value: 5 },
+        ],
+      },
+    ]);
+  });
+
+  it('makes sums anew from the readings when a file of them is damaged, and answers rightly meanwhile', async () => {
+    await put(Array.from({ length: 100 }, (_, index): Row => [0, T0 + index * 60_000, index]));
+    await seal();
+    const ask = () => store.query({ from: T0, to: T0 + 7_200_000, stepMs: 900_000, points: [0], aggregate: 'sum' });
+    const before = await ask();
+    const [sums] = readdirSync(join(dataDir, 'rollups'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.parquet'),
+    );
+    await store.close();
+    truncateSync(join(dataDir, 'rollups', sums!), 50);
+    store = await start();
+    expect(store.problems).toEqual([expect.stringContaining('quarters')]);
+    expect(await ask()).toEqual(before);
+    await store.settle(now);
+    expect(store.problems).toEqual([]);
+    expect(await ask()).toEqual(before);
+  });
+
+  it('keeps files of neighbouring points apart from others, and looks only into those', async () => {
+    await put([
+      [0, T0, 1],
+      [SHARD_POINTS, T0, 2],
+    ]);
+    await seal();
+    const [, high] = files();
+    expect(files()).toHaveLength(2);
+    await store.close();
+    // Whoever asks for the other point never opens this file.
+    truncateSync(join(dataDir, 'history', high!), 100);
+    store = await start();
+    expect(await values(0)).toEqual([[0, 1]]);
+    expect(await values(SHARD_POINTS)).toEqual([]);
+  });
+
+  it('gives a page of a long past without reading all of it', async () => {
+    const days = 18;
+    for (let day = 0; day < days; day++) await put([[0, T0 - day * DAY, day]]);
+    await seal();
+    expect((await store.readings(0, all, 3)).map(({ value }) => value)).toEqual([17, 16, 15]);
+    expect(await values(0)).toHaveLength(days);
   });
 
   it('forgets days by age, points of a shorter life before them, and the oldest days over a budget', async () => {

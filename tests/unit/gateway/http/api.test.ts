@@ -247,6 +247,19 @@ describe('query', () => {
     expect(folded.body.series[0]).not.toHaveProperty('point');
   });
 
+  it('sends a long answer in pieces that make one, and says before it begins what can not be answered', async () => {
+    const long = { from: NOON - 18_000_000, to: NOON, step: '1s', aggregate: 'last' };
+    const ids = ['fm-12/flow', 'fm-12/pressure'];
+    const both = await query({ points: ids, ...long });
+    expect(both.status).toBe(200);
+    expect(both.headers['content-type']).toContain('application/json');
+    const each = await Promise.all(ids.map((id) => query({ points: [id], ...long })));
+    expect(both.body.series).toEqual(each.flatMap(({ body }) => body.series));
+    expect(both.body.series[0].values.length).toBeGreaterThan(0);
+    door.gateway.storeFault = new StoreError('query-too-large', 'would read 3 G rows', { retryable: false });
+    expect((await query({ points: ids, ...long })).status).toBe(422);
+  });
+
   it('refuses what would read too much, with a hint', async () => {
     const { status, body } = await query({ points: ['fm-12/flow'], step: 1, from: NOON - 86_400_000, to: NOON });
     expect(status).toBe(422);
