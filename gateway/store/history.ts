@@ -89,7 +89,6 @@ export class History {
     const relation = `SELECT point, ts, value, quality, reason, commit, rowid AS place FROM ${name}`;
     const origin = { ...this.origin(0), firstCommit, lastCommit };
     const written = await this.database.background((worker) => writeDays(worker, relation, origin));
-    await this.database.checkpointOver();
     await this.write(async (connection) => {
       await transaction(connection, async () => {
         await insertSegments(connection, written);
@@ -102,7 +101,6 @@ export class History {
 
   /** Drops a sealed table. */
   async drop({ name, n }: HotTable, onDropped: () => void): Promise<void> {
-    await this.database.checkpointOver();
     await this.write(async (connection) => {
       await transaction(connection, async () => {
         await connection.run(`DROP TABLE ${name}`);
@@ -267,7 +265,6 @@ export class History {
 
   /** New files are durable; now the manifest changes in one transaction, and the old files go once nobody reads them. */
   private async replace(old: readonly Segment[], written: readonly Segment[]): Promise<void> {
-    await this.database.checkpointOver();
     await this.write(async (connection) => {
       await transaction(connection, async () => {
         await deleteSegments(connection, old);
