@@ -71,7 +71,7 @@ const PLAIN_FACTOR = 1.2;
 const NIGHT_PERSIST_MS = HOUR_MS;
 /** By day and without loggers a step must last this long, and be so many times what 3 h stray by themselves. */
 const BLIND_PERSIST_MS = 6 * HOUR_MS;
-const BLIND_FACTOR = 3.5;
+const BLIND_FACTOR = 4.5;
 /** Part of a step that must show in the flow itself, not only against the demand of the day. */
 const RAW_PART = 0.4;
 
