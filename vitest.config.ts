@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 const oxc = { jsx: { runtime: 'automatic' as const, importSource: 'preact' } };
+/** Bounds, not expectations: a machine that does ten other things at once must not fail a test. */
+const expect = { poll: { timeout: 60_000 } };
 /** They need the demo's fixed ports, or both cores for themselves: one after another, when nothing else runs. */
 const ALONE = ['tests/integration/{demo,simulator-scenarios,modbus-neighbours}.test.ts', 'tests/e2e/web-demo.test.ts'];
 
@@ -13,7 +15,9 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['tests/{unit,property,cases,conformance}/**/*.test.{ts,tsx}'],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect,
           sequence: { groupOrder: 0 },
         },
       },
@@ -23,8 +27,9 @@ export default defineConfig({
           name: 'peers',
           include: ['tests/{integration,e2e}/**/*.test.{ts,tsx}'],
           exclude: ALONE,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          expect,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
@@ -34,8 +39,9 @@ export default defineConfig({
         test: {
           name: 'alone',
           include: ALONE,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          expect,
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
         },
