@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Millis, parseTime } from './time.ts';
+import { EARLIEST_TIME_MS, type Millis, parseTime } from './time.ts';
 
 /** How far a value can be trusted; the code on the wire of our stores is the index. Append only. */
 export const QUALITIES = ['good', 'uncertain', 'bad'] as const;
@@ -183,12 +183,48 @@ export function encodeBatch(batch: Batch): string {
   return JSON.stringify(batch);
 }
 
+type Loose = Readonly<Record<string, unknown>>;
+
+/** A batch of an edge that counts time from the start of its machine, not from 2000-01-01 as ours does. */
+function isFree(batch: unknown): batch is Loose {
+  const { clock, sentAt } = (batch ?? {}) as Loose;
+  return clock === 'free' && typeof sentAt === 'number' && sentAt >= 0 && sentAt < EARLIEST_TIME_MS;
+}
+
+/** Its times from the base that free times have here; the gateway shifts them all by how far off `sentAt` is. */
+function fromFreeBase(batch: Loose): Loose {
+  const moved = (time: unknown) =>
+    typeof time === 'number' && time >= 0 && time < EARLIEST_TIME_MS ? EARLIEST_TIME_MS + time : time;
+  const { sentAt, upTo, readings } = batch;
+  return {
+    ...batch,
+    sentAt: moved(sentAt),
+    ...(typeof upTo === 'object' && upTo !== null
+      ? { upTo: Object.fromEntries(Object.entries(upTo).map(([line, time]) => [line, moved(time)])) }
+      : {}),
+    ...(Array.isArray(readings)
+      ? {
+          readings: readings.map((one: unknown) =>
+            typeof one === 'object' && one !== null && 'ts' in one ? { ...one, ts: moved(one.ts) } : one,
+          ),
+        }
+      : {}),
+  };
+}
+
+/** A tombstone stands in its own range of numbers; with other figures there (times, say) it stands for its own number alone. */
+function inItsPlace(envelope: BatchEnvelope): BatchEnvelope {
+  const { seq, dropped } = envelope;
+  if (dropped === undefined || (dropped.from <= seq && seq <= dropped.to)) return envelope;
+  return { ...envelope, dropped: { from: seq, to: seq, readings: dropped.readings } };
+}
+
 /** Checks a batch's envelope once; never throws. Readings inside stay unchecked for {@link walkReadings}. */
 export function decodeBatch(payload: string): Decoded<BatchEnvelope> {
   const json = parseJson(payload);
   if (!json.ok) return json;
-  const envelope = envelopeSchema.safeParse(json.value);
-  if (envelope.success) return { ok: true, value: envelope.data };
+  const envelope = envelopeSchema.safeParse(isFree(json.value) ? fromFreeBase(json.value) : json.value);
+  if (envelope.success) return { ok: true, value: inItsPlace(envelope.data) };
   return { ok: false, reason: 'wrong-shape', detail: z.prettifyError(envelope.error) };
 }
 

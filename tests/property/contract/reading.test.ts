@@ -114,6 +114,35 @@ describe('a batch on the wire', () => {
   });
 });
 
+describe('a batch', () => {
+  const batch = (more: object) =>
+    decodeBatch(JSON.stringify({ outbox: 'a', seq: 7, made: 9, sentAt: 1_763_877_600_000, ...more }));
+
+  it('that counts time from the start of its machine is moved to where free times begin, whole', () => {
+    const base = Date.UTC(2000, 0, 1);
+    const readings = [{ device: 'fm-1', ts: 4000, values: { flow: 1 } }, { device: 'fm-1', values: {} }, 'garbage'];
+    expect(batch({ clock: 'free', sentAt: 5000, upTo: { l1: 4500 }, readings })).toMatchObject({
+      ok: true,
+      value: {
+        sentAt: base + 5000,
+        upTo: { l1: base + 4500 },
+        readings: [{ ts: base + 4000 }, { device: 'fm-1' }, 'garbage'],
+      },
+    });
+    expect(batch({ sentAt: 5000 }).ok).toBe(false);
+  });
+
+  it('with a tombstone whose range is not its place stands for its own number alone', () => {
+    const dropped = (from: number, to: number) => {
+      const decoded = batch({ dropped: { from, to, readings: 3 } });
+      return decoded.ok ? decoded.value.dropped : decoded;
+    };
+    expect(dropped(5, 7)).toEqual({ from: 5, to: 7, readings: 3 });
+    // Times: taken for numbers they would put the mark where no batch ever comes.
+    expect(dropped(1_763_877_500_000, 1_763_877_590_000)).toEqual({ from: 7, to: 7, readings: 3 });
+  });
+});
+
 describe('one bad value', () => {
   const ts = 1_763_877_600_000;
   for (const [what, raw, reason] of [
