@@ -20,7 +20,7 @@ export interface BrokerOptions {
   /** A second listener with TLS; PEM texts. */
   readonly tls?: { readonly port: number; readonly cert: string; readonly key: string };
   readonly accounts: Pick<Accounts, 'verifyCredential' | 'onRevoked' | 'refresh'>;
-  readonly subscriber: Pick<Subscriber, 'take' | 'refuse'>;
+  readonly subscriber: Pick<Subscriber, 'take' | 'refuse' | 'tooLarge'>;
   readonly now: () => number;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -263,10 +263,14 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   await broker.listen();
   const accept = (socket: Socket) => {
-    gate(socket, turns, () => {
+    let client: Client | undefined;
+    gate(socket, turns, (fault, isTooLarge) => {
       refusals.with('malformed').value += 1;
+      const session = client === undefined ? undefined : sessions.get(client);
+      if (!isTooLarge || session === undefined) return;
+      subscriber.tooLarge(fault, session.peer.id).catch((error: Error) => log.error({ err: error }, 'no dead letter'));
     });
-    broker.handle(socket);
+    client = broker.handle(socket);
   };
   const servers: Server[] = [createServer({ noDelay: true, keepAlive: true }, accept)];
   if (options.tls !== undefined) {
@@ -321,7 +325,7 @@ function refusal(message: string, returnCode: number): AuthenticateError {
  * Looks at every byte before the broker's parser does, which pulls with `read()`; hands over little at a time, and only
  * in this connection's turn.
  */
-function gate(socket: Socket, turns: Turns, onFault: () => void): void {
+function gate(socket: Socket, turns: Turns, onFault: (fault: string, isTooLarge: boolean) => void): void {
   const frames = new FrameGate();
   const read = socket.read.bind(socket);
   socket.read = (size?: number) => {
@@ -337,7 +341,7 @@ function gate(socket: Socket, turns: Turns, onFault: () => void): void {
       if (available > READ_BYTES_MAX && frames.packetsEnded === 0) turns.later(socket);
       return chunk;
     }
-    onFault();
+    onFault(fault, frames.isTooLarge);
     socket.destroy(new Error(fault));
     return null;
   };

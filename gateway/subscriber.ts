@@ -25,6 +25,8 @@ export interface Subscriber {
   take(topic: string, payload: Buffer, from: string): Promise<void>;
   /** A message that is not this sender's to send: kept as a dead letter, then acknowledged. */
   refuse(topic: string, payload: Buffer, from: string): Promise<void>;
+  /** A message that was announced larger than we read: kept as a dead letter without its content; its sender is cut off. */
+  tooLarge(detail: string, from: string): Promise<void>;
   /** Starts to publish marks: at once for all edges known, then after commits. Call again when the broker came back. */
   start(out: MqttOut): void;
   close(): void;
@@ -195,6 +197,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
 
     refuse: (topic, payload, from) =>
       letter('not-allowed', `not a topic of ${from}`, topic, payload.toString('latin1'), from),
+    tooLarge: (detail, from) => letter('too-large', detail, 'a message', '', from),
 
     start(to) {
       if (out === undefined) {

@@ -27,6 +27,7 @@ export class FrameGate {
   private left = 0;
   private seen = 0;
   private ended = 0;
+  private large = false;
   private id = 0;
 
   /** @param from - who sends these bytes: a client begins with CONNECT, a server with CONNACK */
@@ -71,6 +72,11 @@ export class FrameGate {
     return this.ended;
   }
 
+  /** It ended because of a PUBLISH larger than we read. */
+  get isTooLarge(): boolean {
+    return this.large;
+  }
+
   private endPacket(): void {
     this.part = 'header';
     this.ended += 1;
@@ -94,6 +100,7 @@ export class FrameGate {
     this.length += (byte & 0x7f) * 128 ** this.lengthBytes;
     this.lengthBytes += 1;
     const max = this.first ? CONNECT_BYTES_MAX : this.type === PUBLISH ? PUBLISH_BYTES_MAX : CONTROL_BYTES_MAX;
+    this.large = this.length > max && this.type === PUBLISH;
     if (this.length > max) return `packet of ${this.length} bytes or more announced, at most ${max}`;
     if ((byte & 0x80) !== 0) return this.lengthBytes === 4 ? 'malformed remaining length' : undefined;
     this.first = false;

@@ -215,6 +215,21 @@ describe('acknowledgement', () => {
   });
 });
 
+describe('a message larger than we read', () => {
+  it('ends the connection before it is buffered, and is kept as a dead letter of its sender', async () => {
+    const bystander = await edge();
+    const { socket, got, ended } = await raw();
+    socket.write(connectPacket());
+    await eventually(() => expect(got).toMatchObject([{ cmd: 'connack', returnCode: 0 }]));
+    socket.write(Buffer.from([0x32, 0x80, 0x80, 0x80, 0x64]));
+    await ended;
+    await eventually(() =>
+      expect(ingest.letters).toMatchObject([{ door: 'mqtt', source: 'fm-12', reason: 'too-large' }]),
+    );
+    await bystander.publishAsync('hf/v1/edge/edge-1/batch', batch(1), { qos: 1 });
+  });
+});
+
 describe('an edge', () => {
   it('sends batches in order, packed or not, and hears its stored mark', async () => {
     const client = await edge();
