@@ -57,6 +57,7 @@ function mistakesOfIssue(
 function inWords(message: string): string {
   return message
     .replace(/^Invalid input: expected (\w+), received .*$/, (_, type: string) => TYPE_WORDS[type] ?? type)
+    .replace(/^Invalid input$/, 'one of the documented forms')
     .replace(
       /^Invalid option: expected one of (.*)$/,
       (_, list: string) => `one of ${list.replaceAll('"', '').replaceAll('|', ', ')}`,
@@ -74,6 +75,7 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
   object: 'keys with values',
   record: 'keys with values',
   tuple: 'a list',
+  nonoptional: 'a value',
 };
 
 function isInside(issue: z.core.$ZodIssue): boolean {

@@ -144,13 +144,13 @@ export function checkEdge(text: string, file: string, root: string): EdgeCheck {
       ...checkDevices(value.lines, models, file),
       ...checkCommands(value.commands, pointsOf(value.lines, models), file),
     ];
-    if (found.length > 0) return { mistakes: found, notes: [] };
+    if (mistakes.length + found.length > 0) return { mistakes: [...mistakes, ...found], notes: [] };
     const budgets = value.lines.map((line) => ({ line, budget: plannedBudget(line, models) }));
     const notes = budgets.flatMap(({ line, budget }) => (budget === undefined ? [] : [budgetNote(line, budget)]));
     const rates = value.lines.flatMap((line) => line.devices.flatMap((device) => ratesOf(device, models)));
     return { mistakes: [], notes: [...notes, capacityNote(value.outbox, rates)] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { mistakes: error.mistakes, notes: [] };
+    return { mistakes: [...mistakes, ...error.mistakes], notes: [] };
   }
 }

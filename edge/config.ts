@@ -181,7 +181,7 @@ export function loadEdgeConfig(file: string, root: string, env: Env): EdgeConfig
   };
 }
 
-/** YAML text to a configuration, or every mistake in it; touches no file. Model names are checked by `check.ts`. */
+/** YAML text to a configuration and every mistake in it; no value where its shape is wrong. Touches no file. Model names are checked by `check.ts`. */
 export function parseEdgeConfig(
   text: string,
   file: string,
@@ -195,7 +195,7 @@ export function parseEdgeConfig(
   const parsed = edgeSchema.safeParse(input);
   if (!parsed.success) return { mistakes: mistakesOf(file, parsed.error, input) };
   const mistakes = [...duplicates(parsed.data, file), ...unitMistakes(parsed.data, file)];
-  return mistakes.length > 0 ? { mistakes } : { value: parsed.data, mistakes };
+  return { value: parsed.data, mistakes };
 }
 
 /** What a line holds: two lines on one port or address would talk into each other. */

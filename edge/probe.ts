@@ -96,7 +96,8 @@ export async function runProbe(options: ProbeOptions): Promise<number> {
   const { value: config, mistakes } = parseEdgeConfig(yaml, url);
   const [line] = config?.lines ?? [];
   const [device] = line?.devices ?? [];
-  if (line === undefined || device === undefined || line.transport === 'ascii' || line.transport === 'ascii-over-tcp') {
+  const isText = line?.transport === 'ascii' || line?.transport === 'ascii-over-tcp';
+  if (mistakes.length > 0 || line === undefined || device === undefined || isText) {
     for (const { path, found, allowed } of mistakes)
       stderr.write(`${url}: ${path}: found ${found}, allowed: ${allowed}\n`);
     return 2;

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parse, stringify } from 'yaml';
 import type { Mistake } from '../contract/mistakes.ts';
 import { formatDuration } from '../contract/time.ts';
-import { type GatewayConfig, readGatewayConfig } from './config.ts';
+import { type GatewayConfig, parseGatewayConfig, readGatewayConfig, twice } from './config.ts';
 import { whyNoBalance, type ZoneModel } from './domain/leakage/network.ts';
 import { Almanac } from './domain/schedule/almanac.ts';
 import { localDays } from './domain/schedule/local-days.ts';
@@ -26,7 +29,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** Checks a gateway's configuration with every class and device file it names; all mistakes in one report. */
 export function checkGateway(file: string, root: string, env: Env): Findings {
   const { config, mistakes } = readGatewayConfig(file, env);
-  if (config === undefined) return { mistakes, notes: [] };
+  if (config === undefined) return { mistakes: [...mistakes, ...mistakesOfNamed(file, root)], notes: [] };
   const { plant, mistakes: more } = readPlant(config, root);
   const all = [...mistakes, ...more];
   return { mistakes: all, notes: all.length > 0 ? [] : notesOf(config, plant) };
@@ -55,6 +58,32 @@ function zoneNotes(zones: readonly ZoneModel[]): string[] {
   });
 }
 
+/** What is wrong in the files that a configuration names, though it can't be used itself: one report, not one after the other. */
+function mistakesOfNamed(file: string, root: string): readonly Mistake[] {
+  let raw: unknown;
+  try {
+    raw = parse(readFileSync(file, 'utf8'), { merge: true });
+  } catch {
+    // It was said already that this is no YAML, or no file.
+    return [];
+  }
+  if (typeof raw !== 'object' || raw === null) return [];
+  const { devices, classes, calendars, schedules } = raw as Readonly<Record<string, unknown>>;
+  const part = Object.entries({ devices, classes, calendars, schedules }).filter(([, value]) => value !== undefined);
+  const { value } = parseGatewayConfig(stringify(Object.fromEntries(part)), file);
+  if (value === undefined) return [];
+  const beside = (path: string) => resolve(dirname(file), path);
+  // Its site is not among what is looked at.
+  const named = {
+    ...value,
+    file,
+    site: { id: 'site' },
+    devices: value.devices.map(beside),
+    classes: value.classes.map(beside),
+  };
+  return readPlant(named, root).mistakes;
+}
+
 /** Checks one class file or one device file, whichever its content says it is. */
 export function checkDataFile(text: string, file: string, root: string): Findings {
   const isClass = !/\.csv$/i.test(file) && /^class:/m.test(text);
@@ -65,7 +94,8 @@ export function checkDataFile(text: string, file: string, root: string): Finding
   const fits = devices
     .filter((device) => classes.has(device.class))
     .flatMap((device) => checkAlarms(device, classes, file));
-  return { mistakes: [...shipped, ...mistakes, ...fits], notes: [] };
+  const names = devices.map(({ id }, index) => ({ name: id, path: `[${index}].id` }));
+  return { mistakes: [...shipped, ...mistakes, ...fits, ...twice(file, names)], notes: [] };
 }
 
 function notesOf(config: GatewayConfig, plant: ReturnType<typeof readPlant>['plant']): string[] {

@@ -39,7 +39,10 @@ export function loadPlant(config: GatewayConfig, root: string): PlantCatalog {
 }
 
 /** As {@link loadPlant}, with the mistakes as a value. */
-export function readPlant(config: GatewayConfig, root: string): ReadPlant {
+export function readPlant(
+  config: Pick<GatewayConfig, 'file' | 'site' | 'devices' | 'classes' | 'calendars' | 'schedules' | 'alarms'>,
+  root: string,
+): ReadPlant {
   const ours = shippedPlant(root);
   const own = readClasses(config.classes, config.file);
   const classes = new Map([...ours.classes, ...own.classes]);

@@ -270,7 +270,8 @@ function lineOf(alarm: Alarm, at: number): Record<string, unknown> {
     asset,
     point,
     assetClass,
-    location,
+    // Every alarm is somewhere: at its asset, where no place is known.
+    location: location ?? asset,
     priority,
     message,
     value,

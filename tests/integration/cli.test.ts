@@ -107,6 +107,20 @@ describe('the hanfeng command', () => {
     expect(status).toBe(2);
   });
 
+  it('reports what is wrong in the files a configuration names beside what is wrong in itself', () => {
+    const devices = file('named.yaml', '- { id: a, class: nothing }\n- { id: b }\n- { id: b }\n');
+    const gateway = file('naming.yaml', 'timezone: Mars/Olympus\ndevices: [named.yaml]\n');
+    const { stdout } = hanfeng('check', gateway);
+    for (const what of ['timezone', 'a.class', 'found b again']) expect(stdout).toContain(what);
+    expect(hanfeng('check', devices)).toMatchObject({ status: 2, stdout: expect.stringContaining('found b again') });
+    const edge = file(
+      'edge-2.yaml',
+      'edge: e\nlines:\n  - { id: l, transport: tcp, host: h, port: 1, devices: [{ id: a, model: none-such }, { id: a, model: sokol-m }] }\n',
+    );
+    const report = hanfeng('check', edge).stdout;
+    for (const what of ['found none-such', 'device a again', '2 mistakes']) expect(report).toContain(what);
+  });
+
   it('finds no mistake in what we ship, and knows each kind of file', () => {
     const yamlIn = (folder: string) =>
       readdirSync(join(root, folder))

@@ -46,6 +46,22 @@ describe('points', () => {
     expect(body.points[1].last).not.toHaveProperty('value');
   });
 
+  it('have a past from the beginning with from=0, and say every mistake of a question in words', async () => {
+    const past = '/api/v1/points/fm-12/flow/readings';
+    expect((await door.get(`${past}?from=0&to=9999999999999`, cookie)).body.readings).toHaveLength(10);
+    expect((await door.get(`${past}?from=1970-01-01T00:00:00Z&limit=3`, cookie)).body.readings).toHaveLength(3);
+    // Seconds by mistake must not mean "from the beginning".
+    expect((await door.get(`${past}?from=1763900000`, cookie)).status).toBe(400);
+    const { body } = await door.get('/api/v1/alarms?state=bogus,normal&priority=9', cookie);
+    expect(body.errors).toMatchObject([
+      { path: 'query.state', found: '"bogus,normal"', allowed: expect.stringContaining('unacknowledged') },
+      { path: 'query.priority', found: '"9"' },
+    ]);
+    const query = await door.post('/api/v1/query', {}, cookie);
+    expect(query.body.errors).toMatchObject([{ path: 'body.step', found: 'nothing', allowed: expect.any(String) }]);
+    expect(JSON.stringify(query.body)).not.toContain('Invalid input');
+  });
+
   it('turn stale while nothing arrives', async () => {
     door.clock.now += 10 * MINUTE;
     const { body } = await door.get('/api/v1/points/fm-12/flow', cookie);
