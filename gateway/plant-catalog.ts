@@ -350,6 +350,8 @@ function describePoint(
     ...given('labelZh', settings.labelZh),
     ...given('everyMs', everyMs),
     ...given('normal', settings.normal),
+    ...given('labels', settings.labels),
+    ...given('labelsZh', settings.labelsZh),
   };
 }
 

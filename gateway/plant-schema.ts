@@ -251,6 +251,8 @@ export const alarmOverrideSchema = z.strictObject({
   ...overrideKeys,
 });
 
+const labelsSchema = z.record(z.string().regex(/^-?\d{1,6}$/, 'a whole number'), z.string().min(1).max(40));
+
 export const pointSchema = z.strictObject({
   unit: unitSchema.optional().describe('UCUM symbol'),
   label: z.string().min(1).max(60).optional(),
@@ -269,6 +271,8 @@ export const pointSchema = z.strictObject({
     .refine(([low, high]) => low <= high, 'low must not be above high')
     .optional()
     .describe('Band drawn behind the value, in its unit'),
+  labels: labelsSchema.optional().describe('What whole numbers of a contact or code mean: {0: open, 1: closed}'),
+  labelsZh: labelsSchema.optional(),
 });
 
 export const classSchema = z.strictObject({

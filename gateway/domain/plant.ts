@@ -50,6 +50,9 @@ export interface PointInfo {
   readonly reportingDelayMs: number;
   /** Normal band drawn behind the value. */
   readonly normal?: readonly [low: number, high: number];
+  /** What whole numbers of a contact or code mean, in both languages: `{0: 'open', 1: 'closed'}`. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly labelsZh?: Readonly<Record<string, string>>;
 }
 
 /** One alarm rule on one point (or one source); made from class defaults and device overrides at start. */

@@ -64,6 +64,8 @@ export const pointView = z.object({
     .array(z.object({ kind: z.string(), setpoint: z.number(), priority: z.number() }))
     .optional()
     .meta({ description: 'setpoints of the alarm rules on this point' }),
+  labels: z.record(z.string(), z.string()).optional().meta({ description: 'what whole numbers mean: `{"0": "open"}`' }),
+  labelsZh: z.record(z.string(), z.string()).optional(),
   everyMs: z.number().optional(),
   maxSilenceMs: z.number(),
   reportingDelayMs: z.number(),
@@ -94,6 +96,8 @@ export function viewPoint(
       label: point.label,
       labelZh: point.labelZh,
       normal: point.normal === undefined ? undefined : ([...point.normal] as [number, number]),
+      labels: point.labels,
+      labelsZh: point.labelsZh,
       limits: limits === undefined || limits.length === 0 ? undefined : limits,
       everyMs: point.everyMs,
       last: last === undefined ? undefined : viewLast(point, last, now),
@@ -103,6 +107,7 @@ export function viewPoint(
 
 export const alarmView = z.object({
   id: z.string(),
+  rule: z.string().optional().meta({ description: 'key of its rule; occurrences of one rule share it' }),
   kind: z.string(),
   asset: z.string(),
   point: z.string().optional(),
@@ -114,6 +119,7 @@ export const alarmView = z.object({
   latched: z.boolean(),
   active: z.boolean().meta({ description: 'the condition holds at the newest data' }),
   message: z.string(),
+  messageZh: z.string().optional().meta({ description: 'the same in Chinese, where its words are known' }),
   since: isoSchema,
   raisedAt: isoSchema,
   changedAt: isoSchema,
@@ -126,6 +132,11 @@ export const alarmView = z.object({
   unit: z.string().optional(),
   raisedLate: z.boolean().meta({ description: 'over before its data came: journalled, never paged' }),
   response: z.string().optional(),
+  responseZh: z.string().optional(),
+  explainedBy: z
+    .string()
+    .optional()
+    .meta({ description: 'why it is suppressed: the rule of its root alarm, or `maintenance: ...`' }),
   evidence: z.record(z.string(), z.unknown()),
 });
 export type AlarmView = z.infer<typeof alarmView>;

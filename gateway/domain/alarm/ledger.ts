@@ -36,6 +36,8 @@ interface Occurrence {
   messageZh?: string;
   evidence: Readonly<Record<string, unknown>>;
   raisedLate: boolean;
+  /** What explained it last; counts while it is suppressed. */
+  explainedBy?: string;
 }
 
 /** Where transitions are written. */
@@ -199,6 +201,7 @@ export class AlarmLedger {
   suppress(ruleKey: string, cause: string, at: Millis, recordedAt: Millis, out: Records): void {
     const current = this.byRule.get(ruleKey);
     if (current === undefined) return;
+    current.explainedBy = cause;
     const by = { who: 'system', why: `Explained by ${cause}.` };
     this.change(current, { kind: 'suppress' }, 'suppress', at, recordedAt, by, out);
   }
@@ -488,6 +491,7 @@ function toAlarm(occurrence: Occurrence): Alarm {
     ...optional('cause', rule.cause),
     ...optional('consequence', rule.consequence),
     ...optional('timeToRespondMs', rule.timeToRespondMs),
+    ...optional('explainedBy', life.holds.includes('suppressed') ? occurrence.explainedBy : undefined),
     evidence: occurrence.evidence,
   };
 }
