@@ -68,8 +68,10 @@ function mistakesOfNamed(file: string, root: string): readonly Mistake[] {
     return [];
   }
   if (typeof raw !== 'object' || raw === null) return [];
-  const { devices, classes, calendars, schedules } = raw as Readonly<Record<string, unknown>>;
-  const part = Object.entries({ devices, classes, calendars, schedules }).filter(([, value]) => value !== undefined);
+  const { crs, devices, classes, calendars, schedules } = raw as Readonly<Record<string, unknown>>;
+  const part = Object.entries({ crs, devices, classes, calendars, schedules }).filter(
+    ([, value]) => value !== undefined,
+  );
   const { value } = parseGatewayConfig(stringify(Object.fromEntries(part)), file);
   if (value === undefined) return [];
   const beside = (path: string) => resolve(dirname(file), path);

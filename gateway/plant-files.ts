@@ -40,7 +40,7 @@ export function loadPlant(config: GatewayConfig, root: string): PlantCatalog {
 
 /** As {@link loadPlant}, with the mistakes as a value. */
 export function readPlant(
-  config: Pick<GatewayConfig, 'file' | 'site' | 'devices' | 'classes' | 'calendars' | 'schedules' | 'alarms'>,
+  config: Pick<GatewayConfig, 'file' | 'site' | 'crs' | 'devices' | 'classes' | 'calendars' | 'schedules' | 'alarms'>,
   root: string,
 ): ReadPlant {
   const ours = shippedPlant(root);
