@@ -70,7 +70,7 @@ process.once('disconnect', () => process.exit(0));
 async function run(task: OutboxTask): Promise<void> {
   const { points, everyMs } = task;
   const perEdge = Math.ceil(points / task.edges.length / POINTS_PER_DEVICE) * POINTS_PER_DEVICE;
-  const edges = task.edges.map(
+  const all = task.edges.map(
     ({ id, secret }, index): Edge => ({
       id,
       secret,
@@ -84,6 +84,8 @@ async function run(task: OutboxTask): Promise<void> {
       messageId: 0,
     }),
   );
+  // With few points the last edges have none.
+  const edges = all.filter((edge) => edge.points > 0);
   const started = Date.now();
   let behindMs = 0;
   process.on('message', (message: unknown) => {

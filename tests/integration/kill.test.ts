@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type KillOptions, runKillRounds } from '../../bench/kill-rounds.ts';
 import { describeWithPeers } from '../support/peers.ts';
@@ -48,6 +49,21 @@ describe('SIGKILL at random points while a source counts upwards', () => {
         victims: ['gateway-older-copy', 'edge-torn-tail'],
       }),
     );
+  });
+});
+
+describe('SIGKILL of the gateway while many points give a reading a second', () => {
+  it('loses nothing and stores nothing twice, by a look at every reading in its files', { timeout: TIMEOUT_MS }, () => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [join(root, 'dist/cli/hanfeng.js'), 'bench', 'kill', '--load=full', '--points=2000', '--rounds=2', '--alive=2'],
+      { encoding: 'utf8', timeout: TIMEOUT_MS - 10_000 },
+    );
+    expect(status, `${stdout}\n${stderr}`).toBe(0);
+    const report = JSON.parse(stdout.trim().split('\n').at(-1) as string);
+    expect(report).toMatchObject({ lost: 0, twice: 0, foreign: 0, unanswered: 0 });
+    expect(report.made).toBeGreaterThan(4000);
+    expect(report).toMatchObject({ stored: report.made, found: report.made });
   });
 });
 
