@@ -137,6 +137,9 @@ export const alarmView = z.object({
     .string()
     .optional()
     .meta({ description: 'why it is suppressed: the rule of its root alarm, or `maintenance: ...`' }),
+  cause: z.string().optional().meta({ description: 'what is usually behind it' }),
+  consequence: z.string().optional().meta({ description: 'what happens when nobody acts' }),
+  timeToRespondMs: z.number().optional().meta({ description: 'how long people have' }),
   evidence: z.record(z.string(), z.unknown()),
 });
 export type AlarmView = z.infer<typeof alarmView>;
@@ -173,6 +176,8 @@ export const deviceView = z.object({
   sourceCrs: z.enum(CRS).optional().meta({ description: 'system the coordinates came in' }),
   edge: z.string().optional(),
   line: z.string().optional(),
+  upstream: z.string().optional().meta({ description: 'what it hangs on' }),
+  schedule: z.string().optional().meta({ description: 'when it should be on, by name' }),
   origin: z.enum(['declared', 'discovered']),
   attributes: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });
