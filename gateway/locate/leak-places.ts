@@ -58,10 +58,13 @@ export const modelLabel = (file: string, inp: string): string =>
 /** Leaks that began in the days before another are taken with it when the days between are too few to learn from. */
 const TOGETHER_MS = 4 * 86_400_000;
 const DAY_MS = 86_400_000;
+const NAMED_MAX = 500;
 
 /** Finds where leaks are: by the zone's hydraulic model if it has one, and by the pattern of its pressures. */
 export class LeakPlaces {
   private readonly options: LeakPlacesOptions;
+  /** Pipes that were named, by alarm, newest last. */
+  private readonly named = new Map<string, string>();
 
   constructor(options: LeakPlacesOptions) {
     this.options = options;
@@ -100,7 +103,26 @@ export class LeakPlaces {
     const { located, together } = await this.byModel(task, model, alarm, others);
     const basis = { ...at, basis: 'hydraulic model', model: model.label, ...(about && { pattern: about }) };
     if (!located.found) return { why: `not located: ${located.reason}`, details: { ...basis, reason: located.reason } };
-    return placeOf(located, basis, together);
+    const place = placeOf(located, basis, together);
+    const open = this.openAround(located.around, alarm, others);
+    if (open !== undefined) return confounded(place, open);
+    if (place.location !== undefined) this.remember(alarm.id, place.location);
+    return place;
+  }
+
+  /** A leak that is open and was placed where this one seems to be. */
+  private openAround(around: readonly string[], alarm: LeakAlarm, others: readonly LeakAlarm[]): LeakAlarm | undefined {
+    return this.rivals(alarm, others).find((other) => {
+      if (other.returnedAt !== undefined && other.returnedAt <= alarm.raisedAt) return false;
+      const told = other.evidence.located as { readonly pipe?: string } | undefined;
+      const pipe = this.named.get(other.id) ?? told?.pipe;
+      return pipe !== undefined && around.includes(pipe);
+    });
+  }
+
+  private remember(alarm: string, pipe: string): void {
+    this.named.set(alarm, pipe);
+    if (this.named.size > NAMED_MAX) this.named.delete(this.named.keys().next().value as string);
   }
 
   private async byModel(
@@ -174,6 +196,12 @@ export class LeakPlaces {
       for (const inner of this.options.zones) if (inner.within === part.id && !found.includes(inner)) found.push(inner);
     return found;
   }
+}
+
+/** What came on top of an open leak can't be told apart from it: its zone is all that is sure. */
+function confounded({ why, details }: LeakPlace, open: LeakAlarm): LeakPlace {
+  const doubt = `the pressures are those of the leak of alarm ${open.id}, which is open`;
+  return { why: `not sure: ${doubt}; best ${why}`, details: { ...details, doubt, openNearby: open.id } };
 }
 
 function placeOf(

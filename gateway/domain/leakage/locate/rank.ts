@@ -54,6 +54,8 @@ export interface Ranked {
   readonly sizeFactor: number;
   /** Likely pipes, most first. */
   readonly pipes: readonly { readonly pipe: string; readonly probability: number; readonly distanceM: number }[];
+  /** All pipes within {@link SEARCH_RADIUS_M} of `pipe`. */
+  readonly around: readonly string[];
   /** Indices of sensors that were left out as faulty. */
   readonly faulty: readonly number[];
 }
@@ -112,6 +114,7 @@ export function rankPipes(task: RankTask): Ranked | undefined {
     pipes: pipes
       .slice(0, TOLD_MAX)
       .map(({ pipe, weight }, at) => ({ pipe: pipe.id, probability: weight / total, distanceM: distances[at]! })),
+    around: pipes.flatMap(({ pipe }, at) => (distances[at]! <= SEARCH_RADIUS_M ? [pipe.id] : [])),
     faulty,
   };
 }
