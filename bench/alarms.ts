@@ -2,16 +2,22 @@ import { parseArgs } from 'node:util';
 import { createJudge, type Judge, type Verdict } from '../gateway/domain/judge.ts';
 import type { Rule } from '../gateway/domain/plant.ts';
 import { ReadingBuffer } from '../gateway/domain/readings.ts';
+import { wholeGateway } from './alarms-whole.ts';
 import type { BenchOptions } from './index.ts';
 
 const PER_SOURCE = 1000;
 const START = Date.UTC(2026, 10, 23);
 
-/** `hanfeng bench alarms`: what limits cost a reading, what a flood costs, what a snapshot costs. */
+/** `hanfeng bench alarms`: what limits cost a reading, what a flood and a snapshot cost; then a whole gateway with many alarms. */
 export async function runAlarmsBench({ args }: BenchOptions): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { points: { type: 'string', default: '329000' }, seconds: { type: 'string', default: '10' } },
+    options: {
+      points: { type: 'string', default: '329000' },
+      seconds: { type: 'string', default: '10' },
+      active: { type: 'string', default: '50000' },
+      year: { type: 'string', default: '300000' },
+    },
   });
   const points = Number(values.points);
   const sources = Math.ceil(points / PER_SOURCE);
@@ -22,11 +28,12 @@ export async function runAlarmsBench({ args }: BenchOptions): Promise<number> {
   const calm = calmSeconds(judge, messages, verdict, Number(values.seconds));
   const flood = floodSecond(judge, messages, verdict, START + Number(values.seconds) * 1000);
   const snapshot = snapshotCost(judge, points, sources);
-  const results = { points, rules: points * 2, ...calm, ...flood, ...snapshot };
+  const whole = await wholeGateway(Number(values.active), Number(values.year));
+  const results = { points, rules: points * 2, ...calm, ...flood, ...snapshot, ...whole };
   for (const [name, value] of Object.entries(results))
     process.stdout.write(`${name.padEnd(28)} ${Number.isInteger(value) ? value : value.toFixed(1)}\n`);
   process.stdout.write(`${JSON.stringify(results)}\n`);
-  const isLost = flood.floodTransitions !== flood.floodExpected;
+  const isLost = flood.floodTransitions !== flood.floodExpected || whole.transitionsOnTheFeed !== whole.transitions;
   if (isLost) process.stderr.write('error: the flood lost or repeated transitions\n');
   return isLost || calm.nsPerReadingMedian > 50 ? 1 : 0;
 }

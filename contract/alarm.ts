@@ -70,8 +70,16 @@ export interface Alarm {
   readonly timeToRespondMs?: number;
   /** Why it is suppressed: the rule of the root alarm that explains it, or `maintenance: <reason>`. */
   readonly explainedBy?: string;
+  /** Nothing else of its asset was in alarm when it was raised: probably the cause of what followed (OPC 10000-9, FirstInGroupFlag). */
+  readonly firstInGroup?: boolean;
+  /** Id of the flood in which it was last raised. */
+  readonly flood?: string;
   readonly evidence: Readonly<Record<string, unknown>>;
 }
+
+/** What people are told of. */
+export const ALARM_NEWS = ['raise', 're-raise', 'return', 'acknowledge'] as const;
+export type AlarmNews = (typeof ALARM_NEWS)[number];
 
 /** One line of the journal: nothing ever edits it. */
 export interface JournalEntry {
@@ -86,6 +94,72 @@ export interface JournalEntry {
   /** A user name, or `system`. */
   readonly who: string;
   readonly why?: string;
+  /** What people were told; absent: nothing, because it was held, late, or no news. */
+  readonly told?: AlarmNews;
+  /** Id of the flood in which it was told: people got it in a digest, not as a message of its own. */
+  readonly flood?: string;
+}
+
+/** How many alarms of a flood hang together, and by what. */
+export interface FloodGroup {
+  /** Key of a root's rule, an asset, or an asset class. */
+  readonly name: string;
+  readonly alarms: number;
+}
+
+/** One line of a flood's digest. */
+export interface FloodLine {
+  readonly alarm: string;
+  readonly event: AlarmNews;
+  readonly at: Millis;
+  readonly priority: Priority;
+  /** What, how far: the first sentence of the alarm's message. */
+  readonly title: string;
+  readonly kind: string;
+  readonly asset: string;
+}
+
+/**
+ * A flood: more alarms than people can take in. It begins above ten annunciated alarms in ten minutes and ends below five
+ * (ISA-18.2 / EEMUA 191 as quoted by prosys.com). Times are when the gateway learned of the alarms.
+ */
+export interface Flood {
+  /** Derived from operator group and beginning: a replay derives the same. */
+  readonly id: string;
+  /** Operator group, `all` where the site has one. */
+  readonly group: string;
+  readonly state: 'active' | 'over';
+  /** First alarm of the ten minutes that made it one. */
+  readonly from: Millis;
+  /** When it was recognised: the eleventh alarm. */
+  readonly beganAt: Millis;
+  readonly endedAt?: Millis;
+  /** Annunciated from `from` on. */
+  readonly alarms: number;
+  /** Most alarms in any ten minutes of it. */
+  readonly peak: number;
+  readonly priorities: Readonly<Record<Priority, number>>;
+  /** Raised in it and not back to normal yet. */
+  readonly standing: number;
+  /** Alarms that a root explained meanwhile: they did not ring. */
+  readonly explained: number;
+  /** Largest first, at most 20 of each. */
+  readonly roots: readonly FloodGroup[];
+  readonly assets: readonly FloodGroup[];
+  readonly classes: readonly FloodGroup[];
+  /** The digest that is being collected; absent when nothing was added to it since the last record. */
+  readonly digest?: FloodDigest;
+}
+
+/** What people are told of a flood at once. */
+export interface FloodDigest {
+  /** 1, 2, … within its flood. */
+  readonly n: number;
+  readonly dueAt: Millis;
+  /** The most urgent, at most 100, in the order they came. */
+  readonly lines: readonly FloodLine[];
+  /** Lines that were left out included. */
+  readonly events: number;
 }
 
 const ALARM_TIMES = ['since', 'raisedAt', 'changedAt', 'returnedAt', 'acknowledgedAt', 'shelvedUntil'] as const;
@@ -96,4 +170,20 @@ export function alarmToWire(alarm: Alarm): Readonly<Record<string, unknown>> {
   for (const key of ALARM_TIMES) if (alarm[key] !== undefined) wire[key] = formatTime(alarm[key]);
   for (const key of ['value', 'setpoint'] as const) if (!Number.isFinite(alarm[key])) delete wire[key];
   return wire;
+}
+
+/** A flood as it leaves us: times in ISO 8601. */
+export function floodToWire({ digest: _, ...flood }: Flood): Readonly<Record<string, unknown>> {
+  const { from, beganAt, endedAt } = flood;
+  return {
+    ...flood,
+    from: formatTime(from),
+    beganAt: formatTime(beganAt),
+    ...(endedAt === undefined ? {} : { endedAt: formatTime(endedAt) }),
+  };
+}
+
+/** What, and how far: the first sentence of an alarm's message. */
+export function alarmTitle({ message }: Pick<Alarm, 'message'>): string {
+  return /^.*?\.(?=\s|$)/.exec(message)?.[0].slice(0, -1) ?? message;
 }

@@ -1,4 +1,4 @@
-import type { JournalEntry } from '../contract/alarm.ts';
+import type { Flood, JournalEntry } from '../contract/alarm.ts';
 import type { Millis } from '../contract/time.ts';
 import type { Verdict } from './domain/judge.ts';
 import type { DeviceInfo, JudgeInput, PointInfo, SourceInfo } from './domain/plant.ts';
@@ -15,7 +15,7 @@ export interface Waiter {
 export class Bundle {
   readonly readings = new ReadingBuffer(1 << 16);
   inputs: JudgeInput[] = [];
-  verdict: Verdict = { alarms: [], journal: [] };
+  verdict: Verdict & { readonly floods: Flood[] } = { alarms: [], journal: [], floods: [] };
   readonly devices = new Map<string, DeviceInfo>();
   readonly points = new Map<number, PointInfo>();
   sources: SourceInfo[] = [];
@@ -43,7 +43,7 @@ export class Bundle {
   }
 
   toCommit(number: number, at: Millis): Commit {
-    const { alarms, journal } = this.verdict;
+    const { alarms, journal, floods } = this.verdict;
     return {
       number,
       at,
@@ -56,6 +56,7 @@ export class Bundle {
       marks: [...this.marks.values()],
       alarms: newestPerId(alarms),
       journal: journal as readonly JournalEntry[],
+      floods: newestPerId(floods),
       notifications: [...this.notifications.values()],
       deadLetters: this.deadLetters,
       audit: this.audit,
@@ -74,7 +75,7 @@ export class Bundle {
   clear(): void {
     this.readings.clear();
     this.inputs = [];
-    this.verdict = { alarms: [], journal: [] };
+    this.verdict = { alarms: [], journal: [], floods: [] };
     this.devices.clear();
     this.points.clear();
     this.sources = [];

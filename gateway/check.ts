@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { Mistake } from '../contract/mistakes.ts';
 import { formatDuration } from '../contract/time.ts';
+import { runTimeChanges } from './check-changes.ts';
 import { type GatewayConfig, parseGatewayConfig, readGatewayConfig, twice } from './config.ts';
 import { whyNoBalance, type ZoneModel } from './domain/leakage/network.ts';
 import { Almanac } from './domain/schedule/almanac.ts';
@@ -11,7 +12,7 @@ import { changesOf, needsSun, type Schedule } from './domain/schedule/schedule.t
 import type { Place } from './domain/schedule/sun.ts';
 import { modelSettings, zonesOf } from './leakage-config.ts';
 import { openModels } from './locate/models.ts';
-import { checkAlarms, withoutPlace } from './plant-catalog.ts';
+import { catalogOf, checkAlarms, withoutPlace } from './plant-catalog.ts';
 import { parseClassFile, parseDeviceFile, readPlant, shippedPlant } from './plant-files.ts';
 
 /** Days on which a schedule is shown: the longest and the shortest, and a night between. */
@@ -32,7 +33,15 @@ export function checkGateway(file: string, root: string, env: Env): Findings {
   if (config === undefined) return { mistakes: [...mistakes, ...mistakesOfNamed(file, root)], notes: [] };
   const { plant, mistakes: more } = readPlant(config, root);
   const all = [...mistakes, ...more];
-  return { mistakes: all, notes: all.length > 0 ? [] : notesOf(config, plant) };
+  if (all.length > 0) return { mistakes: all, notes: [] };
+  try {
+    return { mistakes: [], notes: [...notesOf(config, plant), ...runTimeChanges(catalogOf(plant), config.dataDir)] };
+  } catch (error) {
+    // A gateway would not start with it either.
+    const found = (error as Error).message.slice(0, 300);
+    const allowed = 'rules.json and assets.json as the gateway wrote them';
+    return { mistakes: [{ file: config.dataDir, path: '', found, allowed }], notes: [] };
+  }
 }
 
 /** As {@link checkGateway}, and solves every hydraulic model once. */

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Alarm, JournalEntry } from '../contract/alarm.ts';
+import type { Alarm, Flood, JournalEntry } from '../contract/alarm.ts';
 import type { Millis } from '../contract/time.ts';
 import { Bundle, newestPerId, type Waiter } from './bundle.ts';
 import { type Commit, type Notification, type Store, StoreError } from './store/store.ts';
@@ -20,12 +20,18 @@ export const SNAPSHOT_MS = 30_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_LAST_MS = 5000;
 
+/** What the alarms, journal lines and floods of one commit make due. */
+export type PlanNotifications = (
+  alarms: readonly Alarm[],
+  journal: readonly JournalEntry[],
+  floods: readonly Flood[],
+) => readonly Notification[];
+
 export interface CommitQueueOptions {
   readonly store: Pick<Store, 'commit' | 'saveSnapshot' | 'wantsSnapshot'>;
   /** The judge's state as of the call, as pieces of text. */
   readonly freeze: () => Iterable<string>;
-  /** What the alarms and journal lines of one commit make due. */
-  readonly planNotifications: (alarms: readonly Alarm[], journal: readonly JournalEntry[]) => readonly Notification[];
+  readonly planNotifications: PlanNotifications;
   /** After the commit, before anybody who waits for it hears of it. */
   readonly onCommitted: (bundle: Bundle, commit: Commit) => void;
   readonly now: () => Millis;
@@ -167,8 +173,10 @@ export class CommitQueue {
     const at = now();
     const number = ++this.lastNumber;
     const alarms = newestPerId(bundle.verdict.alarms);
-    if (alarms.length + bundle.verdict.journal.length > 0)
-      for (const due of planNotifications(alarms, bundle.verdict.journal)) bundle.notifications.set(due.id, due);
+    const { journal } = bundle.verdict;
+    const floods = newestPerId(bundle.verdict.floods);
+    if (alarms.length + journal.length + floods.length > 0)
+      for (const due of planNotifications(alarms, journal, floods)) bundle.notifications.set(due.id, due);
     const commit = bundle.toCommit(number, at);
     // Taken before anything of the next commit is judged: it is the state as of this one.
     const snapshotDue = at - this.snapshotAt >= SNAPSHOT_MS || this.options.store.wantsSnapshot === true;

@@ -9,6 +9,7 @@ import { parseTime } from '../contract/time.ts';
 import { CRS } from './domain/coordinates.ts';
 import { leakageMistakes, leakageSchema } from './leakage-config.ts';
 import { type NotifyConfig, notifySchema } from './notify/index.ts';
+import { operatorGroupsSchema } from './operator-groups.ts';
 import { alarmOverrideSchema } from './plant-schema.ts';
 import { calendarsSchema, schedulesSchema, timetableOf } from './schedule-config.ts';
 
@@ -135,12 +136,13 @@ const historySchema = z
 const alarmsSchema = z
   .union(
     [
-      z.array(alarmOverrideSchema).transform((rules) => ({ rules })),
+      z.array(alarmOverrideSchema).transform((rules) => ({ rules, groups: operatorGroupsSchema.parse([]) })),
       z.strictObject({
         rules: z.array(alarmOverrideSchema).default([]).describe('Limits beside those of classes and device files'),
+        groups: operatorGroupsSchema,
       }),
     ],
-    { error: 'a list of limits, or {rules: [...]}' },
+    { error: 'a list of limits, or {rules: [...], groups: [...]}' },
   )
   .describe('Limits by point, `<device>/<measurement>`');
 

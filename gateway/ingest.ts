@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
-import type { Alarm, JournalEntry } from '../contract/alarm.ts';
+import type { Alarm, Flood, JournalEntry } from '../contract/alarm.ts';
 import type { BatchEnvelope, RejectReason } from '../contract/reading.ts';
 import type { EdgeState } from '../contract/state.ts';
 import type { Millis } from '../contract/time.ts';
 import { Admission, CLOCK_OFF_MS, type Rejection, type SourceRange } from './admission.ts';
 import type { Bundle } from './bundle.ts';
-import { CommitQueue } from './commit-queue.ts';
+import { CommitQueue, type PlanNotifications } from './commit-queue.ts';
 import type { Judge, Verdict } from './domain/judge.ts';
 import type { DeviceInfo, JudgeInput, OperatorCommand } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
@@ -26,6 +26,7 @@ export interface Committed {
   readonly readings: Readings;
   readonly alarms: readonly Alarm[];
   readonly journal: readonly JournalEntry[];
+  readonly floods: readonly Flood[];
   readonly marks: readonly LaneMark[];
   readonly notifications: readonly Notification[];
   readonly devices: readonly DeviceInfo[];
@@ -84,8 +85,7 @@ export interface IngestOptions {
   readonly catalog: PlantCatalog;
   /** Whether unknown devices and points are taken up, or their readings become dead letters. */
   readonly discovery: 'accept' | 'dead-letter';
-  /** What the alarms and journal lines of one commit make due. */
-  readonly planNotifications: (alarms: readonly Alarm[], journal: readonly JournalEntry[]) => readonly Notification[];
+  readonly planNotifications: PlanNotifications;
   readonly now: () => Millis;
   readonly newId: () => string;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -227,13 +227,15 @@ export class IngestPath implements Ingest {
 
   async operate(command: OperatorCommand): Promise<Alarm> {
     const alarm = await this.queue.enqueue(() => {
-      const verdict: Verdict = { alarms: [], journal: [] };
+      const floods: Flood[] = [];
+      const verdict: Verdict = { alarms: [], journal: [], floods };
       const input: JudgeInput = { kind: 'operator', command };
       const refusal = this.options.judge.apply(input, this.filling.readings, verdict);
       if (refusal !== undefined) throw new OperatorError(refusal.code, refusal.message);
       this.filling.inputs.push(input);
       this.filling.verdict.alarms.push(...verdict.alarms);
       this.filling.verdict.journal.push(...verdict.journal);
+      this.filling.verdict.floods.push(...floods);
       return verdict.alarms.findLast(({ id }) => id === command.alarm);
     });
     // A comment may leave the record as it was.
@@ -430,6 +432,7 @@ export class IngestPath implements Ingest {
       readings: commit.readings,
       alarms: commit.alarms ?? [],
       journal: commit.journal ?? [],
+      floods: commit.floods ?? [],
       marks: commit.marks ?? [],
       notifications: commit.notifications ?? [],
       devices: commit.devices ?? [],

@@ -26,10 +26,12 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { startDispatch } from './notify/dispatch.ts';
 import { makeChannels } from './notify/index.ts';
 import { planNotifications } from './notify/plan.ts';
+import { operatorGroups } from './operator-groups.ts';
 import { loadPlant } from './plant-files.ts';
 import { showProcess } from './process-metrics.ts';
 import { PlantRegistry } from './registry.ts';
 import { retentionPolicy } from './retention-policy.ts';
+import { startRuleExpiry } from './rule-expiry.ts';
 import { DuckDbStore } from './store/duckdb.ts';
 import { createSubscriber, type MqttOut, type Subscriber } from './subscriber.ts';
 import { startTeaching } from './teaching.ts';
@@ -109,9 +111,11 @@ async function joinParts(
 
   const desk = openDesk(plant, dataDir);
   const detectors = detectorsOf(config);
+  const groupOf = operatorGroups(config.alarms.groups);
   const judge = createJudge({
     timezone: config.timezone,
     maintenance: config.maintenance,
+    groupOf,
     detectors: [...detectors, new CustomerWatch((id) => registry.device(id))],
     device: whereaboutsOf((id) => registry.device(id), desk.assets),
   });
@@ -122,8 +126,8 @@ async function joinParts(
     registry,
     catalog: desk.catalog,
     discovery: config.discovery,
-    planNotifications: (alarms, journal) =>
-      planNotifications({ channels: config.notify.channels }, alarms, journal, planFor),
+    planNotifications: (alarms, journal, floods) =>
+      planNotifications({ channels: config.notify.channels }, alarms, journal, planFor, floods),
     now,
     newId,
     log,
@@ -179,6 +183,7 @@ async function joinParts(
     registry,
     accounts,
     desk,
+    groupOf,
     commands,
     whatIf,
     figures: new LeakageFigures({
@@ -199,16 +204,7 @@ async function joinParts(
   });
   atEnd(() => http.close());
   await http.listen({ host: config.http.host, port: config.http.port });
-  const teaching = startTeaching({
-    detectors: () => detectorsOf(config),
-    isLearning: () => detectors.some((detector) => detector.status().some(({ state }) => state === 'learning')),
-    store,
-    ingest,
-    registry,
-    now,
-    log,
-  });
-  atEnd(() => teaching.stop());
+  atEnd(startRuleExpiry({ desk, registry, ingest, now, log }));
   const clock = startClock(ingest, log);
   atEnd(() => clearInterval(clock));
   log.info({ address: `http://${config.http.host}:${config.http.port}`, site: site.id, dataDir }, 'gateway ready');

@@ -91,6 +91,10 @@ export function ruleOf(alarm: ClassAlarm | DeviceAlarm, place: RulePlace): Rule 
     ...given('unit', point.unit ?? unit),
     ...given('location', device.location),
     ...given('reAlarmMs', alarm.reAlarm),
+    ...given(
+      'escalate',
+      alarm.escalate === undefined ? undefined : { afterMs: alarm.escalate.after, priority: alarm.escalate.priority },
+    ),
     ...given('response', alarm.response),
     ...given('responseZh', alarm.responseZh),
     ...given('cause', alarm.cause),

@@ -198,6 +198,12 @@ const alarmKeys = {
   reAlarm: durationSchema({ minMs: 60_000, maxMs: 31 * DAY_MS }).describe(
     'Acknowledged and still there after this: rings again',
   ),
+  escalate: z
+    .strictObject({
+      after: durationSchema({ minMs: 60_000, maxMs: 31 * DAY_MS }),
+      priority: z.union([z.literal(1), z.literal(2), z.literal(3)], { error: '1, 2 or 3' }),
+    })
+    .describe('Still in alarm after this: this priority from then on, and it rings again whoever acknowledged it'),
   title: titleSchema.describe('What, in words; the figures follow'),
   titleZh: titleSchema,
   response: textSchema.describe('What to do; its first sentence goes into messages'),
@@ -222,6 +228,7 @@ export const classAlarmSchema = z.strictObject({
   latch: alarmKeys.latch.default(false),
   standsAlone: alarmKeys.standsAlone.default(false),
   reAlarm: alarmKeys.reAlarm.optional(),
+  escalate: alarmKeys.escalate.optional(),
   titleZh: alarmKeys.titleZh.optional(),
   response: alarmKeys.response,
   responseZh: alarmKeys.responseZh.optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Millis } from '../contract/time.ts';
 import type { Rule } from './domain/plant.ts';
 import type { PlantCatalog } from './plant-growth.ts';
 import { SmallFile } from './small-file.ts';
@@ -6,7 +7,8 @@ import { SmallFile } from './small-file.ts';
 /** More than a site changes by hand; beyond, the files are the place. */
 const CHANGES_MAX = 10_000;
 
-const changeSchema = z.object({
+const oneChangeSchema = z.object({
+  enabled: z.boolean().optional(),
   setpoint: z.number().optional(),
   deadband: z.number().optional(),
   onDelayMs: z.number().optional(),
@@ -16,7 +18,13 @@ const changeSchema = z.object({
   at: z.number(),
   reason: z.string(),
 });
-/** What a person made different from the files for one rule, and why. */
+const changeSchema = oneChangeSchema.extend({
+  /** A temporary change ends then: what was before comes back. */
+  until: z.number().optional(),
+  /** The lasting change that this one replaced. */
+  before: oneChangeSchema.optional(),
+});
+/** What a person made different from the files for one rule, and why; `enabled: false` switches it off. */
 export type RuleChange = z.output<typeof changeSchema>;
 
 const fileSchema = z.record(z.string(), changeSchema);
@@ -53,14 +61,33 @@ export class RuleChanges {
     return [...this.changes.keys()].sort();
   }
 
-  /** On disk when it resolves. @throws RuleChangeError */
-  async set(rule: Rule, change: RuleChange): Promise<void> {
+  /**
+   * Takes the place of the change that is there; that one comes back with {@link undo} or at `until`.
+   * On disk when it resolves. @throws RuleChangeError
+   */
+  async set(rule: Rule, change: Omit<RuleChange, 'before'>): Promise<void> {
     if (change.setpoint !== undefined && rule.setpoint === undefined)
       throw new RuleChangeError(`${rule.key} has no setpoint to change.`);
     if (!this.changes.has(rule.key) && this.changes.size >= CHANGES_MAX)
       throw new RuleChangeError(`${CHANGES_MAX} rules are changed already: put them into the files.`);
-    this.changes.set(rule.key, change);
+    const before = lasting(this.changes.get(rule.key));
+    this.changes.set(rule.key, before === undefined ? change : { ...change, before });
     await this.save();
+  }
+
+  /** Back to what was before the last change. @returns false when there is none */
+  async undo(key: string): Promise<boolean> {
+    const change = this.changes.get(key);
+    if (change === undefined) return false;
+    if (change.before === undefined) this.changes.delete(key);
+    else this.changes.set(key, change.before);
+    await this.save();
+    return true;
+  }
+
+  /** Temporary changes that are over. */
+  overAt(now: Millis): readonly string[] {
+    return this.keys().filter((key) => (this.changes.get(key)?.until ?? Number.POSITIVE_INFINITY) <= now);
   }
 
   /** Back to what the files say. @returns false when it was not changed */
@@ -75,12 +102,23 @@ export class RuleChanges {
   }
 }
 
-/** Puts what people changed over what the files say. */
+/** A temporary change stands over a lasting one and never becomes one itself. */
+function lasting(change: RuleChange | undefined): RuleChange['before'] {
+  if (change?.until !== undefined) return change.before;
+  if (change === undefined) return undefined;
+  const { before: _, ...rest } = change;
+  return rest;
+}
+
+/** Puts what people changed over what the files say; a rule that is switched off is not judged. */
 export function withChanges(catalog: PlantCatalog, changes: RuleChanges): PlantCatalog {
   return {
     ...catalog,
     rulesFor: (point, device, measuredBy) =>
-      catalog.rulesFor(point, device, measuredBy).map((rule) => changed(rule, changes.of(rule.key))),
+      catalog
+        .rulesFor(point, device, measuredBy)
+        .filter(({ key }) => changes.of(key)?.enabled !== false)
+        .map((rule) => changed(rule, changes.of(rule.key))),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Alarm, JournalEntry } from '../../contract/alarm.ts';
+import type { Alarm, Flood, JournalEntry } from '../../contract/alarm.ts';
 import type { Whereabouts } from './alarm/raising.ts';
 import type { MaintenanceWindow } from './alarm/suppression.ts';
 import type { Detector } from './detector.ts';
@@ -11,6 +11,8 @@ export interface Verdict {
   /** Alarms whose record changed; the last entry per id wins. */
   readonly alarms: Alarm[];
   readonly journal: JournalEntry[];
+  /** Floods whose record changed; the last entry per id wins. Absent: not wanted. */
+  readonly floods?: Flood[];
 }
 
 /**
@@ -45,6 +47,8 @@ export interface JudgeOptions {
   readonly device?: (id: string) => Whereabouts | undefined;
   /** What watches many points at once. */
   readonly detectors?: readonly Detector[];
+  /** Who has to deal with an alarm: floods are recognised per operator group; absent: one group, `all`. */
+  readonly groupOf?: (alarm: Alarm) => string;
   /** Work that is planned: its alarms are suppressed. */
   readonly maintenance?: readonly MaintenanceWindow[];
 }

@@ -67,7 +67,7 @@ export class LiveJudge implements Judge {
 
   constructor(options: JudgeOptions) {
     const site = siteClock(options.timezone);
-    this.ledger = new AlarmLedger(site);
+    this.ledger = new AlarmLedger(site, options.groupOf);
     const { hourOfWeek } = site;
     const almanac = new Almanac(localDays(options.timezone));
     this.evaluations = new Evaluations(this.points, (point) => this.points.quality[point] === BAD, {
@@ -86,6 +86,7 @@ export class LiveJudge implements Judge {
       where,
       deviceOf: ({ point }) => this.infos[point]?.device,
       windows: options.maintenance ?? [],
+      reportingDelayMs: (row) => this.infos[table.point[row]!]?.reportingDelayMs ?? 0,
     });
     const settled = (point: number) => this.rearm(point);
     this.delays = new Delays({
@@ -210,6 +211,7 @@ export class LiveJudge implements Judge {
     }
     this.raising.flush();
     this.raising.release();
+    this.ledger.tellFloods(verdict);
     return refusal;
   }
 

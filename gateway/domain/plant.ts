@@ -85,6 +85,8 @@ export interface Rule {
   readonly latch: boolean;
   /** Acknowledged and still active for this long: unacknowledged again. Absent: never. */
   readonly reAlarmMs?: number;
+  /** Still in alarm for this long, whether acknowledged or not: more urgent from then on, and it asks again. */
+  readonly escalate?: { readonly afterMs: number; readonly priority: Priority };
   /** Text before the figures, for example `Flow high`. */
   readonly title: string;
   readonly titleZh?: string;

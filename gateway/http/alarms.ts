@@ -44,7 +44,7 @@ const actionSchema = z
   .optional();
 
 export function alarmRoutes(door: Door): readonly Route[] {
-  const { store, ingest, now } = door;
+  const { store, ingest, now, openAlarms } = door;
   const find = async (id: string) => {
     const alarm = await store.alarm(id);
     if (alarm === undefined) throw new Problem('alarm-unknown', `${id.slice(0, 200)} is no alarm here.`);
@@ -62,18 +62,36 @@ export function alarmRoutes(door: Door): readonly Route[] {
         priority: wordsSchema(['1', '2', '3', '4']).optional(),
         asset: z.string().max(64).optional(),
         kind: z.string().max(64).optional(),
+        q: z
+          .string()
+          .trim()
+          .min(1)
+          .max(200)
+          .optional()
+          .meta({ description: 'text in message, asset, place or kind; of alarms that are open' }),
         ...rangeFields,
         limit: countSchema(1, 5000).default(500),
         cursor: cursorSchema.optional(),
       }),
-      answer: z.object({ alarms: z.array(alarmView), cursor: z.string().optional() }),
+      answer: z.object({
+        alarms: z.array(alarmView),
+        total: z.number().optional().meta({ description: 'how many there are on all pages; of open ones only' }),
+        cursor: z.string().optional(),
+      }),
       async handle({ query }) {
-        const { state, priority, limit, ...rest } = query;
-        const page = await store.alarms({
-          limit,
-          ...(state === undefined ? { open: true as const } : { states: state }),
-          ...present({ ...rest, priorities: priority?.map(Number) }),
-        });
+        const { state, priority, limit, q, ...rest } = query;
+        const filter = { limit, ...present({ ...rest, priorities: priority?.map(Number), states: state }) };
+        if (state?.includes('normal') !== true) {
+          const { items, total, cursor } = openAlarms.list({ ...filter, text: q });
+          return { alarms: items.map(viewAlarm), total, ...present({ cursor }) };
+        }
+        if (q !== undefined)
+          throw new Problem('input-invalid', 'q looks through open alarms only.', {
+            errors: [
+              { path: 'query.q', found: 'with state=normal', allowed: 'without state, or states of open alarms' },
+            ],
+          });
+        const page = await store.alarms(filter);
         return { alarms: page.items.map(viewAlarm), ...present({ cursor: page.cursor }) };
       },
     }),

@@ -1,4 +1,4 @@
-import type { Alarm } from '../../contract/alarm.ts';
+import { type Alarm, floodToWire } from '../../contract/alarm.ts';
 import { formatTime } from '../../contract/time.ts';
 import type { Committed } from '../ingest.ts';
 import type { EdgeRecord } from '../store/store.ts';
@@ -10,7 +10,7 @@ const EVENTS_KEPT = 4096;
 
 /** One thing that happened once, as opposed to a value that is replaced by the next. */
 export interface FeedEvent {
-  readonly kind: 'alarm' | 'device';
+  readonly kind: 'alarm' | 'flood' | 'device';
   /** JSON. */
   readonly data: string;
 }
@@ -40,8 +40,9 @@ export class FeedEvents {
     return this.kept[number - this.keptAfter];
   }
 
-  note({ alarms, journal, devices, edges }: Committed): void {
+  note({ alarms, journal, floods, devices, edges }: Committed): void {
     this.noteAlarms(alarms, journal);
+    for (const flood of floods) this.push('flood', floodToWire(flood));
     for (const device of devices) this.push('device', { device: viewDevice(device) });
     for (const edge of edges) this.noteEdge(edge);
   }

@@ -315,7 +315,7 @@ export class Feed {
       event = this.events.after(held.sentEvent)
     ) {
       held.sentEvent++;
-      const wished = event.kind === 'alarm' ? held.wishes.alarms : held.wishes.devices;
+      const wished = event.kind === 'device' ? held.wishes.devices : held.wishes.alarms;
       if (wished) return `id: ${this.idOf(held)}\nevent: ${event.kind}\ndata: ${event.data}\n\n`;
     }
     return undefined;

@@ -1,6 +1,6 @@
 import type { Alarm } from '../../contract/alarm.ts';
 import type { Committed } from '../ingest.ts';
-import type { Store } from '../store/store.ts';
+import type { AlarmFilter, Page, Store } from '../store/store.ts';
 
 /** Open alarms per priority; only what counts for the annunciator: not normal and under no hold. */
 export type AlarmCounts = Readonly<Record<'1' | '2' | '3' | '4', number>>;
@@ -10,16 +10,30 @@ export const NO_ALARMS: AlarmCounts = { 1: 0, 2: 0, 3: 0, 4: 0 };
 /** Pages read at start: with 1,000 alarms each far more than the 50,000 active ones a site is built for. */
 const PAGES_MAX = 1000;
 
-/** How many alarms are open per asset, kept in memory after each commit. */
+/** What the list of open alarms can be narrowed by, beside what the store can do. */
+export interface OpenFilter extends Omit<AlarmFilter, 'open' | 'states'> {
+  readonly states?: readonly Alarm['state'][] | undefined;
+  /** In asset, place, message or kind, whatever the case. */
+  readonly text?: string | undefined;
+}
+
+/**
+ * The alarms that are open, kept in memory after each commit: tens of thousands are listed and filtered without a query,
+ * and counted per asset.
+ */
 export class OpenAlarms {
-  private readonly open = new Map<string, Pick<Alarm, 'asset' | 'priority'>>();
+  private readonly open = new Map<string, Alarm>();
   private readonly counts = new Map<string, Record<'1' | '2' | '3' | '4', number>>();
+  /** Newest raised first; undefined when one came or went since it was last asked for. */
+  private sorted: Alarm[] | undefined;
+  /** Place in `sorted`, so that a change of a record needs no sorting. */
+  private places = new Map<string, number>();
 
   async load(store: Store): Promise<void> {
     let cursor: string | undefined;
     for (let page = 0; page < PAGES_MAX; page++) {
       const { items, cursor: next } = await store.alarms({
-        states: ['unacknowledged', 'acknowledged', 'rtn-unacknowledged'],
+        open: true,
         limit: 1000,
         ...(cursor === undefined ? {} : { cursor }),
       });
@@ -37,22 +51,97 @@ export class OpenAlarms {
     return this.counts.get(asset) ?? NO_ALARMS;
   }
 
-  private apply(alarm: Alarm): void {
-    const before = this.open.get(alarm.id);
-    if (before !== undefined) {
-      this.count(before, -1);
-      this.open.delete(alarm.id);
-    }
-    if (alarm.state === 'normal' || alarm.holds.length > 0) return;
-    const { asset, priority } = alarm;
-    this.open.set(alarm.id, { asset, priority });
-    this.count({ asset, priority }, 1);
+  all(): Iterable<Alarm> {
+    return this.open.values();
   }
 
-  private count({ asset, priority }: Pick<Alarm, 'asset' | 'priority'>, step: 1 | -1): void {
+  /** Newest raised first, with how many there are in all; cursors are those of the store's own list. */
+  list(filter: OpenFilter): Page<Alarm> & { readonly total: number } {
+    const sorted = this.inOrder();
+    const fits = fitting(filter);
+    const after = filter.cursor === undefined ? undefined : readCursor(filter.cursor);
+    const items: Alarm[] = [];
+    let total = 0;
+    let isMore = false;
+    for (const alarm of sorted) {
+      if (!fits(alarm)) continue;
+      total++;
+      if (after !== undefined && !follows(alarm, after)) continue;
+      if (items.length < filter.limit) items.push(alarm);
+      else isMore = true;
+    }
+    const last = items.at(-1);
+    return { items, total, ...(isMore && last !== undefined ? { cursor: writeCursor(last) } : {}) };
+  }
+
+  private inOrder(): readonly Alarm[] {
+    if (this.sorted === undefined) {
+      this.sorted = [...this.open.values()].sort(newestFirst);
+      this.places = new Map(this.sorted.map(({ id }, place) => [id, place]));
+    }
+    return this.sorted;
+  }
+
+  private apply(alarm: Alarm): void {
+    const before = this.open.get(alarm.id);
+    if (before !== undefined) this.count(before, -1);
+    if (!isOpen(alarm)) {
+      if (this.open.delete(alarm.id)) this.sorted = undefined;
+      return;
+    }
+    this.open.set(alarm.id, alarm);
+    this.count(alarm, 1);
+    const place = this.places.get(alarm.id);
+    if (this.sorted === undefined || place === undefined || before?.raisedAt !== alarm.raisedAt)
+      this.sorted = undefined;
+    else this.sorted[place] = alarm;
+  }
+
+  private count({ asset, priority, state, holds }: Alarm, step: 1 | -1): void {
+    if (state === 'normal' || holds.length > 0) return;
     const counts = this.counts.get(asset) ?? { ...NO_ALARMS };
     counts[priority] += step;
     if (Object.values(counts).some((count) => count > 0)) this.counts.set(asset, counts);
     else this.counts.delete(asset);
   }
+}
+
+/** As the store has it. */
+function isOpen({ state, latched, holds }: Alarm): boolean {
+  return state !== 'normal' || latched || holds.length > 0;
+}
+
+function fitting({ states, priorities, asset, kind, from, to, text }: OpenFilter): (alarm: Alarm) => boolean {
+  const words = text?.toLowerCase();
+  return (alarm) =>
+    (states === undefined || states.includes(alarm.state)) &&
+    (priorities === undefined || priorities.includes(alarm.priority)) &&
+    (asset === undefined || alarm.asset === asset) &&
+    (kind === undefined || alarm.kind === kind) &&
+    (from === undefined || alarm.raisedAt >= from) &&
+    (to === undefined || alarm.raisedAt < to) &&
+    (words === undefined || saysIn(alarm, words));
+}
+
+function saysIn({ message, messageZh = '', asset, location = '', kind }: Alarm, words: string): boolean {
+  return [message, messageZh, asset, location, kind].some((text) => text.toLowerCase().includes(words));
+}
+
+type Place = readonly [raisedAt: number, id: string];
+
+const newestFirst = (a: Alarm, b: Alarm) => b.raisedAt - a.raisedAt || (a.id < b.id ? 1 : -1);
+const follows = (alarm: Alarm, [raisedAt, id]: Place) =>
+  alarm.raisedAt < raisedAt || (alarm.raisedAt === raisedAt && alarm.id < id);
+const writeCursor = ({ raisedAt, id }: Alarm) => Buffer.from(JSON.stringify([raisedAt, id])).toString('base64url');
+
+/** A cursor we didn't write starts from the beginning rather than failing, as the store does. */
+function readCursor(cursor: string): Place | undefined {
+  try {
+    const place = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown;
+    if (Array.isArray(place) && Number.isFinite(place[0]) && typeof place[1] === 'string')
+      return place as unknown as Place;
+  } catch {
+    // Falls through.
+  }
+  return undefined;
 }

@@ -36,6 +36,9 @@ export interface HttpConfig {
   readonly metricsToken?: string | undefined;
 }
 
+/** Who has to deal with what. */
+export type GroupOf = (alarm: { readonly asset: string; readonly assetClass?: string }) => string;
+
 /** What main.ts hands to the HTTP door. */
 export interface HttpOptions {
   readonly config: HttpConfig;
@@ -45,6 +48,8 @@ export interface HttpOptions {
   readonly accounts: Accounts;
   /** Assets and rules that people change at run time; without it there are none. */
   readonly desk?: Desk;
+  /** Operator group of a rule or alarm; without it there is one group. */
+  readonly groupOf?: GroupOf;
   /** Writes to devices; without it nobody does. */
   readonly commands?: Commands;
   /** Zones in which leaks are looked for; without it there are none. */
@@ -66,6 +71,7 @@ export interface HttpOptions {
 
 /** What the routes share. */
 export interface Door extends HttpOptions {
+  readonly groupOf: GroupOf;
   readonly desk: Desk;
   readonly assets: AssetBook;
   /** Rules on a point (dense id): their setpoints are drawn beside the value. */

@@ -1,9 +1,19 @@
 import { z } from 'zod';
-import { formatTime } from '../../contract/time.ts';
+import { formatTime, type Millis } from '../../contract/time.ts';
+import { ruleFinder, rulesAsWritten } from '../desk.ts';
 import type { PointInfo, Rule } from '../domain/plant.ts';
 import type { RuleChange } from '../rule-changes.ts';
 import type { Identity } from './auth.ts';
-import { countSchema, cursorSchema, decodeCursor, durationSchema, encodeCursor, isoSchema, present } from './inputs.ts';
+import {
+  countSchema,
+  cursorSchema,
+  decodeCursor,
+  durationSchema,
+  encodeCursor,
+  isoSchema,
+  momentSchema,
+  present,
+} from './inputs.ts';
 import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
 import { type Route, route } from './route.ts';
@@ -15,6 +25,7 @@ const limitFields = {
   onDelayMs: z.number(),
   offDelayMs: z.number(),
   priority: z.number(),
+  enabled: z.boolean(),
 };
 
 const ruleView = z.object({
@@ -28,12 +39,20 @@ const ruleView = z.object({
   response: z.string().optional(),
   ...limitFields,
   changed: z
-    .object({ who: z.string(), at: isoSchema, reason: z.string(), default: z.object(limitFields) })
+    .object({
+      who: z.string(),
+      at: isoSchema,
+      reason: z.string(),
+      until: isoSchema.optional().meta({ description: 'a temporary change: then what was before comes back' }),
+      default: z.object(limitFields).meta({ description: 'what the files say' }),
+    })
     .optional()
     .meta({ description: 'different from the files, and since when' }),
 });
 
 const DELAY_MAX_MS = 7 * 86_400_000;
+/** Longest temporary change: what should hold for longer belongs into the files. */
+const TEMPORARY_MAX_MS = 92 * 86_400_000;
 const delaySchema = z
   .union([z.literal(0), z.literal('0s').transform(() => 0 as const), durationSchema])
   .refine((delayMs) => delayMs <= DELAY_MAX_MS, 'at most 7d');
@@ -44,9 +63,17 @@ const changeSchema = z
     onDelay: delaySchema.optional(),
     offDelay: delaySchema.optional(),
     priority: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]).optional(),
+    enabled: z.boolean().optional().meta({ description: 'false: not judged; an alarm that is open is closed' }),
+    until: momentSchema
+      .optional()
+      .meta({ description: 'a temporary change ends then, and what was before comes back' }),
+    for: durationSchema.optional().meta({ description: 'the same as a length of time' }),
     reason: z.string().trim().min(1).max(1000),
   })
-  .refine(({ reason: _, ...changes }) => Object.keys(changes).length > 0, 'at least one change');
+  .refine(
+    ({ reason: _, until: _until, for: _for, ...changes }) => Object.keys(changes).length > 0,
+    'at least one change',
+  );
 
 /** Alarm rules and their management of change: who made a limit different from the files, when and why. */
 export function ruleRoutes(door: Door): readonly Route[] {
@@ -55,7 +82,7 @@ export function ruleRoutes(door: Door): readonly Route[] {
     ingest.audit({ at: now(), who, what, target, detail: JSON.stringify(detail) });
   const rulesOf = (point: PointInfo) => {
     const device = registry.device(point.device);
-    return device === undefined ? [] : desk.catalog.rulesAsWritten(point, device);
+    return device === undefined ? [] : rulesAsWritten(desk, point, device);
   };
   const defaultOf = (point: PointInfo, key: string) => {
     const device = registry.device(point.device);
@@ -64,19 +91,11 @@ export function ruleRoutes(door: Door): readonly Route[] {
       : desk.defaults.rulesAsWritten(point, device).find((rule) => rule.key === key);
   };
   const view = (point: PointInfo, rule: Rule) => viewRule(rule, desk.changes.of(rule.key), defaultOf(point, rule.key));
-  /** The device point that a rule watches now, by the name in the rule's key. */
-  const find = (key: string): { readonly point: PointInfo; readonly rule: Rule } => {
-    const [, owner = '', measurement = ''] = /^([^/#]+)\/([^#]+)#/.exec(key) ?? [];
-    const binding = desk.assets.of(owner, measurement).at(-1);
-    const id =
-      binding !== undefined && binding.to === undefined
-        ? registry.pointId(binding.device, binding.source)
-        : registry.pointId(owner, measurement);
-    const point = id === undefined ? undefined : registry.point(id);
-    const rule = point === undefined ? undefined : rulesOf(point).find((one) => one.key === key);
-    if (point === undefined || rule === undefined)
-      throw new Problem('rule-unknown', `${key.slice(0, 200)} watches nothing here.`);
-    return { point, rule };
+  const locate = ruleFinder(desk, registry, (point, device) => rulesAsWritten(desk, point, device));
+  const find = (key: string) => {
+    const found = locate(key);
+    if (found === undefined) throw new Problem('rule-unknown', `${key.slice(0, 200)} watches nothing here.`);
+    return found;
   };
 
   return [
@@ -118,6 +137,19 @@ export function ruleRoutes(door: Door): readonly Route[] {
       },
     }),
     route({
+      method: 'GET',
+      path: '/api/v1/rules/{key}',
+      access: 'viewer',
+      tag: 'rules',
+      summary: 'One rule: what is judged, and what the files say where that is something else',
+      params: z.object({ key: z.string() }),
+      answer: ruleView,
+      handle({ params }) {
+        const { point, rule } = find(params.key);
+        return view(point, rule);
+      },
+    }),
+    route({
       method: 'PUT',
       path: '/api/v1/rules/{key}',
       access: 'admin',
@@ -129,16 +161,18 @@ export function ruleRoutes(door: Door): readonly Route[] {
       async handle({ params, body, identity }) {
         const { point, rule } = find(params.key);
         const who = (identity as Identity).name;
-        const { onDelay, offDelay, reason, ...rest } = body;
-        const change: RuleChange = {
-          ...present({ ...rest, onDelayMs: onDelay, offDelayMs: offDelay }),
+        const { onDelay, offDelay, reason, until: _, for: _for, ...rest } = body;
+        const at = now();
+        const from = limitsOf(rule, desk.changes.of(rule.key));
+        const until = endOf(body, at);
+        await desk.changes.set(rule, {
+          ...present({ ...rest, onDelayMs: onDelay, offDelayMs: offDelay, until }),
           who,
-          at: now(),
+          at,
           reason,
-        };
-        await desk.changes.set(rule, change);
+        });
         await ingest.renewRules([point.device]);
-        await audit(who, 'change-rule', rule.key, { from: limitsOf(rule), to: body });
+        await audit(who, 'change-rule', rule.key, { from, to: body });
         return view(point, find(rule.key).rule);
       },
     }),
@@ -152,9 +186,30 @@ export function ruleRoutes(door: Door): readonly Route[] {
       answer: ruleView,
       async handle({ params, identity }) {
         const { point, rule } = find(params.key);
+        const from = limitsOf(rule, desk.changes.of(rule.key));
         if (await desk.changes.clear(rule.key)) {
           await ingest.renewRules([point.device]);
-          await audit((identity as Identity).name, 'reset-rule', rule.key, { from: limitsOf(rule) });
+          await audit((identity as Identity).name, 'reset-rule', rule.key, { from });
+        }
+        return view(point, find(rule.key).rule);
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/api/v1/rules/{key}/undo',
+      access: 'admin',
+      tag: 'rules',
+      summary: 'Back to what was before the last change',
+      params: z.object({ key: z.string() }),
+      body: z.strictObject({ reason: z.string().trim().min(1).max(1000).optional() }).optional(),
+      answer: ruleView,
+      async handle({ params, body, identity }) {
+        const { point, rule } = find(params.key);
+        const from = limitsOf(rule, desk.changes.of(rule.key));
+        if (await desk.changes.undo(rule.key)) {
+          await ingest.renewRules([point.device]);
+          const to = limitsOf(find(rule.key).rule, desk.changes.of(rule.key));
+          await audit((identity as Identity).name, 'undo-rule', rule.key, { from, to, ...body });
         }
         return view(point, find(rule.key).rule);
       },
@@ -162,8 +217,18 @@ export function ruleRoutes(door: Door): readonly Route[] {
   ];
 }
 
-function limitsOf({ setpoint, deadband, onDelayMs, offDelayMs, priority }: Rule) {
-  return { deadband, onDelayMs, offDelayMs, priority, ...present({ setpoint }) };
+function limitsOf({ setpoint, deadband, onDelayMs, offDelayMs, priority }: Rule, change?: RuleChange) {
+  const enabled = change?.enabled !== false;
+  return { deadband, onDelayMs, offDelayMs, priority, enabled, ...present({ setpoint }) };
+}
+
+/** @throws Problem when the end is past, or further away than a temporary change may be */
+function endOf(body: { readonly until?: Millis | undefined; readonly for?: Millis | undefined }, now: Millis) {
+  const until = body.for === undefined ? body.until : now + body.for;
+  if (until === undefined || (until > now && until <= now + TEMPORARY_MAX_MS)) return until;
+  throw new Problem('input-invalid', 'A temporary change ends later than now, and within 92 days.', {
+    errors: [{ path: 'body.until', found: formatTime(until), allowed: 'a time within the next 92 days' }],
+  });
 }
 
 function viewRule(rule: Rule, change: RuleChange | undefined, fromFiles: Rule | undefined): z.infer<typeof ruleView> {
@@ -174,12 +239,18 @@ function viewRule(rule: Rule, change: RuleChange | undefined, fromFiles: Rule | 
     asset,
     point: pointId,
     title,
-    ...limitsOf(rule),
+    ...limitsOf(rule, change),
     ...present({ titleZh, unit, response }),
     ...(change === undefined || fromFiles === undefined
       ? {}
       : {
-          changed: { who: change.who, at: formatTime(change.at), reason: change.reason, default: limitsOf(fromFiles) },
+          changed: {
+            who: change.who,
+            at: formatTime(change.at),
+            reason: change.reason,
+            ...(change.until === undefined ? {} : { until: formatTime(change.until) }),
+            default: limitsOf(fromFiles),
+          },
         }),
   };
 }

@@ -21,6 +21,7 @@ import { DoorRoom } from './door-room.ts';
 import { edgeRoutes } from './edges.ts';
 import { exportRoutes } from './export.ts';
 import { Feed, FLUSH_EVERY_MS, HEARTBEAT_MS } from './feed.ts';
+import { floodRoutes } from './floods.ts';
 import { healthRoutes } from './health.ts';
 import { leakageRoutes } from './leakage.ts';
 import { leakageFigureRoutes } from './leakage-figures.ts';
@@ -99,7 +100,9 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   const desk = options.desk ?? openDesk(NO_FILES, undefined);
   const rulesOf = (id: number) => judgedRules(registry, desk, id);
   const room = new DoorRoom(options.metrics);
-  const door: Door = { ...options, desk, assets: desk.assets, rulesOf, sessions, settings, feed, openAlarms, room };
+  const groupOf = options.groupOf ?? (() => 'all');
+  const shared = { sessions, settings, feed, openAlarms, room };
+  const door: Door = { ...options, groupOf, desk, assets: desk.assets, rulesOf, ...shared };
 
   const outgoing = new Outgoing(config.dataDir, newId);
   await outgoing.clear();
@@ -164,6 +167,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...backupRoutes(door, outgoing),
     ...edgeRoutes(door),
     ...alarmRoutes(door),
+    ...floodRoutes(door),
     ...performanceRoutes(door),
     ...leakageRoutes(door),
     ...leakageFigureRoutes(door),

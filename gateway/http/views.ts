@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { ALARM_HOLDS, ALARM_STATES, type Alarm, alarmToWire, type JournalEntry } from '../../contract/alarm.ts';
+import {
+  ALARM_HOLDS,
+  ALARM_NEWS,
+  ALARM_STATES,
+  type Alarm,
+  alarmToWire,
+  type JournalEntry,
+} from '../../contract/alarm.ts';
 import { QUALITIES } from '../../contract/reading.ts';
 import { formatTime, type Millis } from '../../contract/time.ts';
 import { unitLabel } from '../../contract/units.ts';
@@ -140,6 +147,8 @@ export const alarmView = z.object({
   cause: z.string().optional().meta({ description: 'what is usually behind it' }),
   consequence: z.string().optional().meta({ description: 'what happens when nobody acts' }),
   timeToRespondMs: z.number().optional().meta({ description: 'how long people have' }),
+  firstInGroup: z.boolean().optional().meta({ description: 'nothing else of its asset was in alarm before it' }),
+  flood: z.string().optional().meta({ description: 'flood in which it was last raised' }),
   evidence: z.record(z.string(), z.unknown()),
 });
 export type AlarmView = z.infer<typeof alarmView>;
@@ -157,6 +166,8 @@ export const journalView = z.object({
   event: z.string(),
   who: z.string(),
   why: z.string().optional(),
+  told: z.enum(ALARM_NEWS).optional().meta({ description: 'what people were told; absent: nothing' }),
+  flood: z.string().optional().meta({ description: 'flood whose digest told it' }),
 });
 
 export function viewJournal(entry: JournalEntry): z.infer<typeof journalView> {

@@ -20,6 +20,12 @@ const commonSchema = {
     .min(1)
     .optional()
     .describe('Priorities this channel hears of; all when absent.'),
+  floods: z
+    .enum(['digest', 'each'])
+    .optional()
+    .describe(
+      'In an alarm flood: digest (also when absent) tells many alarms at once, each tells each by itself; priority 1 always by itself.',
+    ),
 };
 
 const webhookSchema = z.strictObject({

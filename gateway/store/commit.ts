@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Alarm } from '../../contract/alarm.ts';
+import { writeAnnunciations } from './annunciations.ts';
 import { appendReadings, insertRows, int, type ListColumn } from './columns.ts';
 import type { Commit } from './store.ts';
 
@@ -60,13 +61,16 @@ function upsert(
   return insertRows(connection, table, columns, `ON CONFLICT (${key}) DO UPDATE SET record = excluded.record`);
 }
 
+/** End of a flood that goes on, as the table has it. */
+export const FLOOD_OPEN = 1e15;
+
 /** Whether a start must load this alarm. */
 export function isOpen(alarm: Alarm): boolean {
   return alarm.state !== 'normal' || alarm.latched || alarm.holds.length > 0;
 }
 
 async function writeAlarms(connection: DuckDBConnection, commit: Commit): Promise<void> {
-  const { alarms = [], journal = [], notifications = [] } = commit;
+  const { alarms = [], journal = [], floods = [], notifications = [] } = commit;
   await insertRows(
     connection,
     'alarms',
@@ -89,6 +93,18 @@ async function writeAlarms(connection: DuckDBConnection, commit: Commit): Promis
     integer(journal.map(({ at }) => at)),
     json(journal),
   ]);
+  await writeAnnunciations(connection, commit.number, journal, alarms);
+  await insertRows(
+    connection,
+    'floods',
+    [
+      text(floods.map(({ id }) => id)),
+      integer(floods.map(({ from }) => from)),
+      integer(floods.map(({ endedAt }) => endedAt ?? FLOOD_OPEN)),
+      json(floods.map(({ digest: _, ...flood }) => flood)),
+    ],
+    'ON CONFLICT (id) DO UPDATE SET began = excluded.began, ended = excluded.ended, record = excluded.record',
+  );
   await insertRows(
     connection,
     'notifications',

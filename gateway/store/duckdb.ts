@@ -3,6 +3,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Alarm } from '../../contract/alarm.ts';
 import type { Millis } from '../../contract/time.ts';
 import type { PointInfo } from '../domain/plant.ts';
+import { annunciationsOf } from './annunciations.ts';
 import { BALLAST_BYTES, Ballast } from './ballast.ts';
 import { int } from './columns.ts';
 import { isCommitted, writeCommit } from './commit.ts';
@@ -17,6 +18,7 @@ import {
   auditPage,
   deadLetterPage,
   dueNotifications,
+  floodPage,
   journalPage,
   notificationPage,
   recordById,
@@ -306,6 +308,14 @@ export class DuckDbStore implements Store {
 
   journal(filter: Parameters<Store['journal']>[0]) {
     return this.database.read((connection) => journalPage(connection, filter));
+  }
+
+  annunciations(...[range, open]: Parameters<Store['annunciations']>): Promise<void> {
+    return this.database.read((connection) => annunciationsOf(connection, range, open));
+  }
+
+  floods(filter: Parameters<Store['floods']>[0]) {
+    return this.database.read((connection) => floodPage(connection, filter));
   }
 
   dueNotifications(now: Millis, limit: number) {

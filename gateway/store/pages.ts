@@ -1,7 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Alarm, JournalEntry } from '../../contract/alarm.ts';
+import type { Alarm, Flood, JournalEntry } from '../../contract/alarm.ts';
 import { int } from './columns.ts';
-import type { AlarmFilter, AuditEntry, DeadLetter, Notification, Page, Range } from './store.ts';
+import { FLOOD_OPEN } from './commit.ts';
+import type { AlarmFilter, AuditEntry, DeadLetter, Notification, Page, Range, Store } from './store.ts';
 
 /** Most items of one page, whatever was asked for. */
 export const PAGE_MAX = 10_000;
@@ -39,6 +40,20 @@ export async function journalPage(
   if (filter.alarm !== undefined) where.equals('alarm', filter.alarm);
   where.range('moment', filter);
   return page(connection, 'journal', ['commit', 'n'], where, filter);
+}
+
+type FloodFilter = Parameters<Store['floods']>[0];
+
+/** Those that overlap the range, latest begun first. */
+export async function floodPage(
+  connection: DuckDBConnection,
+  { from, to, active, ...paging }: FloodFilter,
+): Promise<Page<Flood>> {
+  const where = new Where();
+  if (active !== undefined) where.conditions.push(`ended ${active ? '=' : '<'} ${int(FLOOD_OPEN)}`);
+  if (from !== undefined) where.conditions.push(`ended >= ${int(from)}`);
+  if (to !== undefined) where.conditions.push(`began < ${int(to)}`);
+  return page(connection, 'floods', ['began', 'id'], where, paging);
 }
 
 /** Longest due first. */

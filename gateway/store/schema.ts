@@ -4,10 +4,20 @@ import { history } from './migrations/0002-history.ts';
 import { snapshotParts } from './migrations/0003-snapshot-parts.ts';
 import { markLog } from './migrations/0004-mark-log.ts';
 import { shards } from './migrations/0005-shards.ts';
+import { floods } from './migrations/0006-floods.ts';
+import { annunciations } from './migrations/0007-annunciations.ts';
 import { StoreError } from './store.ts';
 
 /** Migrations in order; they only go forward, and one that was released is never edited. */
-const MIGRATIONS: readonly (readonly string[])[] = [first, history, snapshotParts, markLog, shards];
+const MIGRATIONS: readonly (readonly string[])[] = [
+  first,
+  history,
+  snapshotParts,
+  markLog,
+  shards,
+  floods,
+  annunciations,
+];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

@@ -1,6 +1,7 @@
-import type { Alarm, AlarmState, JournalEntry } from '../../contract/alarm.ts';
+import type { Alarm, AlarmState, Flood, JournalEntry } from '../../contract/alarm.ts';
 import type { Quality, Reason } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
+import type { RuleName } from '../domain/alarm/performance.ts';
 import type { DeviceInfo, JudgeInput, PointInfo, SourceInfo } from '../domain/plant.ts';
 import type { Readings } from '../domain/readings.ts';
 
@@ -31,8 +32,9 @@ export interface Notification {
   /** Derived from alarm, event and channel, so that a replay makes the same. */
   readonly id: string;
   readonly channel: string;
+  /** Id of the alarm; of the flood, for a digest. */
   readonly alarm: string;
-  readonly event: 'raise' | 're-raise' | 'return' | 'acknowledge' | 'escalate';
+  readonly event: 'raise' | 're-raise' | 'return' | 'acknowledge' | 'escalate' | 'flood';
   readonly payload: string;
   readonly dueAt: Millis;
   readonly attempts: number;
@@ -85,6 +87,7 @@ export interface Commit {
   readonly marks?: readonly LaneMark[];
   readonly alarms?: readonly Alarm[];
   readonly journal?: readonly JournalEntry[];
+  readonly floods?: readonly Flood[];
   readonly notifications?: readonly Notification[];
   readonly deadLetters?: readonly DeadLetter[];
   readonly audit?: readonly AuditEntry[];
@@ -156,6 +159,27 @@ export interface Page<T> {
   readonly cursor?: string;
 }
 
+/** Names behind the numbers of the pages. */
+export interface Annunciations {
+  readonly rules: readonly RuleName[];
+  readonly people: readonly string[];
+}
+
+/** Lines as columns of the same length. */
+export interface AnnunciationPage {
+  readonly length: number;
+  /** A number that stands for the occurrence. */
+  readonly alarm: ArrayLike<number>;
+  /** Row in the rules. */
+  readonly rule: ArrayLike<number>;
+  readonly at: ArrayLike<number>;
+  readonly recordedAt: ArrayLike<number>;
+  /** 0 nothing, otherwise place in ALARM_NEWS + 1. */
+  readonly told: ArrayLike<number>;
+  /** Row in the people, -1 for the system. */
+  readonly who: ArrayLike<number>;
+}
+
 export interface AlarmFilter {
   readonly states?: readonly AlarmState[];
   /** Only those not normal, held or latched. */
@@ -218,6 +242,17 @@ export interface Store {
   journal(
     filter: Partial<Range> & { readonly alarm?: string; readonly limit: number; readonly cursor?: string },
   ): Promise<Page<JournalEntry>>;
+  /**
+   * What people were told and did in a range (of when it was recorded), oldest first, in pages; a year of it in seconds.
+   *
+   * @param open - is given the names behind the numbers, and gives back what is called per page; the columns are valid only
+   *   during that call
+   */
+  annunciations(range: Range, open: (names: Annunciations) => (page: AnnunciationPage) => void): Promise<void>;
+  /** Floods that overlap a range, latest begun first. */
+  floods(
+    filter: Partial<Range> & { readonly active?: boolean; readonly limit: number; readonly cursor?: string },
+  ): Promise<Page<Flood>>;
   dueNotifications(now: Millis, limit: number): Promise<readonly Notification[]>;
   notifications(filter: {
     readonly alarm?: string;

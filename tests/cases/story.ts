@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Alarm } from '../../contract/alarm.ts';
+import type { Alarm, Flood } from '../../contract/alarm.ts';
 import { BAD, GOOD, type QualityCode, reasonCode, UNCERTAIN } from '../../contract/reading.ts';
 import { parseDuration, parseTime } from '../../contract/time.ts';
 import { loadGatewayConfig } from '../../gateway/config.ts';
@@ -9,6 +9,7 @@ import { createJudge, type Judge, type Verdict } from '../../gateway/domain/judg
 import { CustomerWatch } from '../../gateway/domain/leakage/customer-watch.ts';
 import type { DeviceInfo, JudgeInput, OperatorCommand, PointInfo } from '../../gateway/domain/plant.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
+import { operatorGroups } from '../../gateway/operator-groups.ts';
 import { loadPlant } from '../../gateway/plant-files.ts';
 import type { PlantCatalog } from '../../gateway/plant-growth.ts';
 
@@ -64,6 +65,7 @@ class StoryPlayer {
   private wall = Number.NaN;
   private readonly alarms = new Map<string, Alarm>();
   private readonly lines: string[] = [];
+  private readonly floods = new Set<string>();
   private readonly buffer = new ReadingBuffer();
 
   constructor(folder: string, root: string) {
@@ -182,19 +184,34 @@ class StoryPlayer {
   }
 
   private apply(input: JudgeInput): ReturnType<Judge['apply']> {
-    const verdict: Verdict = { alarms: [], journal: [] };
+    const floods: Flood[] = [];
+    const verdict: Verdict = { alarms: [], journal: [], floods };
     const refusal = this.judge.apply(input, this.buffer, verdict);
     for (const alarm of verdict.alarms) this.alarms.set(alarm.id, alarm);
     for (const entry of verdict.journal) {
       const alarm = this.alarms.get(entry.alarm) as Alarm;
-      const rings = pageFor(entry, alarm) === undefined ? ' ' : '*';
+      // `+`: told by the digest of its flood, not by itself.
+      const rings =
+        pageFor(entry, alarm) === undefined ? ' ' : entry.flood === undefined || alarm.priority === 1 ? '*' : '+';
       const late = entry.recordedAt - entry.at > 60_000 ? ` (learned ${clock(entry.recordedAt)})` : '';
       const who = entry.who === 'system' ? '' : ` by ${entry.who}`;
       const why = entry.why === undefined ? '' : `: ${entry.why}`;
       const what = `${alarm.kind} ${alarm.point ?? alarm.asset} P${alarm.priority}`;
       this.lines.push(`${rings} ${clock(entry.at)} ${entry.event} ${what} -> ${entry.to}${late}${who}${why}`);
     }
+    for (const flood of floods) this.tellFlood(flood);
     return refusal;
+  }
+
+  /** The beginning and the end; what is between is counted. */
+  private tellFlood({ id, state, group, beganAt, endedAt, alarms, peak, standing, explained }: Flood): void {
+    const isNew = !this.floods.has(id);
+    this.floods.add(id);
+    if (state === 'over')
+      this.lines.push(
+        `= ${clock(endedAt as number)} flood of ${group} over: ${alarms} alarms, peak ${peak}, ${standing} standing, ${explained} explained`,
+      );
+    else if (isNew) this.lines.push(`= ${clock(beganAt)} flood of ${group} begins: ${alarms} alarms`);
   }
 
   private restart(): void {
@@ -209,7 +226,13 @@ class StoryPlayer {
   private newJudge(): Judge {
     const { timezone, config } = this;
     const device = (id: string) => this.devices.get(id);
-    return createJudge({ timezone, maintenance: config.maintenance, device, detectors: [new CustomerWatch(device)] });
+    return createJudge({
+      timezone,
+      maintenance: config.maintenance,
+      device,
+      detectors: [new CustomerWatch(device)],
+      groupOf: operatorGroups(config.alarms.groups),
+    });
   }
 
   private device(id: string): DeviceInfo {

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Alarm } from '../../contract/alarm.ts';
+import type { Alarm, AlarmNews, Flood } from '../../contract/alarm.ts';
 import { BAD, GOOD, type QualityCode, UNCERTAIN } from '../../contract/reading.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
-import type { Commit, Store } from '../../gateway/store/store.ts';
+import type { Annunciations, Commit, Store } from '../../gateway/store/store.ts';
 
 const T0 = Date.UTC(2026, 10, 23, 8);
 const MINUTE = 60_000;
@@ -383,6 +383,81 @@ for (const { name, open } of IMPLEMENTATIONS) {
       expect(await store.deadLetter('d9')).toBeUndefined();
       expect((await store.audit({ limit: 10 })).items).toHaveLength(1);
       expect([await store.hasIdempotencyKey('k1'), await store.hasIdempotencyKey('k2')]).toEqual([true, false]);
+    });
+
+    it('tells what people were told and did, with each name once', async () => {
+      const told = (id: string, at: number, event: AlarmNews, who = 'system') => ({
+        ...journalLine(id, at),
+        event,
+        told: event,
+        who,
+      });
+      const alarms = [alarm('a1', { rule: 'r-1', assetClass: 'tank' }), alarm('a2', { rule: 'r-1' })];
+      await store.commit(
+        bundle(1, [], {
+          alarms,
+          journal: [told('a1', T0, 'raise'), journalLine('a1', T0 + 1), told('a2', T0 + 2, 'raise')],
+        }),
+      );
+      const comment = { ...journalLine('a2', T0 + 4), event: 'comment', who: "o'brien" };
+      await store.commit(
+        bundle(2, [], {
+          alarms,
+          journal: [told('a1', T0 + 3, 'acknowledge', 'ann'), comment, told('a1', T0 + 9, 'return')],
+        }),
+      );
+      const read = async (from: number, to: number) => {
+        const lines: unknown[] = [];
+        let names: Annunciations | undefined;
+        await store.annunciations({ from, to }, (given) => {
+          names = given;
+          return ({ length, alarm: occurrence, rule, at, told: what, who }) => {
+            for (let row = 0; row < length; row++)
+              lines.push([
+                occurrence[row],
+                given.rules[rule[row] as number]?.rule,
+                at[row],
+                what[row],
+                given.people[who[row] as number],
+              ]);
+          };
+        });
+        return { names, lines };
+      };
+      const { names, lines } = await read(T0, T0 + 9);
+      const [first] = lines as [[number], [number]];
+      const second = (lines as [[number], [number]])[1];
+      expect(names).toMatchObject({ rules: [{ rule: 'r-1', priority: 2 }], people: ['ann', "o'brien"] });
+      expect(first[0]).not.toBe(second[0]);
+      expect(lines).toEqual([
+        [first[0], 'r-1', T0, 1, undefined],
+        [second[0], 'r-1', T0 + 2, 1, undefined],
+        [first[0], 'r-1', T0 + 3, 4, 'ann'],
+        [second[0], 'r-1', T0 + 4, 0, "o'brien"],
+      ]);
+      expect(await read(T0 + 100, T0 + 200)).toEqual({ names: { rules: [], people: [] }, lines: [] });
+    });
+
+    it('keeps floods, the newest record of each', async () => {
+      const flood = (id: string, from: number, more: Partial<Flood> = {}): Flood => ({
+        ...{ id, from, beganAt: from, group: 'all', state: 'active', alarms: 11, peak: 11, standing: 11, explained: 0 },
+        ...{ priorities: { 1: 0, 2: 0, 3: 11, 4: 0 }, roots: [], assets: [], classes: [] },
+        ...more,
+      });
+      await store.commit(bundle(1, [], { floods: [flood('f1', T0), flood('f2', T0 + MINUTE)] }));
+      await store.commit(
+        bundle(2, [], { floods: [flood('f1', T0, { state: 'over', endedAt: T0 + MINUTE, alarms: 40 })] }),
+      );
+      const ids = async (filter: object) => (await store.floods({ limit: 10, ...filter })).items.map(({ id }) => id);
+      expect(await ids({})).toEqual(['f2', 'f1']);
+      expect(await ids({ active: true })).toEqual(['f2']);
+      expect(await ids({ active: false })).toEqual(['f1']);
+      expect(await ids({ from: T0 + 2 * MINUTE })).toEqual(['f2']);
+      expect(await ids({ to: T0 + 1 })).toEqual(['f1']);
+      await reopen();
+      expect((await store.floods({ limit: 1, cursor: (await store.floods({ limit: 1 })).cursor ?? '' })).items).toEqual(
+        [flood('f1', T0, { state: 'over', endedAt: T0 + MINUTE, alarms: 40 })],
+      );
     });
 
     it('keeps its id over restarts and takes a new one in a copy of the folder', async () => {

@@ -63,7 +63,7 @@ export class FakeIngest implements Ingest {
   }
   announce(part: Partial<Committed>): void {
     this.number += 1;
-    const nothing = { alarms: [], journal: [], marks: [], notifications: [], devices: [], edges: [] };
+    const nothing = { alarms: [], journal: [], floods: [], marks: [], notifications: [], devices: [], edges: [] };
     const readings = {
       length: 0,
       point: new Int32Array(),

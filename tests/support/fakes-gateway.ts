@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import type { Alarm, JournalEntry } from '../../contract/alarm.ts';
+import { ALARM_NEWS, type Alarm, type JournalEntry } from '../../contract/alarm.ts';
 import { QUALITIES, type Quality, REASONS, walkReadings } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
 import type { DeviceInfo, PointInfo } from '../../gateway/domain/plant.ts';
@@ -157,6 +157,22 @@ export function fakeGateway(now: () => Millis): FakeGateway {
     journal: guarded(({ alarm, limit, cursor }) =>
       page(journal.filter((entry) => alarm === undefined || entry.alarm === alarm).reverse(), limit, cursor),
     ),
+    annunciations: guarded((_range, open) => {
+      const known = [...alarms.values()];
+      const people = [...new Set(journal.map(({ who }) => who).filter((who) => who !== 'system'))];
+      const rules = known.map(({ id, asset, kind, priority }) => ({ rule: id, asset, kind, priority }));
+      const lines = journal.map((entry) => ({ ...entry, row: known.findIndex(({ id }) => id === entry.alarm) }));
+      open({ rules, people })({
+        length: lines.length,
+        alarm: lines.map(({ row }) => row),
+        rule: lines.map(({ row }) => row),
+        at: lines.map(({ at }) => at),
+        recordedAt: lines.map(({ recordedAt }) => recordedAt),
+        told: lines.map(({ told }) => (told === undefined ? 0 : ALARM_NEWS.indexOf(told) + 1)),
+        who: lines.map(({ who }) => people.indexOf(who)),
+      });
+    }),
+    floods: guarded(() => ({ items: [] })),
     dueNotifications: guarded(() => []),
     notifications: guarded(({ alarm, limit, cursor }) =>
       page(
@@ -186,6 +202,7 @@ export function fakeGateway(now: () => Millis): FakeGateway {
       readings: new ReadingBuffer(),
       alarms: [],
       journal: [],
+      floods: [],
       marks: [],
       notifications: [],
       devices: [],

@@ -1,9 +1,11 @@
-import type { Alarm, AlarmState, JournalEntry } from '../../../contract/alarm.ts';
-import type { Millis } from '../../../contract/time.ts';
+import type { Alarm, AlarmState, Flood, JournalEntry, Priority } from '../../../contract/alarm.ts';
+import { formatDuration, type Millis } from '../../../contract/time.ts';
 import type { JudgeInput, OperatorCommand, Refusal, Rule } from '../plant.ts';
 import type { SiteClock } from '../site-clock.ts';
+import { FloodWatch } from './flood.ts';
 import { isClosed, isRefusal, type Life, type LifeEvent, lifeEventOf, NORMAL, step } from './lifecycle.ts';
 import { moved, occurrenceId, sentence, sentenceZh } from './occurrence.ts';
+import { pageFor } from './paging.ts';
 
 /** Closed occurrences kept in memory so that people can still comment, confirm or put them out of service. */
 export const CLOSED_MAX = 2000;
@@ -31,6 +33,11 @@ interface Occurrence {
   acknowledgedBy?: string;
   /** When it wants attention again, on the gateway's clock. */
   reAlarmAt?: Millis;
+  /** When it becomes more urgent, on the gateway's clock, if it is still in alarm. */
+  escalateAt?: Millis;
+  /** Other than the rule's since it became more urgent. */
+  priority?: Priority;
+  firstInGroup?: boolean;
   value?: number;
   message: string;
   messageZh?: string;
@@ -38,12 +45,16 @@ interface Occurrence {
   raisedLate: boolean;
   /** What explained it last; counts while it is suppressed. */
   explainedBy?: string;
+  /** Id of the flood in which it was last raised: its end is told by the digest, too. */
+  flood?: string;
 }
 
 /** Where transitions are written. */
 export interface Records {
   readonly alarms: Alarm[];
   readonly journal: JournalEntry[];
+  /** Floods whose record changed; the last entry per id wins. */
+  readonly floods?: Flood[];
 }
 
 export interface Raise {
@@ -66,9 +77,14 @@ export class AlarmLedger {
   private readonly closed: string[] = [];
   /** Occurrences with something due on the gateway's clock. */
   private readonly timed = new Set<Occurrence>();
+  private readonly floods: FloodWatch;
+  /** Occurrences that are active, by asset. */
+  private readonly activeOf = new Map<string, number>();
 
-  constructor(clock: SiteClock) {
+  /** @param groupOf - operator group of an alarm: floods are recognised per group */
+  constructor(clock: SiteClock, groupOf?: (alarm: Alarm) => string) {
     this.clock = clock;
+    this.floods = new FloodWatch(groupOf === undefined ? {} : { groupOf });
   }
 
   isOpen(ruleKey: string): boolean {
@@ -119,6 +135,7 @@ export class AlarmLedger {
       { who: 'system', why: occurrence.message },
       out,
     );
+    if (raise.cause !== undefined) this.floods.explained(toAlarm(occurrence), raise.cause, recordedAt);
   }
 
   /** A condition cleared. */
@@ -204,6 +221,7 @@ export class AlarmLedger {
     current.explainedBy = cause;
     const by = { who: 'system', why: `Explained by ${cause}.` };
     this.change(current, { kind: 'suppress' }, 'suppress', at, recordedAt, by, out);
+    this.floods.explained(toAlarm(current), cause, recordedAt);
   }
 
   /** Nothing explains it any more. */
@@ -260,7 +278,30 @@ export class AlarmLedger {
         this.change(occurrence, { kind: 'shelve-expired' }, 'shelve-expired', now, now, { who: 'system' }, out);
       if (occurrence.reAlarmAt !== undefined && occurrence.reAlarmAt <= now)
         this.change(occurrence, { kind: 're-alarm' }, 're-alarm', now, now, { who: 'system' }, out);
+      if (occurrence.escalateAt !== undefined && occurrence.escalateAt <= now) this.escalate(occurrence, now, out);
     }
+    this.floods.tick(now);
+  }
+
+  /** Nobody has brought it back to normal in its time: more urgent, and asked for again whoever acknowledged it. */
+  private escalate(occurrence: Occurrence, now: Millis, out: Records): void {
+    const { escalate, priority: before } = occurrence.rule;
+    delete occurrence.escalateAt;
+    if (escalate === undefined) return;
+    const from = occurrence.life.state;
+    occurrence.priority = escalate.priority;
+    const why = `Still in alarm after ${formatDuration(escalate.afterMs)}: P${before} became P${escalate.priority}.`;
+    const next = step(occurrence.life, { kind: 'escalate' });
+    if (isRefusal(next)) return;
+    occurrence.life = next;
+    this.settle(occurrence, now);
+    this.write(occurrence, from, 'escalate', now, now, { who: 'system', why }, out);
+  }
+
+  /** After a step: what it did to the floods. */
+  tellFloods({ floods }: Records): void {
+    const changed = this.floods.takeChanged();
+    if (changed.length > 0) floods?.push(...changed);
   }
 
   /** Rules that left the configuration take their alarms with them. */
@@ -268,6 +309,7 @@ export class AlarmLedger {
     for (const [key, occurrence] of this.byRule) {
       if (known(key)) continue;
       const from = occurrence.life.state;
+      if (occurrence.life.active) this.countActive(occurrence.rule.asset, -1);
       occurrence.life = NORMAL;
       occurrence.returnedAt ??= now;
       this.settle(occurrence, now);
@@ -276,17 +318,24 @@ export class AlarmLedger {
   }
 
   snapshot(): unknown {
-    return { open: [...this.byRule.values()], closed: this.closed.map((id) => this.byId.get(id)) };
+    return {
+      open: [...this.byRule.values()],
+      closed: this.closed.map((id) => this.byId.get(id)),
+      floods: this.floods.snapshot(),
+    };
   }
 
   restore(state: unknown): void {
-    const { open, closed } = state as { open: Occurrence[]; closed: Occurrence[] };
+    const { open, closed, floods } = state as { open: Occurrence[]; closed: Occurrence[]; floods?: unknown };
+    this.floods.restore(floods);
     for (const map of [this.byRule, this.byId]) map.clear();
     this.timed.clear();
+    this.activeOf.clear();
     this.closed.length = 0;
     for (const occurrence of open) {
       this.byRule.set(occurrence.rule.key, occurrence);
       this.byId.set(occurrence.id, occurrence);
+      if (occurrence.life.active) this.countActive(occurrence.rule.asset, 1);
       this.watch(occurrence);
     }
     for (const occurrence of closed) {
@@ -322,9 +371,12 @@ export class AlarmLedger {
       ...(alarm.acknowledgedAt === undefined ? {} : { acknowledgedAt: alarm.acknowledgedAt }),
       ...(alarm.acknowledgedBy === undefined ? {} : { acknowledgedBy: alarm.acknowledgedBy }),
       ...(alarm.value === undefined ? {} : { value: alarm.value }),
+      ...(alarm.flood === undefined ? {} : { flood: alarm.flood }),
     };
     this.byRule.set(rule.key, occurrence);
     this.byId.set(id, occurrence);
+    if (active) this.countActive(rule.asset, 1);
+    if (alarm.priority !== rule.priority) occurrence.priority = alarm.priority;
     this.watch(occurrence);
   }
 
@@ -394,10 +446,27 @@ export class AlarmLedger {
   ): void {
     const next = step(occurrence.life, event);
     if (isRefusal(next) || next === occurrence.life) return;
-    const from = occurrence.life.state;
+    const { state: from, active: wasActive } = occurrence.life;
     occurrence.life = next;
+    if (next.active !== wasActive) this.becameActive(occurrence, next.active);
     this.settle(occurrence, recordedAt);
     this.write(occurrence, from, name, at, recordedAt, by, out);
+  }
+
+  private becameActive(occurrence: Occurrence, isActive: boolean): void {
+    const { asset } = occurrence.rule;
+    if (isActive) {
+      occurrence.firstInGroup = (this.activeOf.get(asset) ?? 0) === 0;
+      delete occurrence.priority;
+      delete occurrence.escalateAt;
+    }
+    this.countActive(asset, isActive ? 1 : -1);
+  }
+
+  private countActive(asset: string, step: 1 | -1): void {
+    const count = (this.activeOf.get(asset) ?? 0) + step;
+    if (count > 0) this.activeOf.set(asset, count);
+    else this.activeOf.delete(asset);
   }
 
   /** Keeps timers and maps in step with the life. */
@@ -406,6 +475,10 @@ export class AlarmLedger {
     const waits = reAlarmMs !== undefined && occurrence.life.active && occurrence.life.state === 'acknowledged';
     if (!waits) delete occurrence.reAlarmAt;
     else occurrence.reAlarmAt ??= now + reAlarmMs;
+    const { escalate } = occurrence.rule;
+    const mayRise = escalate !== undefined && occurrence.life.active && occurrence.priority === undefined;
+    if (!mayRise) delete occurrence.escalateAt;
+    else occurrence.escalateAt ??= now + escalate.afterMs;
     occurrence.changedAt = now;
     this.watch(occurrence);
     if (!isClosed(occurrence.life)) {
@@ -415,8 +488,10 @@ export class AlarmLedger {
   }
 
   private watch(occurrence: Occurrence): void {
-    if (occurrence.life.shelvedUntil === undefined && occurrence.reAlarmAt === undefined) this.timed.delete(occurrence);
-    else this.timed.add(occurrence);
+    const { reAlarmAt, escalateAt, life } = occurrence;
+    const isTimed = life.shelvedUntil !== undefined || reAlarmAt !== undefined || escalateAt !== undefined;
+    if (isTimed) this.timed.add(occurrence);
+    else this.timed.delete(occurrence);
   }
 
   private reopen(occurrence: Occurrence): void {
@@ -441,8 +516,25 @@ export class AlarmLedger {
     by: { readonly who: string; readonly why?: string },
     out: Records,
   ): void {
-    out.journal.push({ alarm: occurrence.id, at, recordedAt, from, to: occurrence.life.state, event, ...by });
-    out.alarms.push(toAlarm(occurrence));
+    const entry: JournalEntry = {
+      alarm: occurrence.id,
+      at,
+      recordedAt,
+      from,
+      to: occurrence.life.state,
+      event,
+      ...by,
+    };
+    const alarm = toAlarm(occurrence);
+    const page = pageFor(entry, alarm);
+    const flood = page === undefined ? undefined : this.floods.note(page, entry, alarm);
+    if (page === 'raise' || page === 're-raise') {
+      if (flood === undefined) delete occurrence.flood;
+      else occurrence.flood = flood;
+    }
+    const told = page === undefined ? {} : { told: page };
+    out.journal.push({ ...entry, ...told, ...(flood === undefined ? {} : { flood }) });
+    out.alarms.push(occurrence.flood === alarm.flood ? alarm : toAlarm(occurrence));
   }
 }
 
@@ -468,7 +560,7 @@ function toAlarm(occurrence: Occurrence): Alarm {
     ...optional('point', rule.pointId === '' ? undefined : rule.pointId),
     ...optional('assetClass', rule.assetClass),
     ...optional('location', rule.location),
-    priority: rule.priority,
+    priority: occurrence.priority ?? rule.priority,
     state: life.state,
     holds: life.holds,
     latched: life.latched,
@@ -492,6 +584,8 @@ function toAlarm(occurrence: Occurrence): Alarm {
     ...optional('consequence', rule.consequence),
     ...optional('timeToRespondMs', rule.timeToRespondMs),
     ...optional('explainedBy', life.holds.includes('suppressed') ? occurrence.explainedBy : undefined),
+    ...optional('firstInGroup', occurrence.firstInGroup),
+    ...optional('flood', occurrence.flood),
     evidence: occurrence.evidence,
   };
 }

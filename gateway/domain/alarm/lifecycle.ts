@@ -28,6 +28,8 @@ export type LifeEvent =
   | { readonly kind: 'return'; readonly latch: boolean }
   /** Acknowledged long ago and still active: it wants attention again (OPC 10000-9, ReAlarmTime). */
   | { readonly kind: 're-alarm' }
+  /** It became more urgent while it stands: whoever acknowledged the lesser one has not seen this (OPC 10000-9, 5.5: a change of Severity of an acked condition). */
+  | { readonly kind: 'escalate' }
   | { readonly kind: 'shelve-expired' }
   | { readonly kind: 'suppress' }
   | { readonly kind: 'unsuppress' }
@@ -71,6 +73,8 @@ export function step(life: Life, event: LifeEvent): Life | Refusal {
       return life.active ? returnToNormal(life, event.latch) : life;
     case 're-alarm':
       return life.active && life.state === 'acknowledged' ? { ...life, state: 'unacknowledged' } : life;
+    case 'escalate':
+      return life.active ? { ...life, state: 'unacknowledged' } : life;
     case 'shelve-expired':
       return release(life, 'shelved');
     case 'suppress':

@@ -1,14 +1,11 @@
-import type { Alarm, JournalEntry } from '../../../contract/alarm.ts';
-
-/** What people are told about. */
-export type Page = 'raise' | 're-raise' | 'return' | 'acknowledge';
+import type { Alarm, AlarmNews, JournalEntry } from '../../../contract/alarm.ts';
 
 /**
  * Does this transition ring? Never under a hold, never for what had ended before its data came.
  *
  * @param alarm - the record as it is after the transition
  */
-export function pageFor(entry: JournalEntry, alarm: Alarm): Page | undefined {
+export function pageFor(entry: JournalEntry, alarm: Alarm): AlarmNews | undefined {
   if (alarm.raisedLate || alarm.holds.length > 0) return undefined;
   switch (entry.event) {
     case 'raise':
@@ -17,6 +14,7 @@ export function pageFor(entry: JournalEntry, alarm: Alarm): Page | undefined {
       return entry.event;
     case 're-raise':
     case 're-alarm':
+    case 'escalate':
       return 're-raise';
     // A hold ended while the alarm still wants attention: nobody was told so far.
     case 'unshelve':

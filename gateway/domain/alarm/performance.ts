@@ -1,24 +1,48 @@
-import type { Alarm, JournalEntry, Priority } from '../../../contract/alarm.ts';
+import type { AlarmNews, Priority } from '../../../contract/alarm.ts';
 import type { Millis } from '../../../contract/time.ts';
+import { FLOOD_BEGINS_ABOVE, FLOOD_ENDS_BELOW, FloodWindow } from './flood.ts';
+import { DelayTrial, type Remedies, remedyWords } from './remedy.ts';
+import { type Target, targetsOf } from './targets.ts';
 
 const MINUTE_MS = 60_000;
 const SLOT_MS = 10 * MINUTE_MS;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
-/** A flood begins above ten alarms in ten minutes and ends below five (ISA-18.2, monitoring and assessment; EEMUA 191, 3rd edition). */
-const FLOOD_BEGINS_ABOVE = 10;
-const FLOOD_ENDS_BELOW = 5;
-/** Three and more in one minute chatter (ISA-18.2, monitoring and assessment). */
-const CHATTER_RAISES = 3;
-/** Gone again within this without anybody doing a thing: "fleeting". The standard says seconds; ten is our choice. */
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** Three and more that occur and clear within one minute chatter (resources.pas.com on ISA-18.2). */
+const CHATTER_CLEARS = 3;
+/** Gone again within this without anybody doing a thing: "fleeting". The source says seconds; ten is our choice. */
 const FLEETING_MS = 10_000;
 /** Longer in alarm than this is stale, or standing (ISA-18.2, monitoring and assessment). */
 const STALE_MS = DAY_MS;
 const LISTED_MAX = 10;
 const FLOODS_LISTED_MAX = 100;
 
+/** What a rule is called, for all its lines. */
+export interface RuleName {
+  /** Key of the rule; of an old record, what stands for it. */
+  readonly rule: string;
+  readonly asset: string;
+  readonly assetClass?: string;
+  readonly point?: string;
+  readonly kind: string;
+  readonly priority: Priority;
+}
+
+/** One line of the journal that people were told of, or that a person brought about. */
+export interface Annunciation {
+  /** The same number for every line of one occurrence. */
+  readonly alarm: number;
+  /** Row in the rules. */
+  readonly rule: number;
+  readonly at: Millis;
+  readonly recordedAt: Millis;
+  readonly told: AlarmNews | undefined;
+  /** Row in the people; undefined: the system. */
+  readonly who: number | undefined;
+}
+
 /** One rule, however often it rang. */
 export interface RuleCount {
+  readonly rule: string;
   readonly asset: string;
   readonly point?: string;
   readonly kind: string;
@@ -33,21 +57,29 @@ export interface Spread {
   readonly maxMs?: number;
 }
 
-/** One figure against what the standards ask for. */
-export interface Target {
-  readonly name: string;
-  readonly value: number;
-  readonly target: string;
-  readonly met: boolean;
-  readonly source: string;
-}
-
-export interface Flood {
+export interface FloodSpan {
   readonly from: Millis;
   readonly to: Millis;
   readonly alarms: number;
   /** Most alarms in any ten minutes of it. */
   readonly peak: number;
+}
+
+/** What could be better about one rule, never applied by itself. */
+export interface Advised extends RuleCount {
+  readonly advice: string;
+  readonly remedies: Remedies;
+  /** The last time it rang. */
+  readonly lastAt: Millis;
+}
+
+/** An alarm that is not normal, as far as this page needs it. */
+export interface Standing {
+  readonly id: string;
+  readonly asset: string;
+  readonly kind: string;
+  readonly active: boolean;
+  readonly raisedAt: Millis;
 }
 
 /** How well the alarms of a site can be worked with; times are when the operators learned of them. */
@@ -61,16 +93,20 @@ export interface Performance {
   readonly upset: number;
   readonly peakTenMinutes: number;
   readonly shareOfSlotsAboveTen: number;
-  readonly floods: readonly Flood[];
+  readonly floods: readonly FloodSpan[];
+  readonly floodCount: number;
   readonly shareOfTimeInFlood: number;
   readonly topTen: readonly (RuleCount & { readonly share: number })[];
-  readonly chattering: readonly (RuleCount & { readonly worstPerMinute: number; readonly advice: string })[];
-  readonly fleeting: readonly (RuleCount & { readonly advice: string })[];
+  readonly chattering: readonly (Advised & { readonly worstPerMinute: number })[];
+  readonly chatteringCount: number;
+  readonly fleeting: readonly Advised[];
+  readonly fleetingCount: number;
   readonly stale: readonly {
     readonly alarm: string;
     readonly asset: string;
     readonly kind: string;
     readonly since: Millis;
+    readonly advice: string;
   }[];
   readonly staleCount: number;
   readonly priorities: Readonly<Record<Priority, { readonly count: number; readonly share: number }>>;
@@ -85,267 +121,246 @@ export interface Performance {
   readonly targets: readonly Target[];
 }
 
-interface Raise {
+/** What is known of one rule. */
+class RuleTally {
+  count = 0;
+  fleeting = 0;
+  lastAt: Millis = 0;
+  readonly delays = new DelayTrial();
+  worstPerMinute = 0;
+  /** Clears of the last minute, each soon after its raise. */
+  private readonly clears: Millis[] = [];
+
+  cleared(at: Millis): void {
+    this.clears.push(at);
+    while ((this.clears[0] as Millis) <= at - MINUTE_MS) this.clears.shift();
+    this.worstPerMinute = Math.max(this.worstPerMinute, this.clears.length);
+  }
+}
+
+interface Ringing {
+  readonly rule: number;
+  readonly recordedAt: Millis;
   readonly at: Millis;
-  readonly alarm: Alarm;
-  readonly rule: string;
+  isAcknowledged: boolean;
+  hasReturned: boolean;
+}
+
+interface PersonTally {
+  actions: number;
+  readonly acknowledgedMs: number[];
 }
 
 /**
- * Judges the alarms of a time range against ISA-18.2 and EEMUA 191. What was held or raised late did not ring and does not count.
- *
- * @param journal - every line recorded in [from, to), oldest first
- * @param alarms - the record of each alarm in the journal; a line without one is left out
- * @param open - alarms that are not normal at `to`
+ * Judges the alarms of a time range against ISA-18.2 and EEMUA 191, line by line: memory grows with rules and with what is in
+ * alarm, not with the length of the journal. Private state in place, otherwise pure.
  */
-export function performance(
-  journal: readonly JournalEntry[],
-  alarms: ReadonlyMap<string, Alarm>,
-  open: readonly Alarm[],
-  { from, to }: { readonly from: Millis; readonly to: Millis },
-): Performance {
-  const walked = walk(journal, alarms);
-  const { raises } = walked;
-  const times = raises.map(({ at }) => at);
-  const slots = countSlots(times, from, to);
-  const floods = findFloods(times, to);
-  const byRule = groupBy(raises, ({ rule }) => rule);
-  const days = (to - from) / DAY_MS;
-  const perDay = days > 0 ? raises.length / days : 0;
-  const rate = { perTenMinutes: perDay / 144, perHour: perDay / 24, perDay };
-  const topTen = largest(byRule).map((rule) => ({ ...rule, share: rule.count / raises.length }));
-  const chattering = [...byRule.values()].flatMap((group) => chatterOf(group));
-  const stale = open.filter(({ active, raisedAt }) => active && to - raisedAt > STALE_MS);
-  const figures = {
-    raised: raises.length,
-    slots,
-    rate,
-    upset: upsetOf(slots),
-    peakTenMinutes: Math.max(0, ...slots),
-    shareOfSlotsAboveTen:
-      slots.length === 0 ? 0 : slots.filter((count) => count > FLOOD_BEGINS_ABOVE).length / slots.length,
-    floods: floods.slice(-FLOODS_LISTED_MAX),
-    shareOfTimeInFlood: floods.reduce((sum, flood) => sum + flood.to - flood.from, 0) / Math.max(1, to - from),
-    topTen,
-    chattering: chattering.sort((a, b) => b.count - a.count).slice(0, LISTED_MAX),
-    fleeting: largest(groupBy(walked.fleeting, ({ rule }) => rule)).map((rule) => ({
-      ...rule,
-      advice: 'a longer on-delay',
-    })),
-    stale: stale
-      .sort((a, b) => a.raisedAt - b.raisedAt)
-      .slice(0, LISTED_MAX)
-      .map(({ id, asset, kind, raisedAt }) => ({ alarm: id, asset, kind, since: raisedAt })),
-    staleCount: stale.length,
-    priorities: prioritiesOf(raises),
-    timeToAcknowledge: spread(walked.acknowledged.map(({ afterMs }) => afterMs)),
-    timeToNormal: spread(walked.toNormalMs),
-    operators: operatorsOf(walked),
-  };
-  return { ...figures, targets: targetsOf(figures, chattering.length) };
-}
+export class PerformanceMeter {
+  private readonly from: Millis;
+  private readonly to: Millis;
+  private readonly slots: Uint32Array;
+  private readonly rules = new Map<number, RuleTally>();
+  private readonly ringing = new Map<number, Ringing>();
+  private readonly people = new Map<number, PersonTally>();
+  private readonly acknowledgedMs: number[] = [];
+  private readonly toNormalMs: number[] = [];
+  private readonly floods = new FloodFinder();
+  private raised = 0;
 
-interface Walked {
-  readonly raises: readonly Raise[];
-  readonly fleeting: readonly Raise[];
-  readonly acknowledged: readonly { readonly who: string; readonly afterMs: number }[];
-  readonly toNormalMs: readonly number[];
-  /** Actions of people by name. */
-  readonly actions: ReadonlyMap<string, number>;
-}
-
-const HOLDS_BEGIN = new Set(['shelve', 'suppress', 'out-of-service']);
-const HOLDS_END = new Set(['unshelve', 'shelve-expired', 'unsuppress', 'return-to-service']);
-
-/** Reads the journal once: what rang, for how long, and who did what. */
-function walk(journal: readonly JournalEntry[], alarms: ReadonlyMap<string, Alarm>): Walked {
-  const raises: Raise[] = [];
-  const fleeting: Raise[] = [];
-  const acknowledged: { who: string; afterMs: number }[] = [];
-  const toNormalMs: number[] = [];
-  const actions = new Map<string, number>();
-  const held = new Map<string, number>();
-  const ringing = new Map<string, { readonly raise: Raise; readonly eventAt: Millis; acknowledged: boolean }>();
-  for (const { alarm: id, event, who, at, recordedAt } of journal) {
-    const alarm = alarms.get(id);
-    if (alarm === undefined) continue;
-    if (who !== 'system') actions.set(who, (actions.get(who) ?? 0) + 1);
-    const holds = held.get(id) ?? 0;
-    if (HOLDS_BEGIN.has(event)) held.set(id, holds + 1);
-    if (HOLDS_END.has(event)) held.set(id, Math.max(0, holds - 1));
-    if (event === 'raise' || event === 're-raise' || event === 're-alarm') {
-      if (holds > 0 || alarm.raisedLate) continue;
-      const raise = { at: recordedAt, alarm, rule: `${alarm.asset} ${alarm.point ?? ''} ${alarm.kind}` };
-      raises.push(raise);
-      ringing.set(id, { raise, eventAt: at, acknowledged: false });
-    }
-    const current = ringing.get(id);
-    if (current === undefined) continue;
-    if (event === 'acknowledge' && !current.acknowledged) {
-      current.acknowledged = true;
-      acknowledged.push({ who, afterMs: Math.max(0, recordedAt - current.raise.at) });
-    }
-    if (event === 'return') {
-      const lastedMs = Math.max(0, at - current.eventAt);
-      toNormalMs.push(lastedMs);
-      if (lastedMs < FLEETING_MS && !current.acknowledged) fleeting.push(current.raise);
-    }
+  constructor({ from, to }: { readonly from: Millis; readonly to: Millis }) {
+    this.from = from;
+    this.to = to;
+    this.slots = new Uint32Array(Math.max(0, Math.ceil((to - from) / SLOT_MS)));
   }
-  return { raises, fleeting, acknowledged, toNormalMs, actions };
-}
 
-function countSlots(times: readonly Millis[], from: Millis, to: Millis): number[] {
-  const slots = new Array<number>(Math.max(0, Math.ceil((to - from) / SLOT_MS))).fill(0);
-  for (const at of times) {
-    const slot = Math.floor((at - from) / SLOT_MS);
-    if (slot >= 0 && slot < slots.length) slots[slot] = (slots[slot] as number) + 1;
+  /** Lines recorded in [from, to), oldest first. */
+  add({ alarm, rule, at, recordedAt, told, who }: Annunciation): void {
+    const person = who === undefined ? undefined : this.person(who);
+    if (person !== undefined) person.actions++;
+    if (told === 'raise' || told === 're-raise') {
+      this.ring(alarm, rule, at, recordedAt);
+      return;
+    }
+    const current = this.ringing.get(alarm);
+    if (current === undefined) return;
+    if (told === 'acknowledge' && !current.isAcknowledged) {
+      current.isAcknowledged = true;
+      const afterMs = Math.max(0, recordedAt - current.recordedAt);
+      this.acknowledgedMs.push(afterMs);
+      person?.acknowledgedMs.push(afterMs);
+    }
+    if (told === 'return' && !current.hasReturned) this.clear(current, at);
+    if (current.isAcknowledged && current.hasReturned) this.ringing.delete(alarm);
   }
-  return slots;
+
+  private ring(alarm: number, rule: number, at: Millis, recordedAt: Millis): void {
+    this.raised++;
+    const slot = Math.floor((recordedAt - this.from) / SLOT_MS);
+    if (slot >= 0 && slot < this.slots.length) this.slots[slot]!++;
+    this.floods.add(recordedAt);
+    const tally = this.rule(rule);
+    tally.count++;
+    tally.lastAt = recordedAt;
+    tally.delays.raise(at);
+    this.ringing.set(alarm, { rule, at, recordedAt, isAcknowledged: false, hasReturned: false });
+  }
+
+  private clear(current: Ringing, at: Millis): void {
+    current.hasReturned = true;
+    const lastedMs = Math.max(0, at - current.at);
+    this.toNormalMs.push(lastedMs);
+    const tally = this.rule(current.rule);
+    tally.delays.clear(at, lastedMs);
+    if (lastedMs < MINUTE_MS) tally.cleared(at);
+    if (lastedMs < FLEETING_MS && !current.isAcknowledged) tally.fleeting++;
+  }
+
+  /**
+   * @param names - by the rows that the lines named
+   * @param open - alarms that are not normal at `to`
+   */
+  result(names: readonly RuleName[], people: readonly string[], open: readonly Standing[]): Performance {
+    const { slots, raised, from, to } = this;
+    const days = (to - from) / DAY_MS;
+    const perDay = days > 0 ? raised / days : 0;
+    const rules = [...this.rules].map(([row, tally]) => ({ name: names[row] as RuleName, tally }));
+    const chattering = rules.filter(({ tally }) => tally.worstPerMinute >= CHATTER_CLEARS);
+    const fleeting = rules.filter(({ tally }) => tally.fleeting > 0);
+    const stale = open.filter(({ active, raisedAt }) => active && to - raisedAt > STALE_MS);
+    const floods = this.floods.spans(to);
+    const figures = {
+      raised,
+      slots: [...slots],
+      rate: { perTenMinutes: perDay / 144, perHour: perDay / 24, perDay },
+      upset: upsetOf(slots),
+      peakTenMinutes: slots.reduce((most, count) => Math.max(most, count), 0),
+      shareOfSlotsAboveTen:
+        slots.length === 0 ? 0 : slots.filter((count) => count > FLOOD_BEGINS_ABOVE).length / slots.length,
+      floods: floods.slice(-FLOODS_LISTED_MAX),
+      floodCount: floods.length,
+      shareOfTimeInFlood:
+        floods.reduce((sum, flood) => sum + flood.to - Math.max(from, flood.from), 0) / Math.max(1, to - from),
+      topTen: loudest(rules, ({ count }) => count).map(({ name, tally }) => ({
+        ...ruleCount(name, tally.count),
+        share: tally.count / raised,
+      })),
+      chattering: loudest(chattering, ({ count }) => count).map(({ name, tally }) => ({
+        ...advised(name, tally, tally.count),
+        worstPerMinute: tally.worstPerMinute,
+      })),
+      chatteringCount: chattering.length,
+      fleeting: loudest(fleeting, (tally) => tally.fleeting).map(({ name, tally }) =>
+        advised(name, tally, tally.fleeting),
+      ),
+      fleetingCount: fleeting.length,
+      stale: stale
+        .toSorted((a, b) => a.raisedAt - b.raisedAt)
+        .slice(0, LISTED_MAX)
+        .map(({ id, asset, kind, raisedAt }) => ({
+          alarm: id,
+          asset,
+          kind,
+          since: raisedAt,
+          advice: 'repair it, shelve it with an end, or put it out of service with its work order',
+        })),
+      staleCount: stale.length,
+      priorities: prioritiesOf(rules, raised),
+      timeToAcknowledge: spread(this.acknowledgedMs),
+      timeToNormal: spread(this.toNormalMs),
+      operators: [...this.people]
+        .map(([row, { actions, acknowledgedMs }]) => ({
+          who: people[row] as string,
+          actions,
+          acknowledged: acknowledgedMs.length,
+          timeToAcknowledge: spread(acknowledgedMs),
+        }))
+        .sort((a, b) => b.actions - a.actions),
+    };
+    return { ...figures, targets: targetsOf(figures) };
+  }
+
+  private rule(row: number): RuleTally {
+    const known = this.rules.get(row) ?? new RuleTally();
+    this.rules.set(row, known);
+    return known;
+  }
+
+  private person(row: number): PersonTally {
+    const known = this.people.get(row) ?? { actions: 0, acknowledgedMs: [] };
+    this.people.set(row, known);
+    return known;
+  }
 }
 
-function upsetOf(slots: readonly number[]): number {
+/** Floods in a row of moments, ascending. */
+class FloodFinder {
+  private readonly window = new FloodWindow();
+  private readonly found: FloodSpan[] = [];
+  private flood: { readonly from: Millis; alarms: number; peak: number } | undefined;
+
+  add(at: Millis): void {
+    this.close(at);
+    this.window.add(at);
+    const count = this.window.countAt(at);
+    if (this.flood !== undefined) this.flood.alarms++;
+    else if (count > FLOOD_BEGINS_ABOVE) this.flood = { from: this.window.first ?? at, alarms: count, peak: count };
+    if (this.flood !== undefined) this.flood.peak = Math.max(this.flood.peak, count);
+  }
+
+  spans(to: Millis): readonly FloodSpan[] {
+    this.close(Number.POSITIVE_INFINITY);
+    return this.found.map((span) => ({ ...span, to: Math.min(span.to, to) }));
+  }
+
+  private close(at: Millis): void {
+    if (this.flood === undefined) return;
+    const endsAt = this.window.endsAt(FLOOD_ENDS_BELOW);
+    if (at < endsAt) return;
+    this.found.push({ ...this.flood, to: endsAt });
+    this.flood = undefined;
+  }
+}
+
+function upsetOf(slots: Uint32Array): number {
   const perDay = DAY_MS / SLOT_MS;
   let sum = 0;
   let days = 0;
   for (let from = 0; from < slots.length; from += perDay) {
-    sum += Math.max(...slots.slice(from, from + perDay));
+    sum += slots.subarray(from, from + perDay).reduce((most, count) => Math.max(most, count), 0);
     days++;
   }
   return days === 0 ? 0 : sum / days;
 }
 
-/** @param times - ascending */
-function findFloods(times: readonly Millis[], to: Millis): Flood[] {
-  const floods: Flood[] = [];
-  let first = 0;
-  let flood: { from: Millis; begin: number; peak: number } | undefined;
-  for (let index = 0; index < times.length; index++) {
-    const at = times[index] as number;
-    while ((times[first] as number) <= at - SLOT_MS) first++;
-    const count = index - first + 1;
-    if (flood === undefined && count > FLOOD_BEGINS_ABOVE)
-      flood = { from: times[first] as number, begin: first, peak: count };
-    if (flood === undefined) continue;
-    flood.peak = Math.max(flood.peak, count);
-    // Fewer than five are left in the window once the fifth newest is ten minutes old.
-    const endsAt = (times[index - FLOOD_ENDS_BELOW + 1] ?? at) + SLOT_MS;
-    const next = times[index + 1];
-    if (next !== undefined && next < endsAt) continue;
-    floods.push({ from: flood.from, to: Math.min(endsAt, to), alarms: index - flood.begin + 1, peak: flood.peak });
-    flood = undefined;
-  }
-  return floods;
+interface Tallied {
+  readonly name: RuleName;
+  readonly tally: RuleTally;
 }
 
-function chatterOf(group: readonly Raise[]): Performance['chattering'] {
-  let worst = 0;
-  let first = 0;
-  for (let index = 0; index < group.length; index++) {
-    while ((group[first] as Raise).at <= (group[index] as Raise).at - MINUTE_MS) first++;
-    worst = Math.max(worst, index - first + 1);
-  }
-  if (worst < CHATTER_RAISES) return [];
-  return [{ ...ruleCount(group), worstPerMinute: worst, advice: 'a wider deadband, or on-delay and off-delay' }];
+function loudest(rules: readonly Tallied[], by: (tally: RuleTally) => number): readonly Tallied[] {
+  return rules.toSorted((a, b) => by(b.tally) - by(a.tally)).slice(0, LISTED_MAX);
 }
 
-function prioritiesOf(raises: readonly Raise[]): Performance['priorities'] {
-  const count = (priority: Priority) => {
-    const number = raises.filter(({ alarm }) => alarm.priority === priority).length;
-    return { count: number, share: raises.length === 0 ? 0 : number / raises.length };
+function advised(name: RuleName, { delays, lastAt }: RuleTally, count: number): Advised {
+  const remedies = delays.remedies();
+  return { ...ruleCount(name, count), remedies, advice: remedyWords(remedies), lastAt };
+}
+
+function ruleCount({ rule, asset, point, kind }: RuleName, count: number): RuleCount {
+  return { rule, asset, ...(point === undefined ? {} : { point }), kind, count };
+}
+
+function prioritiesOf(rules: readonly Tallied[], raised: number): Performance['priorities'] {
+  const of = (priority: Priority) => {
+    const count = rules.reduce((sum, { name, tally }) => sum + (name.priority === priority ? tally.count : 0), 0);
+    return { count, share: raised === 0 ? 0 : count / raised };
   };
-  return { 1: count(1), 2: count(2), 3: count(3), 4: count(4) };
-}
-
-function operatorsOf({ acknowledged, actions }: Walked): Performance['operators'] {
-  return [...actions]
-    .map(([who, count]) => {
-      const own = acknowledged.filter((one) => one.who === who).map(({ afterMs }) => afterMs);
-      return { who, actions: count, acknowledged: own.length, timeToAcknowledge: spread(own) };
-    })
-    .sort((a, b) => b.actions - a.actions);
-}
-
-function targetsOf(figures: Omit<Performance, 'targets'>, chattering: number): Target[] {
-  const { rate, upset, shareOfTimeInFlood, shareOfSlotsAboveTen, priorities, topTen, staleCount, fleeting } = figures;
-  const topShare = topTen.reduce((sum, { share }) => sum + share, 0);
-  const atMost = (name: string, value: number, limit: number, target: string, source: string): Target => ({
-    name,
-    value,
-    target,
-    met: value <= limit,
-    source,
-  });
-  return [
-    atMost(
-      'mean per 10 minutes',
-      rate.perTenMinutes,
-      1,
-      '1 (2 at most)',
-      'ISA-18.2, monitoring and assessment; EEMUA 191',
-    ),
-    atMost('mean per day', rate.perDay, 144, '144', 'IEC 62682:2014'),
-    atMost('busiest 10 minutes of a day', upset, 10, '10', 'EEMUA 191, 3rd edition'),
-    atMost(
-      'share of 10-minute slots above 10',
-      shareOfSlotsAboveTen,
-      0.01,
-      '1 %',
-      'ISA-18.2, monitoring and assessment',
-    ),
-    atMost('share of time in flood', shareOfTimeInFlood, 0.01, '1 %', 'ISA-18.2, monitoring and assessment'),
-    atMost('share of the ten loudest rules', topShare, 0.05, '1-5 %', 'ISA-18.2, monitoring and assessment'),
-    atMost('chattering rules', chattering, 0, '0', 'ISA-18.2, monitoring and assessment'),
-    atMost('fleeting rules', fleeting.length, 0, '0', 'ISA-18.2, monitoring and assessment'),
-    atMost('stale alarms', staleCount, 4, 'fewer than 5 on any day', 'ISA-18.2, monitoring and assessment'),
-    atMost(
-      'share of priority 1',
-      priorities[1].share,
-      0.01,
-      'below 1 % of four priorities',
-      'ISA-18.2, monitoring and assessment',
-    ),
-    atMost(
-      'share of priority 2',
-      priorities[2].share,
-      0.05,
-      'about 5 %',
-      'ISA-18.2, monitoring and assessment; EEMUA 191',
-    ),
-    atMost(
-      'share of priority 3',
-      priorities[3].share,
-      0.15,
-      'about 15 %',
-      'ISA-18.2, monitoring and assessment; EEMUA 191',
-    ),
-  ];
-}
-
-function ruleCount(group: readonly Raise[]): RuleCount {
-  const { asset, point, kind } = (group[0] as Raise).alarm;
-  return { asset, ...(point === undefined ? {} : { point }), kind, count: group.length };
-}
-
-function largest(groups: ReadonlyMap<string, readonly Raise[]>): RuleCount[] {
-  return [...groups.values()]
-    .map(ruleCount)
-    .sort((a, b) => b.count - a.count)
-    .slice(0, LISTED_MAX);
-}
-
-function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group === undefined) groups.set(key(item), [item]);
-    else group.push(item);
-  }
-  return groups;
+  return { 1: of(1), 2: of(2), 3: of(3), 4: of(4) };
 }
 
 function spread(lengthsMs: readonly number[]): Spread {
   if (lengthsMs.length === 0) return { count: 0 };
-  const sorted = [...lengthsMs].sort((a, b) => a - b);
+  const sorted = Float64Array.from(lengthsMs).sort();
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] as number;
   return { count: sorted.length, medianMs: at(0.5), p90Ms: at(0.9), maxMs: sorted.at(-1) as number };
 }

@@ -243,3 +243,31 @@ alarms:
     }
   });
 });
+
+describe('run-time changes beside the files', () => {
+  it('are shown with point, field, both values, who, when and why', () => {
+    const file = write({
+      'gateway.yaml': 'site: town\ndevices: [d/water.yaml]',
+      'd/water.yaml':
+        '- { id: pt-1, class: pressure-sensor, points: { pressure: { unit: kPa } }, attributes: { minPressure: 200 } }',
+      'data/rules.json': JSON.stringify({
+        'pt-1/pressure#low': { setpoint: 180, onDelayMs: 60_000, who: 'ada', at: 0, reason: 'works in Mill Lane' },
+        'gone/flow#high': { setpoint: 1, who: 'li', at: 0, reason: 'old', until: 3_600_000 },
+      }),
+    });
+    const changed = checkGateway(file, ROOT, { HANFENG_DATA_DIR: join(folder, 'data') }).notes.filter((note) =>
+      note.startsWith('changed at run time'),
+    );
+    expect(changed).toEqual([
+      'changed at run time: gone/flow#high: watches nothing by these files; li, 1970-01-01T00:00:00.000Z, until 1970-01-01T01:00:00.000Z: old',
+      'changed at run time: pt-1/pressure#low setpoint: file 200 kPa, now 180 kPa; ada, 1970-01-01T00:00:00.000Z: works in Mill Lane',
+      'changed at run time: pt-1/pressure#low onDelay: file 10m, now 1m; ada, 1970-01-01T00:00:00.000Z: works in Mill Lane',
+    ]);
+  });
+
+  it('are no differences where there is no data folder, and a mistake where they can not be read', () => {
+    const file = write({ 'gateway.yaml': 'site: town\ndevices: []', 'broken/rules.json': '{"a": 1}' });
+    expect(checkGateway(file, ROOT, { HANFENG_DATA_DIR: join(folder, 'none') }).mistakes).toEqual([]);
+    expect(checkGateway(file, ROOT, { HANFENG_DATA_DIR: join(folder, 'broken') }).mistakes).toHaveLength(1);
+  });
+});

@@ -418,3 +418,21 @@ describe('a snapshot that cannot be used', () => {
     expect(next.only()).toMatchObject({ state: 'normal', active: false });
   });
 });
+
+describe('the first alarm of an asset', () => {
+  const rules = [highRule(), highRule({ key: 'fm-12/flow#high-high', kind: 'high-high', setpoint: 90, deadband: 0 })];
+
+  it('is named until all of them are over, over a restart too', () => {
+    const line = new Timeline({ rules }).at(0, 70).at(10, 85);
+    expect(line.only('high').firstInGroup).toBe(true);
+    line.restart();
+    line.at(20, 95);
+    expect(line.only('high-high').firstInGroup).toBe(false);
+    line.at(30, 85).at(40, 95);
+    expect(line.only('high-high').firstInGroup).toBe(false);
+    line.at(50, 70).at(60, 95);
+    expect(
+      [...line.alarms.values()].filter(({ active, firstInGroup }) => active && firstInGroup === true),
+    ).toHaveLength(1);
+  });
+});

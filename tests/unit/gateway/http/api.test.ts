@@ -405,9 +405,12 @@ describe('storing readings', () => {
 
 describe('alarms', () => {
   beforeEach(() => {
-    door.gateway.addAlarm({ id: 'fm-12/flow#high@1', point: 'fm-12/flow', value: 92.4, setpoint: 80 });
-    door.gateway.addAlarm({ id: 'calm', state: 'normal' });
-    door.gateway.addAlarm({ id: 'held', state: 'normal', holds: ['shelved'], priority: 4 });
+    const alarms = [
+      door.gateway.addAlarm({ id: 'fm-12/flow#high@1', point: 'fm-12/flow', value: 92.4, setpoint: 80 }),
+      door.gateway.addAlarm({ id: 'calm', state: 'normal' }),
+      door.gateway.addAlarm({ id: 'held', state: 'normal', holds: ['shelved'], priority: 4, raisedAt: NOON - MINUTE }),
+    ];
+    door.gateway.announce({ alarms });
   });
   const id = encodeURIComponent('fm-12/flow#high@1');
 
@@ -417,13 +420,41 @@ describe('alarms', () => {
     expect(body.alarms[0]).toMatchObject({ since: '2026-11-23T12:00:00.000Z', value: 92.4, setpoint: 80 });
   });
 
-  it('are filtered by state, priority and asset', async () => {
+  it('come in pages, with how many there are, also when a page ends among alarms of one moment', async () => {
+    const more = Array.from({ length: 7 }, (_, n) => door.gateway.addAlarm({ id: `more-${n}`, asset: 'pump' }));
+    door.gateway.announce({ alarms: more });
+    const seen: string[] = [];
+    let cursor: string | undefined = '';
+    do {
+      const { body } = await door.get(`/api/v1/alarms?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`, cookie);
+      expect(body.total).toBe(9);
+      seen.push(...body.alarms.map((alarm: { id: string }) => alarm.id));
+      cursor = body.cursor;
+    } while (cursor !== undefined);
+    expect(seen).toHaveLength(9);
+    expect(new Set(seen).size).toBe(9);
+  });
+
+  it('that change stay in their place, and those that are over go', async () => {
+    const listed = async () => (await door.get('/api/v1/alarms', cookie)).body;
+    await listed();
+    const held = door.gateway.addAlarm({ id: 'held', state: 'normal', raisedAt: NOON - MINUTE });
+    const first = door.gateway.addAlarm({ id: 'fm-12/flow#high@1', state: 'acknowledged' });
+    door.gateway.announce({ alarms: [held, first] });
+    expect(await listed()).toMatchObject({ total: 1, alarms: [{ id: 'fm-12/flow#high@1', state: 'acknowledged' }] });
+  });
+
+  it('are filtered by state, priority, asset and text', async () => {
     const ids = async (query: string) =>
       (await door.get(`/api/v1/alarms?${query}`, cookie)).body.alarms.map((alarm: { id: string }) => alarm.id);
     expect(await ids('state=normal')).toEqual(['calm', 'held']);
     expect(await ids('state=normal,unacknowledged&priority=2')).toEqual(['fm-12/flow#high@1', 'calm']);
     expect(await ids('priority=4')).toEqual(['held']);
     expect(await ids('asset=other')).toEqual([]);
+    expect(await ids('state=unacknowledged,acknowledged')).toEqual(['fm-12/flow#high@1']);
+    expect(await ids('q=FLOW%20high')).toEqual(['fm-12/flow#high@1', 'held']);
+    expect(await ids('q=sump')).toEqual([]);
+    expect((await door.get('/api/v1/alarms?q=flow&state=normal', cookie)).status).toBe(400);
     expect((await door.get('/api/v1/alarms?state=ringing', cookie)).body.errors[0].allowed).toContain('unacknowledged');
   });
 
@@ -543,11 +574,12 @@ describe('alarm performance', () => {
   it('is judged from the journal, with sources for its targets', async () => {
     door.gateway.addAlarm({ id: 'a1' });
     const line = { alarm: 'a1', at: NOON - MINUTE, recordedAt: NOON - MINUTE, from: 'normal' as const };
-    door.gateway.journal.push({ ...line, to: 'unacknowledged', event: 'raise', who: 'system' });
+    door.gateway.journal.push({ ...line, to: 'unacknowledged', event: 'raise', who: 'system', told: 'raise' });
     await door.post('/api/v1/alarms/a1/acknowledge', undefined, cookie);
     const { status, body } = await door.get('/api/v1/alarms/performance', cookie);
     expect(status).toBe(200);
-    expect(body).toMatchObject({ from: '2026-11-16T12:00:00.000Z', operators: [{ who: 'olga' }] });
+    expect(body).toMatchObject({ from: '2026-11-16T12:00:00.000Z', operators: [{ who: 'olga' }], raised: 1 });
+    expect(body.groups).toMatchObject([{ group: 'all', raised: 1 }]);
     expect(body.targets.length).toBeGreaterThan(8);
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Desk, openDesk } from '../../../../gateway/desk.ts';
 import type { PlantCatalog } from '../../../../gateway/plant-growth.ts';
+import { endTemporaryChanges } from '../../../../gateway/rule-expiry.ts';
 import { type TestDoor, testDoor } from '../../../support/http-door.ts';
 import { openCatalog } from '../../../support/ingest-rig.ts';
 
@@ -91,6 +92,54 @@ describe('alarm rules', () => {
     expect((await put('fm-12/none#high', { setpoint: 1, reason: 'x' })).json().code).toBe('rule-unknown');
     expect((await put('nonsense', { setpoint: 1, reason: 'x' })).json().code).toBe('rule-unknown');
     expect(judged()).toMatchObject([{ setpoint: 80 }]);
+  });
+
+  it('are shown one by one with both values, and switched off and on', async () => {
+    const off = await put('fm-12/flow#high', { enabled: false, reason: 'no pump yet' });
+    expect(off.json()).toMatchObject({ enabled: false, setpoint: 80, changed: { default: { enabled: true } } });
+    expect(judged()).toEqual([]);
+    const { body } = await door.get(url('fm-12/flow#high'), cookie);
+    expect(body).toMatchObject({ enabled: false, changed: { who: 'ada', reason: 'no pump yet' } });
+    await put('fm-12/flow#high', { enabled: true, deadband: 5, reason: 'it is there' });
+    expect(judged()).toMatchObject([{ setpoint: 80, deadband: 5 }]);
+  });
+
+  it('go back to what was before the last change, and then to the files', async () => {
+    const undo = () => door.post(`${url('fm-12/flow#high')}/undo`, { reason: 'wrong meter' }, cookie);
+    await put('fm-12/flow#high', { setpoint: 90, reason: 'summer' });
+    await put('fm-12/flow#high', { setpoint: 99, reason: 'mistake' });
+    expect((await undo()).body).toMatchObject({ setpoint: 90, changed: { reason: 'summer' } });
+    expect(door.gateway.audited.at(-1)).toMatchObject({ who: 'ada', what: 'undo-rule' });
+    expect((await undo()).body).toMatchObject({ setpoint: 80 });
+    expect((await undo()).body).not.toHaveProperty('changed');
+    expect(judged()).toMatchObject([{ setpoint: 80 }]);
+  });
+
+  it('of a temporary change end by themselves: the lasting change before it comes back', async () => {
+    const ends = () =>
+      endTemporaryChanges({
+        desk,
+        registry: door.gateway.registry,
+        ingest: door.gateway.ingest,
+        now: () => door.clock.now,
+        log: { info: () => {}, error: () => {} },
+      });
+    await put('fm-12/flow#high', { setpoint: 90, reason: 'summer' });
+    await put('fm-12/flow#high', { setpoint: 300, for: '1h', reason: 'flushing' });
+    await put('fm-12/flow#high', { setpoint: 400, for: '2h', reason: 'flushing more' });
+    await ends();
+    expect(judged()).toMatchObject([{ setpoint: 400 }]);
+    door.clock.now += 2 * 3_600_000;
+    await ends();
+    expect(judged()).toMatchObject([{ setpoint: 90 }]);
+    expect(door.gateway.audited.at(-1)).toMatchObject({ who: 'system', what: 'end-temporary-rule' });
+    expect(door.gateway.renewed.at(-1)).toBe('fm-12');
+  });
+
+  it('not for ever under the name of temporary, nor into the past', async () => {
+    expect((await put('fm-12/flow#high', { setpoint: 1, for: '200d', reason: 'x' })).statusCode).toBe(400);
+    expect((await put('fm-12/flow#high', { setpoint: 1, until: 946_684_800_000, reason: 'x' })).statusCode).toBe(400);
+    expect((await put('fm-12/flow#high', { for: '1h', reason: 'x' })).statusCode).toBe(400);
   });
 
   it('of an asset are named after it, in its units, and stay when the meter changes', async () => {
