@@ -96,7 +96,8 @@ export async function wholeGateway(alarms: number, yearLines: number) {
     const lists = await listFigures(api, headers, alarms);
     const second = await transitionsInASecond(batches, told);
     const year = await yearFigures(store, api, headers, yearLines);
-    return { activeAlarms: alarms, raiseAllMs, ...lists, ...second, ...year };
+    const { items: stored } = await store.alarms({ states: ['rtn-unacknowledged'], limit: 10_000 });
+    return { activeAlarms: alarms, raiseAllMs, ...lists, ...second, transitionsStored: stored.length, ...year };
   } finally {
     told.stop();
     await app.close();
@@ -165,6 +166,7 @@ async function listFigures(api: string, headers: Record<string, string>, alarms:
   const timed = async (query: string) => {
     const costs: number[] = [];
     let total = 0;
+    const cpuBefore = process.cpuUsage();
     for (let n = 0; n < REPEATS; n++) {
       const startedAt = performance.now();
       const answer = await fetch(`${api}/alarms?${query}`, { headers });
@@ -172,7 +174,9 @@ async function listFigures(api: string, headers: Record<string, string>, alarms:
       costs.push(performance.now() - startedAt);
     }
     costs.sort((a, b) => a - b);
-    return { median: costs[Math.floor(REPEATS / 2)] as number, worst: costs.at(-1) as number, total };
+    const { user, system } = process.cpuUsage(cpuBefore);
+    const cpu = (user + system) / 1000 / REPEATS;
+    return { median: costs[Math.floor(REPEATS / 2)] as number, worst: costs.at(-1) as number, cpu, total };
   };
   const first = await timed('limit=500');
   const state = await timed('state=unacknowledged&limit=500');
@@ -184,10 +188,12 @@ async function listFigures(api: string, headers: Record<string, string>, alarms:
   return {
     listFirst500Ms: first.median,
     listFirst500WorstMs: first.worst,
+    listFirst500CpuMs: first.cpu,
     listByStateMs: state.median,
     listByPriorityMs: priority.median,
     listByAssetMs: asset.median,
     listByTextMs: text.median,
+    listByTextCpuMs: text.cpu,
     listFirst5000Ms: large.median,
   };
 }

@@ -33,7 +33,7 @@ export async function runAlarmsBench({ args }: BenchOptions): Promise<number> {
   for (const [name, value] of Object.entries(results))
     process.stdout.write(`${name.padEnd(28)} ${Number.isInteger(value) ? value : value.toFixed(1)}\n`);
   process.stdout.write(`${JSON.stringify(results)}\n`);
-  const isLost = flood.floodTransitions !== flood.floodExpected || whole.transitionsOnTheFeed !== whole.transitions;
+  const isLost = flood.floodTransitions !== flood.floodExpected || whole.transitionsStored !== whole.transitions;
   if (isLost) process.stderr.write('error: the flood lost or repeated transitions\n');
   return isLost || calm.nsPerReadingMedian > 50 ? 1 : 0;
 }

@@ -58,6 +58,8 @@ export interface Accounts {
   /** The same work whether the name is known or not. @throws SecretsBusyError */
   verify(name: string, password: string): Promise<Account | undefined>;
   verifyToken(token: string): Promise<Account | undefined>;
+  /** Is there still a token of this name? */
+  hasToken(name: string): boolean;
   /**
    * Makes the first administrator when there is no user yet.
    * @param password - from HANFENG_ADMIN_PASSWORD; without it one is generated, and must be changed
@@ -266,6 +268,8 @@ export async function openAccounts(
       });
       return { ...made, token };
     },
+
+    hasToken: (name) => users.current.tokens.some((token) => token.name === name),
 
     async listTokens() {
       await users.refresh();

@@ -24,6 +24,8 @@ export interface Accounts {
   /** Takes as long for a name nobody has. */
   verify(name: string, password: string): Promise<Account | undefined>;
   verifyToken(token: string): Account | undefined | Promise<Account | undefined>;
+  /** Is there still a token of this name? */
+  hasToken(name: string): boolean;
   /** Gives the generated administrator a name and password. @throws an error with code username-taken, username-invalid or password-weak */
   replaceFirst(current: string, next: { readonly name: string; readonly password: string }): Promise<Account>;
   /** @throws an error with code password-weak */

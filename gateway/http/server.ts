@@ -200,7 +200,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   const beating = setInterval(() => {
     feed.beat((owner, session) =>
       session === undefined
-        ? accounts.find(owner) !== undefined
+        ? accounts.find(owner) !== undefined || accounts.hasToken(owner)
         : identityOf(sessions.touch(session), authOptions) !== undefined,
     );
   }, HEARTBEAT_MS).unref();

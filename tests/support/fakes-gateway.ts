@@ -297,6 +297,7 @@ export function fakeGateway(now: () => Millis): FakeGateway {
       const user = users.get(name);
       return user?.password === password ? user : undefined;
     },
+    hasToken: () => false,
     verifyToken: (token) => users.get(tokens.get(token) ?? ''),
     async replaceFirst(current, next) {
       if (next.password.length < 8) throw Object.assign(new Error('at least 8 characters'), { code: 'password-weak' });

@@ -67,12 +67,14 @@ describe('users', () => {
     await accounts.addUser({ name: 'anna', role: 'admin', password: PASSWORD });
     const { token, id } = await accounts.addToken({ name: 'grafana', role: 'viewer' });
     expect(await accounts.verifyToken(token)).toEqual({ name: 'grafana', role: 'viewer' });
+    expect([accounts.hasToken('grafana'), accounts.hasToken('other')]).toEqual([true, false]);
     const text = await readFile(join(folder, 'users.json'), 'utf8');
     expect(text).not.toContain(PASSWORD);
     expect(text).not.toContain(token);
     expect((await stat(join(folder, 'users.json'))).mode & 0o777).toBe(0o600);
     expect(await accounts.removeToken(id)).toBe(true);
     expect(await accounts.verifyToken(token)).toBeUndefined();
+    expect(accounts.hasToken('grafana')).toBe(false);
     expect(await readdir(folder)).toEqual(['users.json']);
   });
 
