@@ -20,8 +20,12 @@ export interface Detector {
   reading(id: number, ts: Millis, value: number, quality: number): void;
   /** Everything sampled until then has arrived. */
   advance(upTo: Millis): readonly Finding[];
-  /** Keys of the alarms it may have open, so that they count as configured. */
-  openKeys(): Iterable<string>;
+  /**
+   * Whether the alarm of this rule key is of something it still watches, so that it counts as configured.
+   *
+   * @param isActive - false: it has returned and waits for a person only
+   */
+  isOwn(key: string, isActive: boolean): boolean;
   snapshot(): unknown;
   restore(state: unknown): void;
 }

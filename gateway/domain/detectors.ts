@@ -62,8 +62,8 @@ export class Detectors {
     });
   }
 
-  *openKeys(): Generator<string> {
-    for (const detector of this.all) yield* detector.openKeys();
+  isOwn(key: string, isActive: boolean): boolean {
+    return this.all.some((detector) => detector.isOwn(key, isActive));
   }
 
   snapshot(): unknown {

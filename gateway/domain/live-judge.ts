@@ -452,8 +452,10 @@ export class LiveJudge implements Judge {
   /** Alarms whose rule is no longer configured are closed. */
   private dropGoneRules(): void {
     this.checkRules = false;
-    const known = new Set<string>(this.detectors.openKeys());
-    const open = new Set(this.ledger.open().map(({ rule }) => rule.key));
+    const known = new Set<string>();
+    const open = new Set<string>();
+    for (const { rule, isActive } of this.ledger.open())
+      (this.detectors.isOwn(rule.key, isActive) ? known : open).add(rule.key);
     for (let row = 0; open.size > 0 && row < this.table.rules.length; row++) {
       const { key } = this.table.rules[row]!;
       if (!open.has(key)) continue;

@@ -77,6 +77,8 @@ interface Place {
 export class CustomerWatch implements Detector {
   private readonly device: (id: string) => Pick<DeviceInfo, 'class' | 'location'> | undefined;
   private readonly meters = new Map<number, Meter>();
+  /** Names of the points of `meters`. */
+  private readonly points = new Set<string>();
   private readonly places = new Map<string, Place>();
   private readonly pending: Finding[] = [];
   /** State of meters that have not come up since the restart. */
@@ -93,6 +95,7 @@ export class CustomerWatch implements Detector {
     if (this.device(device)?.class !== CUSTOMER_CLASS) return false;
     if (!this.meters.has(id)) {
       const saved = this.saved.get(pointId);
+      this.points.add(pointId);
       this.meters.set(id, {
         point: pointId,
         device,
@@ -126,10 +129,11 @@ export class CustomerWatch implements Detector {
     return this.pending.splice(0);
   }
 
-  /** Of every meter: an alarm that has returned waits for a person, and must outlast a restart. */
-  *openKeys(): Generator<string> {
-    const points = new Set([...this.saved.keys(), ...[...this.meters.values()].map(({ point }) => point)]);
-    for (const point of points) for (const kind of KINDS) yield keyOf(point, kind);
+  /** Of every meter it knows. */
+  isOwn(key: string): boolean {
+    const at = key.lastIndexOf('#');
+    const point = key.slice(0, at);
+    return KINDS.some((kind) => kind === key.slice(at + 1)) && (this.saved.has(point) || this.points.has(point));
   }
 
   snapshot(): unknown {

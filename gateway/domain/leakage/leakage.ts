@@ -229,7 +229,7 @@ export class LeakageDetector implements Detector {
     const bins = Math.max(4, Math.round((event.kind === 'abrupt' ? event.at - event.since : 86_400_000) / QUARTER_MS));
     const { location: nearest, sensors } = this.locate(zone, event.kind === 'abrupt' ? bins : 96);
     const location = (event.kind === 'abrupt' ? this.heldZone(watch, bins) : undefined) ?? nearest;
-    const key = `${zone.id}#leak-${event.at.toString(36)}`;
+    const key = `${keyStart(zone.id)}${event.at.toString(36)}`;
     const hours = (event.at - event.since) / 3_600_000;
     const lost = event.size * hours * (event.kind === 'abrupt' ? 1 : 1 / 3);
     const margin = (event.high - event.low) / 2;
@@ -340,8 +340,9 @@ export class LeakageDetector implements Detector {
 
   // -- state -------------------------------------------------------------------------------------------------------------
 
-  openKeys(): Iterable<string> {
-    return this.watches.flatMap(({ open }) => open.map(({ key }) => key));
+  isOwn(key: string, isActive: boolean): boolean {
+    const watch = this.watches.find(({ zone }) => key.startsWith(keyStart(zone.id)));
+    return watch !== undefined && (!isActive || watch.open.some((open) => open.key === key));
   }
 
   /** What is done in each zone, in the order of the configuration. */
@@ -432,6 +433,9 @@ interface Saved {
     readonly pressure?: { readonly points: readonly string[]; readonly state: PressureWatch['state'] };
   })[];
 }
+
+/** What the rule keys of all leaks of a zone begin with. */
+const keyStart = (zone: string): string => `${zone}#leak-`;
 
 const leakOf = ({ flow }: Pick<Watch, 'flow'>, { at }: Pick<OpenAlarm, 'at'>): OpenLeak | undefined =>
   flow.state.leaks.find((leak) => leak.at === at);

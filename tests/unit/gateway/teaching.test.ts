@@ -23,7 +23,7 @@ function rig({ failures = 0 }: { failures?: number } = {}) {
       heard.push(`until ${(upTo - NOW) / 60_000}`);
       return [];
     },
-    openKeys: () => [],
+    isOwn: () => false,
     snapshot: () => ({ heard: heard.length }),
     restore: () => {},
   });

@@ -30,7 +30,7 @@ function judging(...minutes: readonly (readonly Finding[])[]) {
     pointKnown: () => true,
     reading: () => undefined,
     advance: () => due.shift() ?? [],
-    openKeys: () => ['north#leak-1'],
+    isOwn: (key) => key === 'north#leak-1',
     snapshot: () => null,
     restore: () => undefined,
   };
