@@ -205,6 +205,16 @@ async function joinParts(
   atEnd(() => http.close());
   await http.listen({ host: config.http.host, port: config.http.port });
   atEnd(startRuleExpiry({ desk, registry, ingest, now, log }));
+  const teaching = startTeaching({
+    detectors: () => detectorsOf(config),
+    isLearning: () => detectors.some((detector) => detector.status().some(({ state }) => state === 'learning')),
+    store,
+    ingest,
+    registry,
+    now,
+    log,
+  });
+  atEnd(() => teaching.stop());
   const clock = startClock(ingest, log);
   atEnd(() => clearInterval(clock));
   log.info({ address: `http://${config.http.host}:${config.http.port}`, site: site.id, dataDir }, 'gateway ready');
