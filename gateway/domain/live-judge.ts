@@ -86,7 +86,6 @@ export class LiveJudge implements Judge {
       where,
       deviceOf: ({ point }) => this.infos[point]?.device,
       windows: options.maintenance ?? [],
-      reportingDelayMs: (row) => this.infos[table.point[row]!]?.reportingDelayMs ?? 0,
     });
     const settled = (point: number) => this.rearm(point);
     this.delays = new Delays({

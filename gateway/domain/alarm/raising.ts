@@ -4,7 +4,7 @@ import type { LateSink } from './late.ts';
 import type { AlarmLedger, Evidence, Raise, Records } from './ledger.ts';
 import { FOLD_MS, type MaintenanceWindow, Suppression } from './suppression.ts';
 
-/** What began and ended within one message, and ended longer ago than this and its point's reporting delay, is journalled as raised late. */
+/** What began and ended within one message, and ended longer ago than this, is journalled as raised late, also from a logger that reports once a day: nobody is called for yesterday. */
 export const LATE_AFTER_MS = 2 * 60_000;
 /** How long such a trip waits for the rest of its backlog before it rings. */
 export const LATE_WAIT_MS = 10_000;
@@ -39,8 +39,6 @@ export interface RaisingParts {
   /** The device that measures a rule's point. */
   readonly deviceOf: (rule: Rule) => string | undefined;
   readonly windows: readonly MaintenanceWindow[];
-  /** How long the readings of a rule's point may be under way in normal operation: what is no older is not late. */
-  readonly reportingDelayMs: (row: number) => Millis;
 }
 
 /**
@@ -58,7 +56,6 @@ export class Raising implements LateSink {
   private readonly evidence: RaisingParts['evidence'];
   private readonly where: RaisingParts['where'];
   private readonly parents: (asset: string) => readonly string[];
-  private readonly reportingDelayMs: RaisingParts['reportingDelayMs'];
   /** Line a device talks over, and what hangs on what: for roots and their consequences. */
   private readonly lineOf = new Map<string, string | undefined>();
   private readonly downstream = new Map<string, Set<string>>();
@@ -67,12 +64,11 @@ export class Raising implements LateSink {
   /** Last live episode of rules that tripped: [since, returned], so that a repeat of old data is not taken for news. */
   private readonly episodes = new Map<number, readonly [Millis, Millis]>();
 
-  constructor({ ledger, rule, evidence, where, deviceOf, reportingDelayMs, windows }: RaisingParts) {
+  constructor({ ledger, rule, evidence, where, deviceOf, windows }: RaisingParts) {
     this.ledger = ledger;
     this.rule = rule;
     this.evidence = evidence;
     this.where = where;
-    this.reportingDelayMs = reportingDelayMs;
     this.parents = (asset) => {
       const { upstream, within = [] } = where(asset) ?? {};
       return upstream === undefined ? within : [upstream, ...within];
@@ -103,7 +99,7 @@ export class Raising implements LateSink {
       return;
     }
     this.openings.delete(row);
-    if (this.wall - at > LATE_AFTER_MS + this.reportingDelayMs(row) && !this.ledger.isOpen(rule.key)) {
+    if (this.wall - at > LATE_AFTER_MS && !this.ledger.isOpen(rule.key)) {
       this.returnedLate(this.ledger.raiseLate(rule, opening, this.wall, this.verdict), at);
       return;
     }
