@@ -97,14 +97,13 @@ export class NightWatch {
   }
 
   /**
-   * A step of the last one, two or three nights.
+   * A rise of the last one, two or three nights.
    *
-   * @param sign - 1: up, -1: down
    * @param floor - smallest deviation of a night, m3/h
    * @param ceiling - largest
    * @param least - smallest size that counts, m3/h
    */
-  step(sign: 1 | -1, floor: number, ceiling: number, least: number): NightStep | undefined {
+  step(floor: number, ceiling: number, least: number): NightStep | undefined {
     const { nights } = this.state;
     for (let count = 1; count <= MEAN_SIGMAS.length; count++) {
       const before = nights.slice(-count - REFERENCE_NIGHTS, -count);
@@ -115,10 +114,10 @@ export class NightWatch {
       const spread = 1.4826 * median(before.map(({ level }) => Math.abs(level - usual)));
       // Few nights know their spread badly.
       const sigma = Math.min(ceiling, Math.max(floor, spread * (1 + 2 / before.length)));
-      const rises = now.map(({ level }) => sign * (level - usual));
+      const rises = now.map(({ level }) => level - usual);
       const size = rises.reduce((sum, rise) => sum + rise, 0) / count;
-      const raw = now.reduce((sum, night) => sum + sign * (night.raw - usualRaw), 0) / count;
-      const highest = Math.max(...before.map(({ level }) => sign * (level - usual)));
+      const raw = now.reduce((sum, night) => sum + (night.raw - usualRaw), 0) / count;
+      const highest = Math.max(...before.map(({ level }) => level - usual));
       if (size < MEAN_SIGMAS[count - 1]! * sigma || size < least) continue;
       if (
         Math.min(...rises) < LEAST_SIGMAS[count - 1]! * sigma ||
@@ -126,7 +125,7 @@ export class NightWatch {
       )
         continue;
       if (raw < RAW_PART * size) continue;
-      const eve = before.slice(-EVE_NIGHTS).map(({ level }) => sign * (level - usual));
+      const eve = before.slice(-EVE_NIGHTS).map(({ level }) => level - usual);
       const isGradual = Math.max(...eve) > EVE_PART * size;
       return { size, error: sigma / Math.sqrt(count), nights: count, sigmas: size / sigma, isGradual };
     }

@@ -66,7 +66,7 @@ function pooled(bySlot: readonly number[][], perDay: number, rest: readonly numb
 }
 
 /** Mean without the fifth at each end. */
-export function trimmedMean(values: readonly number[]): number {
+function trimmedMean(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const cut = Math.floor(sorted.length / 5);
   const kept = sorted.slice(cut, sorted.length - cut);

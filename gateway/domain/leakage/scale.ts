@@ -7,13 +7,13 @@ export interface Scale {
 }
 
 /** Mean of |x| to deviation for a normal distribution. */
-const MEAN_ABS_TO_SIGMA = 1.2533;
+export const MEAN_ABS_TO_SIGMA = 1.2533;
 const CLIP = 4;
 /** In-sample residuals of a profile learned on the same fortnight are this much too small. */
 const IN_SAMPLE = 1.12;
 /** Memory of an hour's deviation, in samples of that hour: about a month. */
 const MEMORY_DAYS = 30;
-export const INFLATION_MAX = 40;
+const INFLATION_MAX = 40;
 
 export function learnScale(
   residuals: readonly { readonly hour: number; readonly residual: number | null }[],

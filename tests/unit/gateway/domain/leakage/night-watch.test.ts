@@ -26,7 +26,7 @@ function nightsThen(...late: readonly Night[]): NightWatch {
   return watch;
 }
 
-const step = (watch: NightWatch) => watch.step(1, 0.1, 1, 0.3);
+const step = (watch: NightWatch) => watch.step(0.1, 1, 0.3);
 
 describe('the nights of a zone', () => {
   it('tell a rise that stays open all night', () => {
