@@ -11,7 +11,7 @@ import { freePort, until } from '../support/ports.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const WELLS = 40;
-const ROUNDS = 3;
+const ROUNDS = 4;
 /** Of priority 1: told by itself whatever happens. */
 const CRITICAL = 'well-00';
 
