@@ -8,10 +8,15 @@ import { type Commit, type Notification, type Store, StoreError } from './store/
 export const GROUP_COMMIT_MS = 100;
 /** Readings of one commit: beyond it, what comes waits at its door. 0.6 s of full load, 6 MB of columns. */
 export const COMMIT_READINGS_MAX = 200_000;
-/** Records of one commit beside the readings (letters, journal, records of the plant): some 20 ms of making texts. */
+/**
+ * Records of one commit beside the readings (letters, transitions, records of the plant): some 20 ms of making texts. A
+ * transition counts twice: it is a journal line and a record, and both are told.
+ */
 export const COMMIT_RECORDS_MAX = 5000;
-/** Of what waited for room, so much is taken up before the loop turns. */
-const FILL_TURN_MS = 10;
+/** So much is judged before the loop turns; what is over waits for the next turn. A message of 1,000 transitions takes as long. */
+const JUDGE_TURN_MS = 10;
+/** Of the journal lines of a commit, so many are made messages of before the loop turns: each is some 10 us. */
+const PLAN_LINES = 500;
 /** Of those who wait for a commit, so many are told before the loop turns: each has some 10 us of its own to do. */
 const TELL_MAX = 500;
 /** Judge state is snapshotted this often: the replay at a start is bounded by it. */
@@ -40,7 +45,7 @@ export interface CommitQueueOptions {
   readonly onBroken: (error: unknown) => void;
 }
 
-/** Work that fills the open bundle when there is room again. */
+/** Work that fills the open bundle when there is room again, or in the next turn. */
 interface Work {
   readonly run: () => void;
   readonly reject: (error: unknown) => void;
@@ -71,6 +76,8 @@ export class CommitQueue {
   private pumping: Promise<void> | undefined;
   private telling: Promise<void> = Promise.resolve();
   private hurry: (() => void) | undefined;
+  /** Spent on work in this turn of the loop; undefined before the first. */
+  private turnMs: number | undefined;
   private started = false;
   private closing = false;
   private problem: string | undefined = 'starting';
@@ -100,11 +107,14 @@ export class CommitQueue {
     return this.waiting.length;
   }
 
-  /** Does the work now or, when the open bundle is full, in its turn; resolves with its result after the commit. */
+  /**
+   * Does the work now or, when the open bundle is full or this turn of the loop had enough, when it is its turn; resolves
+   * with its result after the commit.
+   */
   enqueue<T>(work: () => T): Promise<T> {
     if (this.broken !== undefined) return Promise.reject(this.broken);
     if (this.closing) return Promise.reject(new Error('the gateway is stopping'));
-    if (this.waiting.length === 0 && !this.isFull()) {
+    if (this.waiting.length === 0 && !this.isFull() && !this.isTurnOver()) {
       const settled = this.perform(work);
       this.wake();
       return settled;
@@ -117,21 +127,40 @@ export class CommitQueue {
 
   /** What `work` was made of can go as soon as it is done: only its result waits for the commit. */
   private perform<T>(work: () => T): Promise<T> {
+    const startedAt = performance.now();
     let result: T;
     try {
       result = work();
     } catch (error) {
       return Promise.reject(error);
+    } finally {
+      this.spend(performance.now() - startedAt);
     }
     this.filling.touched = true;
     return this.filling.settle(result);
+  }
+
+  private isTurnOver(): boolean {
+    return this.turnMs !== undefined && this.turnMs >= JUDGE_TURN_MS;
+  }
+
+  /** The first work of a turn sees to it that the next turn begins anew, with what waits. */
+  private spend(ms: number): void {
+    if (this.turnMs === undefined)
+      setImmediate(() => {
+        this.turnMs = undefined;
+        if (this.waiting.length === 0) return;
+        this.fillFromWaiting();
+        this.wake();
+      });
+    this.turnMs = (this.turnMs ?? 0) + ms;
   }
 
   private isFull(): boolean {
     const { readings, deadLetters, verdict, points } = this.filling;
     return (
       readings.length >= COMMIT_READINGS_MAX ||
-      deadLetters.length + verdict.journal.length + points.size >= COMMIT_RECORDS_MAX
+      deadLetters.length + 2 * verdict.journal.length + points.size >= COMMIT_RECORDS_MAX
     );
   }
 
@@ -140,14 +169,21 @@ export class CommitQueue {
     if (this.pumping !== undefined || !this.started) return;
     this.pumping = this.pump().finally(() => {
       this.pumping = undefined;
-      if (!this.filling.isEmpty() && this.broken === undefined) this.wake();
+      if (this.hasWork()) this.wake();
     });
+  }
+
+  private hasWork(): boolean {
+    return this.broken === undefined && !(this.filling.isEmpty() && this.waiting.length === 0);
   }
 
   private async pump(): Promise<void> {
     // What arrives in this turn of the loop shares the commit.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (!this.filling.isEmpty() && this.broken === undefined) {
+    await turn();
+    while (this.hasWork()) {
+      // What waits is taken up in the next turn.
+      if (this.filling.isEmpty()) await turn();
+      if (this.filling.isEmpty()) continue;
       const restMs = this.lastStart + GROUP_COMMIT_MS - performance.now();
       if (restMs > 0 && !this.isFull() && !this.closing) await this.pause(restMs);
       await this.commitOpen();
@@ -168,22 +204,18 @@ export class CommitQueue {
 
   private async commitOpen(): Promise<void> {
     const bundle = this.filling;
-    const { now, freeze, planNotifications, onCommitted } = this.options;
+    const { now, freeze, onCommitted } = this.options;
     this.lastStart = performance.now();
     const at = now();
     const number = ++this.lastNumber;
-    const alarms = newestPerId(bundle.verdict.alarms);
-    const { journal } = bundle.verdict;
-    const floods = newestPerId(bundle.verdict.floods);
-    if (alarms.length + journal.length + floods.length > 0)
-      for (const due of planNotifications(alarms, journal, floods)) bundle.notifications.set(due.id, due);
-    const commit = bundle.toCommit(number, at);
     // Taken before anything of the next commit is judged: it is the state as of this one.
     const snapshotDue = at - this.snapshotAt >= SNAPSHOT_MS || this.options.store.wantsSnapshot === true;
     const state = this.snapshotting === undefined && snapshotDue ? freeze() : undefined;
     this.filling = this.spare;
     this.storing = bundle;
     this.fillFromWaiting();
+    await this.plan(bundle);
+    const commit = bundle.toCommit(number, at);
     if (!(await this.storeCommit(commit))) {
       for (const { reject } of bundle.takeWaiters()) reject(this.broken);
       return;
@@ -200,26 +232,32 @@ export class CommitQueue {
     if (state !== undefined) this.snapshotting = this.saveSnapshot(number, state);
   }
 
-  /** Takes up what waited for room, some milliseconds of it a turn. */
-  private fillFromWaiting(): void {
-    const until = performance.now() + FILL_TURN_MS;
-    while (this.waiting.length > 0 && !this.isFull()) {
-      if (performance.now() >= until) {
-        setImmediate(() => {
-          this.fillFromWaiting();
-          this.wake();
-        });
-        return;
-      }
-      this.waiting.shift()?.run();
+  /** What a bundle on its way to disk makes due, some lines a turn. */
+  private async plan({ verdict, notifications }: Bundle): Promise<void> {
+    const { journal } = verdict;
+    if (verdict.alarms.length + journal.length + verdict.floods.length === 0) return;
+    const newest = new Map(verdict.alarms.map((alarm) => [alarm.id, alarm]));
+    const due = (lines: readonly JournalEntry[], floods: readonly Flood[]) => {
+      const alarms = [...new Set(lines.map(({ alarm }) => alarm))].flatMap((id) => newest.get(id) ?? []);
+      for (const one of this.options.planNotifications(alarms, lines, floods)) notifications.set(one.id, one);
+    };
+    for (let from = 0; from < journal.length; from += PLAN_LINES) {
+      if (from > 0) await turn();
+      due(journal.slice(from, from + PLAN_LINES), []);
     }
+    due([], newestPerId(verdict.floods));
+  }
+
+  /** Takes up what waited, as much as this turn and the open bundle have room for. */
+  private fillFromWaiting(): void {
+    while (this.waiting.length > 0 && !this.isFull() && !this.isTurnOver()) this.waiting.shift()?.run();
   }
 
   /** Tells those who waited that their commit is on disk, so many a turn; before those of the next commit. */
   private async tell(waiters: readonly Waiter[]): Promise<void> {
     await this.telling;
     for (let from = 0; from < waiters.length; from += TELL_MAX) {
-      if (from > 0) await new Promise((resolve) => setImmediate(resolve));
+      if (from > 0) await turn();
       for (const { resolve } of waiters.slice(from, from + TELL_MAX)) resolve();
     }
   }
@@ -285,4 +323,8 @@ export class CommitQueue {
     if (this.broken === undefined && this.snapshotNumber < this.lastNumber)
       await this.saveSnapshot(this.lastNumber, this.options.freeze());
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -5,14 +5,33 @@ import type { EdgeRecord } from '../store/store.ts';
 import { present } from './inputs.ts';
 import { viewAlarm, viewDevice, viewJournal } from './views.ts';
 
-/** Events kept for streams that come back; at some 1 KB each about 4 MB. */
-const EVENTS_KEPT = 4096;
+/** Events kept for streams that come back, a flood of ten thousand too; at some 1 KB each about 12 MB, once they are texts. */
+const EVENTS_KEPT = 10_240;
+/** Cut in larger steps: shift() for each event would move the whole array. */
+const CUT_STEP = 2048;
 
 /** One thing that happened once, as opposed to a value that is replaced by the next. */
 export interface FeedEvent {
   readonly kind: 'alarm' | 'flood' | 'device';
   /** JSON. */
   readonly data: string;
+}
+
+/** An alarm's event, made into text when the first stream wants it: a flood's thousands at once would hold up the commits. */
+class AlarmEvent implements FeedEvent {
+  readonly kind = 'alarm';
+  private text: string | undefined;
+  private view: (() => unknown) | undefined;
+
+  constructor(view: () => unknown) {
+    this.view = view;
+  }
+
+  get data(): string {
+    this.text ??= JSON.stringify(this.view?.());
+    this.view = undefined;
+    return this.text;
+  }
 }
 
 /** Alarms and devices in the order of their commits, numbered from 1; the last few thousand are kept. */
@@ -42,8 +61,8 @@ export class FeedEvents {
 
   note({ alarms, journal, floods, devices, edges }: Committed): void {
     this.noteAlarms(alarms, journal);
-    for (const flood of floods) this.push('flood', floodToWire(flood));
-    for (const device of devices) this.push('device', { device: viewDevice(device) });
+    for (const flood of floods) this.pushView('flood', floodToWire(flood));
+    for (const device of devices) this.pushView('device', { device: viewDevice(device) });
     for (const edge of edges) this.noteEdge(edge);
   }
 
@@ -54,11 +73,16 @@ export class FeedEvents {
       const alarm = newest.get(entry.alarm);
       if (alarm === undefined) continue;
       told.add(alarm.id);
-      const { event, who, why, recordedAt } = viewJournal(entry);
-      this.push('alarm', { ...viewAlarm(alarm), event, who, recordedAt, ...present({ why }) });
+      this.push(
+        new AlarmEvent(() => {
+          const { event, who, why, recordedAt } = viewJournal(entry);
+          return { ...viewAlarm(alarm), event, who, recordedAt, ...present({ why }) };
+        }),
+      );
     }
     for (const alarm of newest.values()) {
-      if (!told.has(alarm.id)) this.push('alarm', { ...viewAlarm(alarm), event: 'update', who: 'system' });
+      if (told.has(alarm.id)) continue;
+      this.push(new AlarmEvent(() => ({ ...viewAlarm(alarm), event: 'update', who: 'system' })));
     }
   }
 
@@ -68,16 +92,19 @@ export class FeedEvents {
     if (this.edges.get(edge.id) === words) return;
     this.edges.set(edge.id, words);
     const { id, online, changedAt, lastHeardAt } = edge;
-    this.push('device', {
+    this.pushView('device', {
       edge: { id, online, changedAt: formatTime(changedAt), lastHeardAt: formatTime(lastHeardAt) },
     });
   }
 
-  private push(kind: FeedEvent['kind'], data: unknown): void {
+  private pushView(kind: FeedEvent['kind'], view: unknown): void {
+    this.push({ kind, data: JSON.stringify(view) });
+  }
+
+  private push(event: FeedEvent): void {
     this.count++;
-    this.kept.push({ kind, data: JSON.stringify(data) });
-    // Cut in larger steps: shift() for each event would move the whole array.
-    if (this.kept.length >= EVENTS_KEPT * 2) this.kept.splice(0, this.kept.length - EVENTS_KEPT);
+    this.kept.push(event);
+    if (this.kept.length >= EVENTS_KEPT + CUT_STEP) this.kept.splice(0, this.kept.length - EVENTS_KEPT);
   }
 }
 

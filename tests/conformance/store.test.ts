@@ -385,6 +385,37 @@ for (const { name, open } of IMPLEMENTATIONS) {
       expect([await store.hasIdempotencyKey('k1'), await store.hasIdempotencyKey('k2')]).toEqual([true, false]);
     });
 
+    it('gives back texts of every kind as they were, in more rows than one statement', async () => {
+      const texts = [
+        '"quoted"',
+        "it's",
+        'a\\nb\nc\t\\',
+        'nul\u0000nul',
+        '高水位 ³ 😀',
+        '',
+        '[1, null]',
+        '\u2028',
+        '\\ud800',
+      ];
+      const alarms = Array.from({ length: 2500 }, (_, n) => {
+        const text = texts[n % texts.length] as string;
+        return alarm(`${n}:${text}`, { asset: text, message: text, location: text, priority: ((n % 4) + 1) as 1 });
+      });
+      await store.commit(bundle(1, [], { alarms, journal: alarms.map(({ id }, n) => journalLine(id, T0 + n)) }));
+      expect(await Promise.all(alarms.slice(0, 9).map(({ id }) => store.alarm(id)))).toEqual(alarms.slice(0, 9));
+      const listed = (await store.alarms({ limit: 5000 })).items;
+      expect(new Map(listed.map((one) => [one.id, one]))).toEqual(new Map(alarms.map((one) => [one.id, one])));
+      const lines = (await store.journal({ limit: 5000 })).items;
+      expect(lines.toReversed().map((line) => line.alarm)).toEqual(alarms.map(({ id }) => id));
+      expect((await store.alarms({ limit: 5000, asset: '"quoted"' })).items).toHaveLength(278);
+    });
+
+    it('takes half a character of a broken text as UTF-8 has it, and refuses nothing for it', async () => {
+      await store.commit(bundle(1, [], { alarms: [alarm('x\ud800y', { asset: '\udc00' }), alarm('whole')] }));
+      expect(await store.alarm('x\ufffdy')).toMatchObject({ message: 'Flow high' });
+      expect(await store.alarm('whole')).toBeDefined();
+    });
+
     it('tells what people were told and did, with each name once', async () => {
       const told = (id: string, at: number, event: AlarmNews, who = 'system') => ({
         ...journalLine(id, at),

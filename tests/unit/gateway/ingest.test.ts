@@ -257,6 +257,49 @@ describe('ingest', () => {
     expect(await rig.store.dueNotifications(T0, 10)).toEqual([]);
   });
 
+  it('commits thousands of alarms with what each makes due, and tells none before its commit', async () => {
+    rig = await openRig({
+      planNotifications: (alarms, journal) =>
+        journal.flatMap(({ alarm: id, at }) =>
+          alarms
+            .filter((alarm) => alarm.id === id)
+            .map(() => ({
+              ...{ id: `n-${id}-${at}`, channel: 'web', alarm: id, event: 'raise' as const, payload: '{}', dueAt: T0 },
+              ...{ attempts: 0, state: 'due' as const },
+            })),
+        ),
+    });
+    const told: Committed[] = [];
+    rig.ingest.onCommitted((committed) => told.push({ ...committed }));
+    const batches = Array.from({ length: 6 }, (_, n) =>
+      Array.from({ length: 600 }, (_k, k) => flow(T0 + n * 600 + k, 100)),
+    );
+    await Promise.all(batches.map((readings, n) => rig.ingest.batch('e1', envelope(n + 1, readings), T0)));
+    for (const { alarms, notifications } of told)
+      expect(notifications.map(({ alarm }) => alarm).toSorted()).toEqual(alarms.map(({ id }) => id).toSorted());
+    expect(told.flatMap(({ alarms }) => alarms)).toHaveLength(3600);
+    expect(await rig.store.dueNotifications(T0, 5000)).toHaveLength(3600);
+    expect((await rig.store.journal({ limit: 5000 })).items).toHaveLength(3600);
+  });
+
+  it('stores what still waits for its turn when it is stopped', async () => {
+    rig = await openRig();
+    const batches = Array.from({ length: 60 }, (_, n) =>
+      rig.ingest.batch(
+        `e${n}`,
+        envelope(
+          1,
+          Array.from({ length: 500 }, (_k, k) => flow(T0 + n * 500 + k, 1)),
+        ),
+        T0,
+      ),
+    );
+    await rig.restart();
+    expect((await Promise.all(batches)).map(({ mark }) => mark)).toEqual(batches.map(() => 1));
+    expect([...rig.registry.marks()]).toHaveLength(60);
+    expect(rig.registry.last(0)).toMatchObject({ ts: T0 + 29_999 });
+  });
+
   it('refuses an operator action that makes no sense and commits nothing of it', async () => {
     rig = await openRig();
     await rig.ingest.tick(T0);

@@ -191,9 +191,27 @@ describe('the live feed', () => {
     gateway.announce({ alarms: [gateway.addAlarm({ id: 'first' })] });
     const lastId = sink.take().at(-1)?.id;
     stream.closed();
-    for (let n = 0; n < 10_000; n++) gateway.announce({ alarms: [gateway.addAlarm({ id: `a${n}` })] });
+    for (let n = 0; n < 13; n++)
+      gateway.announce({ alarms: Array.from({ length: 1000 }, (_, k) => gateway.addAlarm({ id: `a${n}-${k}` })) });
     const again = open(everything, lastId, id).sink.take();
     expect(again).toMatchObject([{ name: 'hello', data: { resumed: false } }]);
+  });
+
+  it('a screen that was away for a flood of ten thousand is told every one of them, in order', () => {
+    const { sink, stream, id } = open(everything);
+    gateway.announce({ alarms: [gateway.addAlarm({ id: 'first' })] });
+    const lastId = sink.take().at(-1)?.id;
+    stream.closed();
+    const flood = Array.from({ length: 10_000 }, (_, n) => gateway.addAlarm({ id: `a${n}` }));
+    gateway.announce({ alarms: flood.slice(0, 5000) });
+    gateway.announce({ alarms: flood.slice(5000) });
+    const again = open(everything, lastId, id);
+    const told: unknown[] = [];
+    for (let part = again.sink.take(); part.length > 0; part = again.sink.take()) {
+      told.push(...part.filter(({ name }) => name === 'alarm').map(({ data }) => (data as { id: string }).id));
+      again.stream.drained();
+    }
+    expect(told).toEqual(flood.map((alarm) => alarm.id));
   });
 
   it('a slow screen costs no memory: it gets the newest values when it reads again', () => {
@@ -216,7 +234,8 @@ describe('the live feed', () => {
     const { sink, stream } = open(everything);
     sink.take();
     sink.waiting = 1_000_000;
-    for (let n = 0; n < 10_000; n++) gateway.announce({ alarms: [gateway.addAlarm({ id: `a${n}` })] });
+    for (let n = 0; n < 13; n++)
+      gateway.announce({ alarms: Array.from({ length: 1000 }, (_, k) => gateway.addAlarm({ id: `a${n}-${k}` })) });
     sink.waiting = 0;
     stream.drained();
     expect(sink.take()).toMatchObject([{ name: 'hello', data: { resumed: false } }]);
