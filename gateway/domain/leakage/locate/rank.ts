@@ -19,8 +19,8 @@ const EXPLAINED_MIN = 0.4;
 const ALIKE_MIN = 0.6;
 /** Pressures that want a leak of another size than the flow tells, by more than this factor, have another cause. */
 const SIZE_FACTOR_MAX = 2;
-/** A pipe is named when the search radius around it holds the leak with this probability. */
-const CONFIDENCE_MIN = 0.5;
+/** A pipe is named when the search radius around it holds the leak with this probability: a crew in the wrong street costs more than a zone. */
+const CONFIDENCE_MIN = 0.7;
 /** A sensor this far from even the best candidate is faulty; at most one in ten of them. */
 const OUTLIER_SIGMAS = 6;
 const OUTLIER_PART = 0.1;
