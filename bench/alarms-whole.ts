@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { planNotifications } from '../gateway/notify/plan.ts';
 import type { PlantCatalog } from '../gateway/plant-growth.ts';
 import { PlantRegistry } from '../gateway/registry.ts';
 import { DuckDbStore } from '../gateway/store/duckdb.ts';
+import { removeFolder } from './folders.ts';
 
 const PER_BATCH = 1000;
 const MEASUREMENTS = 10;
@@ -108,7 +109,7 @@ export async function wholeGateway(atLeast: number, yearLines: number) {
     await app.close();
     await ingest.close();
     await store.close();
-    rmSync(dataDir, { recursive: true, force: true });
+    removeFolder(dataDir);
   }
 }
 

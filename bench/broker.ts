@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -14,6 +14,7 @@ import { createMetrics } from '../gateway/metrics.ts';
 import type { LaneMark } from '../gateway/store/store.ts';
 import { createSubscriber } from '../gateway/subscriber.ts';
 import type { LoadReport, LoadTask } from './broker-load.ts';
+import { removeFolder } from './folders.ts';
 import type { BenchOptions } from './index.ts';
 
 /** What waits is committed together at this pace, as the real ingest does. */
@@ -79,7 +80,7 @@ export async function runBrokerBench({ args }: BenchOptions): Promise<number> {
   subscriber.close();
   ingest.stop();
   await broker.close();
-  await rm(folder, { recursive: true, force: true });
+  removeFolder(folder);
   return rows.every(({ lost }) => lost === 0) ? 0 : 1;
 }
 

@@ -1,10 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { EdgeLoadCount, EdgeLoadReady, EdgeLoadTask } from './edge-load.ts';
+import { removeFolder } from './folders.ts';
 import type { BenchOptions } from './index.ts';
 import { cpuShare, cpuTime } from './process-cost.ts';
 
@@ -95,7 +96,7 @@ async function measure(task: {
   } finally {
     await ended(agent);
     load.disconnect();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

@@ -1,10 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { GatewayReady, GatewayReport, GatewayTask } from './district-gateway.ts';
 import type { DistrictReport, DistrictTask } from './district-load.ts';
+import { removeFolder } from './folders.ts';
 import type { BenchOptions } from './index.ts';
 import { cpuShare, cpuTime } from './process-cost.ts';
 
@@ -76,7 +77,7 @@ export async function runIngestBench({ args }: BenchOptions): Promise<number> {
   console.table(judged(rows, points));
   console.log(JSON.stringify({ bench: 'ingest', node: process.version, points, rows }));
   await gateway.stop();
-  if (!values.keep) await rm(dataDir, { recursive: true, force: true });
+  if (!values.keep) removeFolder(dataDir);
   return failed ? 1 : 0;
 }
 

@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { removeFolder } from './folders.ts';
 import { answer, startGateway } from './ingest.ts';
 import {
   type OutboxReport,
@@ -121,7 +122,7 @@ export async function runFullKillRounds(options: FullKillOptions): Promise<FullK
   } finally {
     load.kill('SIGKILL');
     await gateway.stop('kill').catch(() => {});
-    await rm(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

@@ -6,7 +6,6 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
-  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -20,6 +19,7 @@ import { stringify } from 'yaml';
 import { type Child, type LogLine, startChild } from '../cli/children.ts';
 import { openAccounts } from '../gateway/accounts.ts';
 import { startCountingServer } from './counting-server.ts';
+import { removeFolder } from './folders.ts';
 import { freePort } from './free-port.ts';
 
 /** Who is killed, or what is broken, in a round. */
@@ -117,7 +117,7 @@ export async function runKillRounds({
     await door?.stop();
     await district.stop();
     await source.close();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 
@@ -287,11 +287,11 @@ async function buildDistrict({ root, folder, broker, modbusPort }: DistrictOptio
       } else {
         await gateway?.kill();
         if (victim === 'gateway-older-copy' && hasCopy) {
-          rmSync(gatewayData, { recursive: true, force: true });
+          removeFolder(gatewayData);
           cpSync(copy, gatewayData, { recursive: true });
           hasCopy = false;
         } else if (victim === 'gateway-older-copy') {
-          rmSync(copy, { recursive: true, force: true });
+          removeFolder(copy);
           cpSync(gatewayData, copy, { recursive: true });
           hasCopy = true;
         }

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { runReplay } from '../gateway/replay.ts';
+import { removeFolder } from './folders.ts';
 import type { BenchOptions } from './index.ts';
 import { withFaults } from './leakage/faults.ts';
 import { type LTownPlan, makeLTownYear } from './leakage/l-town-years.ts';
@@ -90,7 +91,7 @@ export async function runLeakageBench({ root, args }: BenchOptions): Promise<num
       isMissed ||= year.tag === '2018' && (onset.detected < 12 || Number(onset.abrupt.split('/')[0]) < 5);
     }
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
   process.stdout.write(`a picture of each alarm: ${pictures}\n`);
   if (args.includes('places')) for (const line of madeYears()) process.stdout.write(`${line}\n`);

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
@@ -7,6 +7,7 @@ import { profile } from '../gateway/domain/condition/profile.ts';
 import type { Rule } from '../gateway/domain/plant.ts';
 import { siteClock } from '../gateway/domain/site-clock.ts';
 import { runReplay } from '../gateway/replay.ts';
+import { removeFolder } from './folders.ts';
 import type { BenchOptions } from './index.ts';
 
 interface Raised {
@@ -34,7 +35,7 @@ export async function runOilBench({ root, args }: BenchOptions): Promise<number>
   const lines = readFileSync(alarmsFile, 'utf8')
     .split('\n')
     .filter((line) => line !== '');
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
   const raised = lines.map((line) => JSON.parse(line) as Raised);
   const series = readSeries(input);
   const months = new Map<string, number>();

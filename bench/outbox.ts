@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,6 +11,7 @@ import { OUTBOX_DEFAULTS, type OutboxSettings } from '../edge/outbox/settings.ts
 import { Outbox } from '../edge/outbox.ts';
 import { GZIP_MIN_BYTES } from '../edge/uplink.ts';
 import { wireBatch } from '../edge/wire.ts';
+import { removeFolder } from './folders.ts';
 import type { BenchOptions } from './index.ts';
 
 const DAY_S = 86_400;
@@ -195,7 +196,7 @@ async function measureAppend(
     };
   } finally {
     await outbox.close();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

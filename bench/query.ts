@@ -1,10 +1,11 @@
 import { fork } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { DistrictReport, DistrictTask } from './district-load.ts';
 import type { PastReport, PastTask } from './district-past.ts';
+import { removeFolder } from './folders.ts';
 import type { BenchOptions } from './index.ts';
 import { answer, startGateway } from './ingest.ts';
 import { cpuShare, cpuTime } from './process-cost.ts';
@@ -110,6 +111,6 @@ export async function runQueryBench({ args }: BenchOptions): Promise<number> {
   console.table([facts]);
   console.log(JSON.stringify({ bench: 'query', node: process.version, ...facts, figures: rows }));
   await restarted.stop();
-  await rm(dataDir, { recursive: true, force: true });
+  removeFolder(dataDir);
   return sent.sent === report.stored ? 0 : 1;
 }

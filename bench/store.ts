@@ -1,11 +1,12 @@
 import { fork } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { barChart } from './chart.ts';
 import type { FinishReport } from './district-gateway.ts';
 import type { DistrictReport, DistrictTask } from './district-load.ts';
+import { removeFolder } from './folders.ts';
 import type { BenchOptions } from './index.ts';
 import { answer, startGateway } from './ingest.ts';
 import type { LineReport, LineTask } from './line-load.ts';
@@ -45,7 +46,7 @@ export async function runStoreBench({ args }: BenchOptions): Promise<number> {
   console.table(rows);
   console.log(JSON.stringify({ bench: 'store', node: process.version, points, rounds, rows }));
   if (values.svg !== undefined) await writeFile(values.svg, picture(rows));
-  await rm(folder, { recursive: true, force: true });
+  removeFolder(folder);
   return rows.every(({ lost }) => lost === 0) ? 0 : 1;
 }
 

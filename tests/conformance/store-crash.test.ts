@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
 import { SHARD_POINTS } from '../../gateway/store/segments.ts';
 import { MERGE_SEGMENTS } from '../../gateway/store/tidy-plan.ts';
+import { removeFolder } from '../support/folders.ts';
 
 const DAY = 86_400_000;
 const T0 = Date.UTC(2026, 10, 20, 8);
@@ -82,7 +83,7 @@ it('a crash between any two steps of sealing, merging, settling late readings an
           expect(await answersOf(again), what).toEqual(expected);
         }
         await again.close();
-        rmSync(moment, { recursive: true, force: true });
+        removeFolder(moment);
       }
     };
     const settle = async (what: string) => {
@@ -105,6 +106,6 @@ it('a crash between any two steps of sealing, merging, settling late readings an
     await settle('late readings of many days');
   } finally {
     await store.close();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }, 120_000);

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { GOOD } from '../../contract/reading.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
+import { removeFolder } from '../support/folders.ts';
 import { envelope, openRig } from '../support/ingest-rig.ts';
 
 const disk = mkdtempSync(join(tmpdir(), 'hanfeng-full-'));
@@ -20,7 +21,7 @@ const isMounted = (() => {
 
 afterAll(() => {
   if (isMounted) execFileSync('umount', [disk]);
-  rmSync(disk, { recursive: true, force: true });
+  removeFolder(disk);
 });
 
 describe.skipIf(!isMounted)('a full disk (needs the right to mount a small one)', () => {
@@ -78,7 +79,7 @@ describe.skipIf(!isMounted)('a full disk (needs the right to mount a small one)'
 
   it('slows senders down instead of losing anything: nothing is acknowledged until there is room', async () => {
     const filler = join(disk, 'filler');
-    rmSync(join(disk, 'data'), { recursive: true, force: true });
+    removeFolder(join(disk, 'data'));
     writeFileSync(filler, Buffer.alloc(16 * 1024 * 1024));
     const rig = await openRig({ dataDir: join(disk, 'ingest'), ballastBytes: 0 });
     const at = 1_763_877_600_000;

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import type { RetentionPolicy } from '../../gateway/store/retention.ts';
 import { SHARD_POINTS } from '../../gateway/store/segments.ts';
 import type { Range } from '../../gateway/store/store.ts';
 import { MERGE_SEGMENTS } from '../../gateway/store/tidy-plan.ts';
+import { removeFolder } from '../support/folders.ts';
 
 const DAY = 86_400_000;
 const T0 = Date.UTC(2026, 10, 20, 8);
@@ -60,7 +61,7 @@ describe('sealed history', () => {
 
   afterEach(async () => {
     await store.close();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   });
 
   it('answers the same before and after sealing, and after a restart', async () => {

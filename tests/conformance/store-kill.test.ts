@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
+import { removeFolder } from '../support/folders.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const BUILT = join(ROOT, 'dist/gateway/ingest.js');
@@ -65,7 +66,7 @@ describe('ingest and store under SIGKILL', () => {
         }
         await store.close();
       } finally {
-        rmSync(folder, { recursive: true, force: true });
+        removeFolder(folder);
       }
     },
     120_000,
@@ -98,7 +99,7 @@ describe('ingest and store under SIGKILL', () => {
         expect(await store.query(count)).toMatchObject([{ values: [{ value: 3 * lastCommit }] }]);
         await store.close();
       } finally {
-        rmSync(folder, { recursive: true, force: true });
+        removeFolder(folder);
       }
     },
     120_000,

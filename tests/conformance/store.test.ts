@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,6 +9,7 @@ import { BAD, GOOD, type QualityCode, UNCERTAIN } from '../../contract/reading.t
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
 import type { Annunciations, Commit, Store } from '../../gateway/store/store.ts';
+import { removeFolder } from '../support/folders.ts';
 
 const T0 = Date.UTC(2026, 10, 23, 8);
 const MINUTE = 60_000;
@@ -78,7 +79,7 @@ for (const { name, open } of IMPLEMENTATIONS) {
 
     afterEach(async () => {
       await store.close();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     });
 
     it('starts empty', async () => {

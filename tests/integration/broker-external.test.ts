@@ -13,6 +13,7 @@ import { type ExternalBroker, retryAfterMs, startExternalBroker } from '../../ga
 import { createMetrics } from '../../gateway/metrics.ts';
 import { createSubscriber, type Subscriber } from '../../gateway/subscriber.ts';
 import { FakeIngest, laneMark } from '../support/fake-ingest.ts';
+import { removeFolder } from '../support/folders.ts';
 import { describeWithPeers } from '../support/peers.ts';
 import { freePort, until } from '../support/ports.ts';
 
@@ -103,7 +104,7 @@ describeWithPeers(['mosquitto'], 'an external broker (mosquitto)', () => {
   afterEach(async () => {
     for (const client of clients.splice(0)) client.end(true);
     if (mosquitto.exitCode === null && mosquitto.signalCode === null) await stopMosquitto('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   });
 
   it('brings batches in, and stored marks out', async () => {

@@ -1,5 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,6 +19,7 @@ import type { PlantCatalog } from '../../gateway/plant-growth.ts';
 import { PlantRegistry } from '../../gateway/registry.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
 import { createSubscriber } from '../../gateway/subscriber.ts';
+import { removeFolder } from '../support/folders.ts';
 import { openCatalog } from '../support/ingest-rig.ts';
 import { until } from '../support/ports.ts';
 
@@ -150,7 +151,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const client of clients.splice(0)) client.end(true);
   await gateway.stop();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
   phone.close();
   phone.closeAllConnections();
 });

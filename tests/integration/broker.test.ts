@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import { type Broker, startBroker } from '../../gateway/broker.ts';
 import { createMetrics, type Metrics } from '../../gateway/metrics.ts';
 import { createSubscriber, type Subscriber } from '../../gateway/subscriber.ts';
 import { FakeIngest, laneMark } from '../support/fake-ingest.ts';
+import { removeFolder } from '../support/folders.ts';
 import { eventually, PATIENCE_MS } from '../support/ports.ts';
 
 const log = pino({ level: 'silent' });
@@ -39,7 +40,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const client of clients.splice(0)) client.end();
   await stop();
-  await rm(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 async function start(): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Command, commandSchema } from '../../contract/state.ts';
 import { openAccounts } from '../../gateway/accounts.ts';
 import { runGateway } from '../../gateway/main.ts';
+import { removeFolder } from '../support/folders.ts';
 import { freePort, until } from '../support/ports.ts';
 
 const PASSWORD = 'correct-horse-battery-41';
@@ -117,7 +118,7 @@ afterEach(async () => {
   await edge?.endAsync(true);
   edge = undefined;
   await gateway.stop();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 describe('a command from an operator through broker and edge', () => {

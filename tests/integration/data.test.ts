@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccounts } from '../../gateway/accounts.ts';
+import { removeFolder } from '../support/folders.ts';
 import { freePort, until } from '../support/ports.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -56,7 +57,7 @@ describe('backup, restore and export', () => {
   });
   afterAll(async () => {
     await stop();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   });
 
   const range = ['--from', String(TS - 60_000), '--to', String(TS), '--points', 'fm-1/flow'];

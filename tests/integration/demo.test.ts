@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { removeFolder } from '../support/folders.ts';
 import { freePort, until } from '../support/ports.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -88,7 +89,7 @@ describe('the demo district', () => {
       await ended;
     }
     await new Promise((done) => sink.close(done));
-    rmSync(dataDir, { recursive: true, force: true });
+    removeFolder(dataDir);
   });
 
   it('keeps the first password in a file only its owner reads, and signs in with it', async () => {

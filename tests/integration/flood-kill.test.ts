@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { type Child, startChild } from '../../cli/children.ts';
 import { openAccounts } from '../../gateway/accounts.ts';
+import { removeFolder } from '../support/folders.ts';
 import { freePort, until } from '../support/ports.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -97,7 +98,7 @@ describe('a flood of alarms while the gateway is killed again and again', () => 
   afterAll(async () => {
     await gateway?.stop(8000);
     receiver.close();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   });
 
   /** Like a collector: again until it is answered. */

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccounts } from '../../gateway/accounts.ts';
+import { removeFolder } from '../support/folders.ts';
 import { freePort, until } from '../support/ports.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -106,7 +107,7 @@ describe('the history of the demo', () => {
     const ended = new Promise((done) => gateway.once('exit', done));
     gateway.kill('SIGKILL');
     await ended;
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   });
 
   it('is written once, also when it is killed in the middle and begun again', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -13,6 +13,7 @@ import type { PlantCatalog } from '../../gateway/plant-growth.ts';
 import { PlantRegistry } from '../../gateway/registry.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
 import { untar } from '../../gateway/tar.ts';
+import { removeFolder } from '../support/folders.ts';
 import { envelope, openCatalog } from '../support/ingest-rig.ts';
 import { until } from '../support/ports.ts';
 
@@ -124,7 +125,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await running.stop();
-  rmSync(join(dataDir, '..'), { recursive: true, force: true });
+  removeFolder(join(dataDir, '..'));
 });
 
 describe('the API over the real store, judge and accounts', () => {

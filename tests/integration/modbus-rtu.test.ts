@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { acquire, addressModel, addressValue, type Harness, wrongValues } from '../support/acquisition.ts';
+import { removeFolder } from '../support/folders.ts';
 import { type Peer, startLibmodbusRtu, startSerialPair } from '../support/modbus-peers.ts';
 import { describeWithPeers } from '../support/peers.ts';
 
@@ -21,7 +22,7 @@ beforeEach(() => {
 afterEach(async () => {
   await harness?.close();
   for (const peer of peers.splice(0)) await peer.stop();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 const isGood = (wire: unknown) => typeof wire === 'number';

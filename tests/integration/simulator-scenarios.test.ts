@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ import {
   readScenarios,
   type Scenario,
 } from '../../simulators/scenario.ts';
+import { removeFolder } from '../support/folders.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const DIST = join(ROOT, 'dist');
@@ -79,7 +80,7 @@ function runOnceAt(batch: Batch, slower: number): Promise<Outcome> {
   return new Promise((done, fail) => {
     child.on('close', (code) => {
       clearTimeout(timer);
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
       if (code !== 0) return fail(new Error(`${name} ended with ${code}:\n${errors}`));
       done(JSON.parse(output) as Outcome);
     });

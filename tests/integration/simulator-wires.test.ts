@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSimulation } from '../../simulators/config.ts';
 import { type RunningSimulation, startSimulation } from '../../simulators/main.ts';
 import { openSerialPort } from '../../simulators/modbus/serial-port.ts';
+import { removeFolder } from '../support/folders.ts';
 import { startSerialPair } from '../support/modbus-peers.ts';
 import { describeWithPeers } from '../support/peers.ts';
 import { freePort, until, untilListening } from '../support/ports.ts';
@@ -25,7 +26,7 @@ afterEach(async () => {
   stop.abort();
   await running?.ended;
   for (const end of ends.splice(0)) await end();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 async function start(yaml: string): Promise<RunningSimulation> {

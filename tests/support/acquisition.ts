@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -6,6 +6,7 @@ import pino from 'pino';
 import type { DeviceReadings, WireValue } from '../../contract/reading.ts';
 import { type Acquisition, createAcquisition } from '../../edge/acquire.ts';
 import { loadEdgeConfig } from '../../edge/config.ts';
+import { removeFolder } from './folders.ts';
 import { PATIENCE_MS } from './ports.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
@@ -116,7 +117,7 @@ export function acquire(lines: string, model = '', learned = ''): Harness {
     reload: (text) => acquisition.reload(load(text)),
     async close() {
       await acquisition.stop();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     },
   };
 }

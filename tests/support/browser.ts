@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium } from 'playwright-core';
+import { removeFolder } from './folders.ts';
 
 /** Debian's chromium; the browser tests use no other. */
 export const CHROMIUM = '/usr/bin/chromium';
@@ -49,7 +50,7 @@ export async function openBrowser(
     context,
     async close() {
       await context.close();
-      rmSync(profile, { recursive: true, force: true });
+      removeFolder(profile);
     },
   };
 }

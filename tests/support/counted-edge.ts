@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { startCountingServer } from '../../bench/counting-server.ts';
 import { type Child, type LogLine, startChild } from '../../cli/children.ts';
+import { removeFolder } from './folders.ts';
 import { freePort } from './ports.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -115,7 +116,7 @@ export async function startCountedEdge(options: CountedEdgeOptions = {}) {
       await edge?.kill();
       await this.killBroker();
       await source.close();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Alarm } from '../../contract/alarm.ts';
@@ -11,6 +11,7 @@ import type { PlantCatalog } from '../../gateway/plant-growth.ts';
 import { PlantRegistry } from '../../gateway/registry.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
 import type { Store } from '../../gateway/store/store.ts';
+import { removeFolder } from './folders.ts';
 
 /** Remembers what it was told and raises an alarm for every value of 100 or more. */
 export class FakeJudge implements Judge {
@@ -229,7 +230,7 @@ export async function openRig(
     async close() {
       await parts.ingest.close();
       await parts.real.close();
-      rmSync(more.dataDir ?? join(dataDir, '..'), { recursive: true, force: true });
+      removeFolder(more.dataDir ?? join(dataDir, '..'));
     },
   };
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -6,6 +6,7 @@ import type { DeviceReadings } from '../../contract/reading.ts';
 import type { Clock } from '../../edge/clock.ts';
 import { OUTBOX_DEFAULTS, type OutboxSettings } from '../../edge/outbox/settings.ts';
 import { Outbox } from '../../edge/outbox.ts';
+import { removeFolder } from './folders.ts';
 
 /** A clock that stands still until it is told to move. */
 export class FakeClock implements Clock {
@@ -71,5 +72,5 @@ const TEMPORARY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 export function temporaryFolder(): { readonly path: string; readonly remove: () => void } {
   const path = mkdtempSync(join(TEMPORARY, 'hanfeng-outbox-'));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  return { path, remove: () => removeFolder(path) };
 }

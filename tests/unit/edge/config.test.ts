@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { ConfigError } from '../../../contract/mistakes.ts';
 import { checkEdge } from '../../../edge/check.ts';
 import { loadEdgeConfig, parseEdgeConfig } from '../../../edge/config.ts';
 import { parseModel } from '../../../edge/model.ts';
+import { removeFolder } from '../../support/folders.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const LINE = 'id: l1, transport: tcp, host: 10.0.0.1';
@@ -60,7 +61,7 @@ describe('edge.yaml', () => {
     writeFileSync(file, 'edge: e1\nmqtt: { passwordFile: nothing-here }\n');
     expect(() => loadEdgeConfig(file, ROOT, {})).toThrow(ConfigError);
     expect(() => loadEdgeConfig(join(folder, 'none.yaml'), ROOT, {})).toThrow(ConfigError);
-    rmSync(folder, { recursive: true });
+    removeFolder(folder);
   });
 });
 

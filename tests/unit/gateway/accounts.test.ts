@@ -1,8 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openAccounts } from '../../../gateway/accounts.ts';
+import { removeFolder } from '../../support/folders.ts';
 
 const PASSWORD = 'correct horse battery';
 let folder: string;
@@ -12,7 +13,7 @@ const clock = () => now;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hf-accounts-'));
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(() => removeFolder(folder));
 
 describe('users', () => {
   it('makes a first administrator with a generated password once, that must be replaced', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -6,10 +6,11 @@ import { checkDataFile, checkGateway } from '../../../gateway/check.ts';
 import { loadGatewayConfig, parseGatewayConfig } from '../../../gateway/config.ts';
 import { loadPlant } from '../../../gateway/plant-files.ts';
 import { timetableOf } from '../../../gateway/schedule-config.ts';
+import { removeFolder } from '../../support/folders.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'hanfeng-plant-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 function write(files: Readonly<Record<string, string>>): string {
   for (const [name, text] of Object.entries(files)) {

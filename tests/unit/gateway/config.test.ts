@@ -1,13 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../contract/mistakes.ts';
 import { loadGatewayConfig, parseGatewayConfig } from '../../../gateway/config.ts';
+import { removeFolder } from '../../support/folders.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'hanfeng-config-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 function load(text: string, env: Record<string, string> = {}) {
   const file = join(folder, 'gateway.yaml');

@@ -1,15 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { checkGateway } from '../../../gateway/check.ts';
 import { loadGatewayConfig } from '../../../gateway/config.ts';
 import { loadPlant } from '../../../gateway/plant-files.ts';
+import { removeFolder } from '../../support/folders.ts';
 import { type TestDoor, testDoor } from '../../support/http-door.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'hanfeng-places-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 /** Shanghai in GCJ-02 and in WGS-84. */
 const GCJ = { latitude: 31.17530398364597, longitude: 121.531541859215 };
 const WGS = { latitude: expect.closeTo(31.1774276, 6), longitude: expect.closeTo(121.5272106, 6) };

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../contract/mistakes.ts';
 import { type ReplaySummary, runReplay } from '../../../gateway/replay.ts';
 import { ReplayInputError } from '../../../gateway/replay-input.ts';
+import { removeFolder } from '../../support/folders.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const MINI = resolve(ROOT, '../shared/data/leakage/mini_scada.csv.gz');
@@ -17,7 +18,7 @@ let folder = '';
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hanfeng-replay-'));
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(() => removeFolder(folder));
 
 async function replay(
   inputs: readonly (readonly [name: string, text: string | Buffer])[],

@@ -1,15 +1,16 @@
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Ballast } from '../../../gateway/store/ballast.ts';
+import { removeFolder } from '../../support/folders.ts';
 
 const MB = 1024 * 1024;
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'hanfeng-ballast-'));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => removeFolder(folder));
 
 it('the ballast is taken on only where there is plenty of room, and really fills it', async () => {
   let free = 7 * MB;
