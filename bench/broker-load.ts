@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { generate, parser } from 'mqtt-packet';
+import { connectPacket } from './mqtt-sender.ts';
 
 /** What the load process is asked to do; it answers with one {@link LoadReport}. */
 export type LoadTask = { readonly port: number; readonly secret: string; readonly clients: number } & (
@@ -64,20 +65,7 @@ function open({ port, secret }: LoadTask, id: string, onWait: (waitMs: number) =
       resolve(undefined);
     }, GIVE_UP_MS);
     socket.on('error', () => resolve(undefined));
-    socket.once('connect', () =>
-      socket.write(
-        generate({
-          cmd: 'connect',
-          protocolId: 'MQTT',
-          protocolVersion: 4,
-          clientId: id,
-          clean: true,
-          keepalive: 60,
-          username: id,
-          password: Buffer.from(secret),
-        }),
-      ),
-    );
+    socket.once('connect', () => socket.write(connectPacket(id, secret)));
     socket.once('data', (bytes: Buffer) => {
       clearTimeout(giveUp);
       onWait(performance.now() - started);

@@ -15,37 +15,12 @@ import { createMetrics } from '../../gateway/metrics.ts';
 import { startDispatch } from '../../gateway/notify/dispatch.ts';
 import { makeChannels } from '../../gateway/notify/index.ts';
 import { planNotifications } from '../../gateway/notify/plan.ts';
-import type { PlantCatalog } from '../../gateway/plant-growth.ts';
 import { PlantRegistry } from '../../gateway/registry.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
 import { createSubscriber } from '../../gateway/subscriber.ts';
 import { removeFolder } from '../support/folders.ts';
-import { openCatalog } from '../support/ingest-rig.ts';
+import { flowHighCatalog } from '../support/ingest-rig.ts';
 import { until } from '../support/ports.ts';
-
-/** Flow above 80 rings at once. */
-const catalog: PlantCatalog = {
-  ...openCatalog(),
-  rulesFor: (point) =>
-    point.measurement !== 'flow'
-      ? []
-      : [
-          {
-            key: `${point.device}/flow#high`,
-            kind: 'high',
-            asset: point.device,
-            point: point.id,
-            pointId: `${point.device}/flow`,
-            priority: 2,
-            setpoint: 80,
-            deadband: 2,
-            onDelayMs: 0,
-            offDelayMs: 0,
-            latch: false,
-            title: 'Flow high',
-          },
-        ],
-};
 
 const log = pino({ level: 'silent' });
 const rang: { headers: Record<string, unknown>; body: string }[] = [];
@@ -79,7 +54,7 @@ async function start() {
     store,
     judge: createJudge({ timezone: 'Asia/Shanghai', device: (id) => registry.device(id) }),
     registry,
-    catalog,
+    catalog: flowHighCatalog(),
     discovery: 'accept',
     planNotifications: (alarms, journal) => planNotifications({ channels: [channel] }, alarms, journal, { id: 'site' }),
     now: Date.now,

@@ -9,37 +9,12 @@ import { createJudge } from '../../gateway/domain/judge.ts';
 import { createHttpServer } from '../../gateway/http/server.ts';
 import { IngestPath } from '../../gateway/ingest.ts';
 import { createMetrics } from '../../gateway/metrics.ts';
-import type { PlantCatalog } from '../../gateway/plant-growth.ts';
 import { PlantRegistry } from '../../gateway/registry.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
 import { untar } from '../../gateway/tar.ts';
 import { removeFolder } from '../support/folders.ts';
-import { envelope, openCatalog } from '../support/ingest-rig.ts';
+import { envelope, flowHighCatalog } from '../support/ingest-rig.ts';
 import { until } from '../support/ports.ts';
-
-/** Flow above 80 rings at once. */
-const catalog: PlantCatalog = {
-  ...openCatalog(),
-  rulesFor: (point) =>
-    point.measurement !== 'flow'
-      ? []
-      : [
-          {
-            key: `${point.device}/flow#high`,
-            kind: 'high',
-            asset: point.device,
-            point: point.id,
-            pointId: `${point.device}/flow`,
-            priority: 2,
-            setpoint: 80,
-            deadband: 2,
-            onDelayMs: 0,
-            offDelayMs: 0,
-            latch: false,
-            title: 'Flow high',
-          },
-        ],
-};
 
 let dataDir: string;
 let running: Awaited<ReturnType<typeof start>>;
@@ -53,7 +28,7 @@ async function start() {
   const registry = new PlantRegistry();
   const judge = createJudge({ timezone: 'Asia/Shanghai', device: (id) => registry.device(id) });
   const errors: unknown[] = [];
-  const desk = openDesk(catalog, dataDir);
+  const desk = openDesk(flowHighCatalog(), dataDir);
   const ingest = await IngestPath.open({
     store,
     judge,

@@ -2,24 +2,19 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { startCountedEdge } from '../support/counted-edge.ts';
-import { GatewayModel } from '../support/gateway-model.ts';
+import { startCountedUplink } from '../support/counted-edge.ts';
+import type { GatewayModel } from '../support/gateway-model.ts';
 import { describeWithPeers } from '../support/peers.ts';
 import { until } from '../support/ports.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../dist/cli/hanfeng.js');
 
 describeWithPeers(['mosquitto'], 'a technician at the cabinet', () => {
-  let rig: Awaited<ReturnType<typeof startCountedEdge>>;
+  let rig: Awaited<ReturnType<typeof startCountedUplink>>['rig'];
   let gateway: GatewayModel;
 
   beforeEach(async () => {
-    rig = await startCountedEdge();
-    gateway = new GatewayModel('gw', 'edge-1');
-    rig.startBroker();
-    gateway.start(rig.url);
-    rig.startEdge();
-    await until('the first readings', () => gateway.values.length > 100);
+    ({ rig, gateway } = await startCountedUplink());
   });
   afterEach(async () => {
     await gateway.stop();

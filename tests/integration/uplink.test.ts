@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { startCountedEdge } from '../support/counted-edge.ts';
-import { GatewayModel } from '../support/gateway-model.ts';
+import { startCountedUplink } from '../support/counted-edge.ts';
+import type { GatewayModel } from '../support/gateway-model.ts';
 import { describeWithPeers } from '../support/peers.ts';
 import { PATIENCE_MS, until } from '../support/ports.ts';
 
@@ -33,16 +33,11 @@ function expectNoGap(gateway: GatewayModel): void {
 }
 
 describeWithPeers(['mosquitto'], 'an edge that reads a counting device', () => {
-  let rig: Awaited<ReturnType<typeof startCountedEdge>>;
+  let rig: Awaited<ReturnType<typeof startCountedUplink>>['rig'];
   let gateway: GatewayModel;
 
   beforeEach(async () => {
-    rig = await startCountedEdge();
-    gateway = new GatewayModel('gw', 'edge-1');
-    rig.startBroker();
-    gateway.start(rig.url);
-    rig.startEdge();
-    await until('the first readings', () => gateway.values.length > 100);
+    ({ rig, gateway } = await startCountedUplink());
   });
   afterEach(async () => {
     await gateway.stop();

@@ -6,7 +6,8 @@ import { stringify } from 'yaml';
 import { startCountingServer } from '../../bench/counting-server.ts';
 import { type Child, type LogLine, startChild } from '../../cli/children.ts';
 import { removeFolder } from './folders.ts';
-import { freePort } from './ports.ts';
+import { GatewayModel } from './gateway-model.ts';
+import { freePort, until } from './ports.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** 20 values every 100 ms are 200 a second. */
@@ -119,4 +120,15 @@ export async function startCountedEdge(options: CountedEdgeOptions = {}) {
       removeFolder(folder);
     },
   };
+}
+
+/** The same with the gateway's side of the delivery protocol, and the first readings arrived. */
+export async function startCountedUplink() {
+  const rig = await startCountedEdge();
+  const gateway = new GatewayModel('gw', 'edge-1');
+  rig.startBroker();
+  gateway.start(rig.url);
+  rig.startEdge();
+  await until('the first readings', () => gateway.values.length > 100);
+  return { rig, gateway };
 }

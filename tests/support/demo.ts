@@ -9,12 +9,17 @@ const root = resolve(import.meta.dirname, '../..');
 const COMMAND = join(root, 'dist/cli/hanfeng.js');
 const READY_WITHIN_MS = 60_000;
 
-/** The whole demo district as `npm start` runs it, on free ports and a data folder of its own. */
+/** The whole demo district as `npm start` runs it (without its history), on free ports and a data folder of its own. */
 export interface Demo {
   readonly address: string;
+  readonly dataDir: string;
   firstPassword(): string;
+  /** The last lines it printed. */
+  output(): string;
   /** Switches a fault of the simulation on or off. */
   fault(name: string, device: string, on: boolean): Promise<void>;
+  /** Ctrl-C. @returns its exit code */
+  interrupt(): Promise<number | null>;
   /** Like a power cut: nothing says goodbye. */
   kill(): Promise<void>;
   /** Starts it again on the same ports and data. */
@@ -22,7 +27,7 @@ export interface Demo {
   close(): Promise<void>;
 }
 
-export async function startDemo(): Promise<Demo> {
+export async function startDemo(...options: string[]): Promise<Demo> {
   const dataDir = mkdtempSync(join(tmpdir(), 'hanfeng-demo-'));
   const [httpPort, mqttPort] = [await freePort(), await freePort()];
   const address = `http://127.0.0.1:${httpPort}`;
@@ -30,7 +35,7 @@ export async function startDemo(): Promise<Demo> {
   let demo: ChildProcess | undefined;
 
   const start = async () => {
-    demo = spawn(process.execPath, [COMMAND, 'demo', '--no-history'], {
+    demo = spawn(process.execPath, [COMMAND, 'demo', '--no-history', ...options], {
       cwd: root,
       env: {
         ...process.env,
@@ -69,6 +74,8 @@ export async function startDemo(): Promise<Demo> {
   await start();
   return {
     address,
+    dataDir,
+    output: () => output,
     firstPassword: () => readFileSync(join(dataDir, 'first-password'), 'utf8').trim(),
     async fault(name, device, on) {
       const args = ['simulate', 'fault', name, '--device', device, ...(on ? [] : ['--off'])];
@@ -76,6 +83,12 @@ export async function startDemo(): Promise<Demo> {
         spawn(process.execPath, [COMMAND, ...args], { cwd: root, stdio: 'ignore' }).once('exit', done),
       );
       if (code !== 0) throw new Error(`fault ${name}: exit ${code}`);
+    },
+    async interrupt() {
+      const running = demo as ChildProcess;
+      const ended = new Promise<number | null>((done) => running.once('exit', done));
+      running.kill('SIGINT');
+      return await ended;
     },
     kill,
     start,

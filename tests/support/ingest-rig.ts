@@ -152,6 +152,32 @@ export function openCatalog(declared: PlantCatalog['declared'] = []): PlantCatal
   };
 }
 
+/** Takes everything; a `flow` above 80 rings at once. */
+export function flowHighCatalog(): PlantCatalog {
+  return {
+    ...openCatalog(),
+    rulesFor: (point) =>
+      point.measurement !== 'flow'
+        ? []
+        : [
+            {
+              key: `${point.device}/flow#high`,
+              kind: 'high',
+              asset: point.device,
+              point: point.id,
+              pointId: `${point.device}/flow`,
+              priority: 2,
+              setpoint: 80,
+              deadband: 2,
+              onDelayMs: 0,
+              offDelayMs: 0,
+              latch: false,
+              title: 'Flow high',
+            },
+          ],
+  };
+}
+
 export interface IngestRig {
   readonly dataDir: string;
   readonly judge: FakeJudge;
