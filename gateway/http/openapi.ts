@@ -19,8 +19,12 @@ export function openapi(routes: readonly Route[], version: string): Record<strin
       description:
         'Times are ISO 8601 UTC in answers; ISO 8601 or epoch milliseconds are taken. Errors are problem+json.',
     },
+    servers: [{ url: '/' }],
     paths,
     components: {
+      responses: Object.fromEntries(
+        Object.entries(REFUSALS).map(([name, description]) => [name, { description, content: PROBLEM_CONTENT }]),
+      ),
       securitySchemes: {
         session: { type: 'apiKey', in: 'cookie', name: 'hanfeng_session' },
         token: { type: 'http', scheme: 'bearer' },
@@ -44,6 +48,33 @@ export function openapi(routes: readonly Route[], version: string): Record<strin
   };
 }
 
+const PROBLEM_CONTENT = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
+
+/** What a request can be refused for, whatever the route; `code` of the problem says which. */
+const REFUSALS = {
+  BadRequest: 'a parameter or the body is not as described; `errors` names each place',
+  Unauthorized: 'no session or token, or one that has ended',
+  Forbidden: 'the role does not allow it',
+  NotFound: 'nothing has this id',
+};
+
+function refusals({ access, params }: Route): Record<string, unknown> {
+  const reasons: [string, keyof typeof REFUSALS][] = [['400', 'BadRequest']];
+  if (access !== 'public') reasons.push(['401', 'Unauthorized'], ['403', 'Forbidden']);
+  if (params !== undefined) reasons.push(['404', 'NotFound']);
+  return Object.fromEntries(reasons.map(([status, name]) => [status, { $ref: `#/components/responses/${name}` }]));
+}
+
+/** `GET /api/v1/alarms/{id}` is `getAlarmsById`; a route outside `/api/v1` has its tag before its path. */
+function operationId({ method, path, tag }: Route): string {
+  const words = (path.startsWith('/api/v1/') ? path.slice('/api/v1/'.length) : `${tag}${path}`).split(/[/.-]/);
+  const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
+  return (
+    method.toLowerCase() +
+    words.map((word) => (word.startsWith('{') ? `By${capital(word.slice(1, -1))}` : capital(word))).join('')
+  );
+}
+
 function operation(definition: Route): Record<string, unknown> {
   const { params, query, body, answer, answerType, access, status, otherStatus = {} } = definition;
   const content =
@@ -54,6 +85,7 @@ function operation(definition: Route): Record<string, unknown> {
         : { [answerType]: { schema: { type: 'string' } } };
   const bodyTypes = definition.bodyTypes ?? ['application/json'];
   return {
+    operationId: operationId(definition),
     tags: [definition.tag],
     summary: definition.summary,
     'x-access': access,
@@ -75,10 +107,8 @@ function operation(definition: Route): Record<string, unknown> {
           { description, ...(content === undefined ? {} : { content }) },
         ]),
       ),
-      default: {
-        description: 'error',
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-      },
+      ...refusals(definition),
+      default: { description: 'any other refusal or failure', content: PROBLEM_CONTENT },
     },
   };
 }
