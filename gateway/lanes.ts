@@ -75,6 +75,44 @@ export function missingReadings({ made, stored, rejected, dropped }: LaneMark): 
   return Math.max(0, made - stored - rejected - dropped);
 }
 
+/** What became of the readings an edge made, over its lanes. */
+export interface Ledger {
+  readonly made: number;
+  readonly stored: number;
+  /** made - stored - rejected - dropped: on their way, or lost. */
+  readonly missing: number;
+  /** Came again and were not stored again. */
+  readonly duplicate: number;
+  /** Dropped by the edge for lack of space, with a tombstone. */
+  readonly dropped: number;
+  readonly rejected: number;
+}
+
+export const NO_LEDGER: Ledger = { made: 0, stored: 0, missing: 0, duplicate: 0, dropped: 0, rejected: 0 };
+
+export function ledgerOf(mark: LaneMark): Ledger {
+  const { made, stored, rejected, dropped, duplicateReadings } = mark;
+  return { made, stored, missing: missingReadings(mark), duplicate: duplicateReadings, dropped, rejected };
+}
+
+export function addLedgers(a: Ledger, b: Ledger): Ledger {
+  return {
+    made: a.made + b.made,
+    stored: a.stored + b.stored,
+    missing: a.missing + b.missing,
+    duplicate: a.duplicate + b.duplicate,
+    dropped: a.dropped + b.dropped,
+    rejected: a.rejected + b.rejected,
+  };
+}
+
+/** The ledger of each edge. */
+export function ledgersOf(marks: Iterable<LaneMark>): Map<string, Ledger> {
+  const ledgers = new Map<string, Ledger>();
+  for (const mark of marks) ledgers.set(mark.edge, addLedgers(ledgers.get(mark.edge) ?? NO_LEDGER, ledgerOf(mark)));
+  return ledgers;
+}
+
 /** Numbers of [from, to] that are stored already. */
 function storedIn({ mark, ahead }: LaneMark, from: number, to: number): number {
   let count = Math.max(0, Math.min(mark, to) - from + 1);

@@ -21,13 +21,16 @@ export interface Family<T> {
 }
 
 export interface Metrics {
-  counter(name: string, help: string): Counter;
+  /** @param read - asked at each scrape; then `value` is ignored */
+  counter(name: string, help: string, read?: () => number): Counter;
   counters(name: string, help: string, labels: readonly string[]): Family<Counter>;
   /** @param read - asked at each scrape; then `value` is ignored */
   gauge(name: string, help: string, read?: () => number): Gauge;
   gauges(name: string, help: string, labels: readonly string[]): Family<Gauge>;
   histogram(name: string, help: string, buckets: readonly number[]): Histogram;
   histograms(name: string, help: string, labels: readonly string[], buckets: readonly number[]): Family<Histogram>;
+  /** Called at each scrape, before anything is written: for families whose labels come and go. */
+  beforeScrape(fill: () => void): void;
   /** The Prometheus text format 0.0.4, families in the order they were made. */
   render(): string;
 }
@@ -112,6 +115,7 @@ export function createMetrics(): Metrics {
     string,
     { readonly type: string; readonly help: string; readonly family: Labelled<Series> }
   >();
+  const fills: (() => void)[] = [];
   const add = <T extends Series>(
     type: string,
     name: string,
@@ -126,13 +130,15 @@ export function createMetrics(): Metrics {
     return family;
   };
   return {
-    counter: (name, help) => add('counter', name, help, [], () => new Scalar()).with(),
+    counter: (name, help, read) => add('counter', name, help, [], () => new Scalar(read)).with(),
     counters: (name, help, labels) => add('counter', name, help, labels, () => new Scalar()),
     gauge: (name, help, read) => add('gauge', name, help, [], () => new Scalar(read)).with(),
     gauges: (name, help, labels) => add('gauge', name, help, labels, () => new Scalar()),
     histogram: (name, help, buckets) => add('histogram', name, help, [], () => new Buckets(buckets)).with(),
     histograms: (name, help, labels, buckets) => add('histogram', name, help, labels, () => new Buckets(buckets)),
+    beforeScrape: (fill) => fills.push(fill),
     render() {
+      for (const fill of fills) fill();
       let text = '';
       for (const [name, { type, help, family }] of families) {
         text += `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${type}\n`;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { formatTime } from '../../contract/time.ts';
-import { missingReadings } from '../lanes.ts';
+import { addLedgers, ledgerOf, NO_LEDGER } from '../lanes.ts';
 import type { Registry } from '../registry.ts';
 import type { LaneMark } from '../store/store.ts';
 import { isoSchema, pageFields, pageOf } from './inputs.ts';
@@ -56,9 +56,13 @@ export function deliveryRoutes({ registry }: Door): readonly Route[] {
       handle({ query }) {
         const names = new Set([...registry.edges()].map(({ id }) => id));
         for (const { edge } of registry.marks()) names.add(edge);
-        const edges = [...names].sort().map((edge) => ledgerOf(registry, edge));
+        const edges = [...names].sort().map((edge) => viewEdge(registry, edge));
         const { page, ...cursor } = pageOf(edges, ({ edge }) => edge, query);
-        return { edges: [...page], total: sum(edges), ...cursor };
+        return {
+          edges: [...page],
+          total: [...registry.marks()].map(ledgerOf).reduce(addLedgers, NO_LEDGER),
+          ...cursor,
+        };
       },
     }),
   ];
@@ -69,23 +73,17 @@ export function lanesOf(registry: Registry, edge: string): LaneView[] {
 }
 
 function viewLane(mark: LaneMark): LaneView {
-  const { lane, made, stored, rejected, dropped, duplicateReadings, duplicateBatches, ahead, lastAt } = mark;
   return {
-    lane,
-    made,
-    stored,
-    missing: missingReadings(mark),
-    duplicate: duplicateReadings,
-    dropped,
-    rejected,
-    duplicateBatches,
+    lane: mark.lane,
+    ...ledgerOf(mark),
+    duplicateBatches: mark.duplicateBatches,
     mark: mark.mark,
-    ahead: ahead.length,
-    lastAt: formatTime(lastAt),
+    ahead: mark.ahead.length,
+    lastAt: formatTime(mark.lastAt),
   };
 }
 
-function ledgerOf(registry: Registry, edge: string): z.infer<typeof edgeLedger> {
+function viewEdge(registry: Registry, edge: string): z.infer<typeof edgeLedger> {
   const marks = [...registry.marks()].filter((mark) => mark.edge === edge);
   const lanes = marks.map(viewLane);
   const record = registry.edge(edge);
@@ -94,20 +92,10 @@ function ledgerOf(registry: Registry, edge: string): z.infer<typeof edgeLedger> 
   const unsent = newest?.unsent;
   return {
     edge,
-    ...sum(lanes),
+    ...marks.map(ledgerOf).reduce(addLedgers, NO_LEDGER),
     lanes,
     ...(record === undefined ? {} : { online: record.online }),
     ...(unsent === undefined ? {} : { oldestUnsent: formatTime(unsent.oldestAt), unsentReadings: unsent.readings }),
     ...(newest === undefined ? {} : { lastAt: formatTime(newest.lastAt) }),
   };
-}
-
-type Ledger = Readonly<Record<keyof typeof ledgerFields, number>>;
-
-function sum(parts: readonly Ledger[]): Ledger {
-  const total = { made: 0, stored: 0, missing: 0, duplicate: 0, dropped: 0, rejected: 0 };
-  for (const part of parts) {
-    for (const key of Object.keys(total) as (keyof Ledger)[]) total[key] += part[key];
-  }
-  return total;
 }

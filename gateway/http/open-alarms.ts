@@ -51,6 +51,14 @@ export class OpenAlarms {
     return this.counts.get(asset) ?? NO_ALARMS;
   }
 
+  /** Of all assets. */
+  total(): AlarmCounts {
+    const total = { ...NO_ALARMS };
+    for (const counts of this.counts.values())
+      for (const priority of [1, 2, 3, 4] as const) total[priority] += counts[priority];
+    return total;
+  }
+
   all(): Iterable<Alarm> {
     return this.open.values();
   }

@@ -148,7 +148,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
       reply.header('cache-control', 'no-store');
     if (config.publicUrl?.startsWith('https:')) reply.header('strict-transport-security', 'max-age=31536000');
   });
-  observe(app, { metrics: options.metrics, feed, sessions });
+  observe(app, { metrics: options.metrics, feed, sessions, openAlarms });
   await app.register(fastifyCookie);
   readBodies(app);
   guard(app, authOptions);
