@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Alarm, Flood, JournalEntry } from '../contract/alarm.ts';
 import type { Millis } from '../contract/time.ts';
 import { Bundle, newestPerId, type Waiter } from './bundle.ts';
+import { FairLine } from './fair-line.ts';
 import { type Commit, type Notification, type Store, StoreError } from './store/store.ts';
 
 /** Commits follow each other by at least this, so that many small messages share one write to disk. */
@@ -9,10 +10,12 @@ export const GROUP_COMMIT_MS = 100;
 /** Readings of one commit: beyond it, what comes waits at its door. 0.6 s of full load, 6 MB of columns. */
 export const COMMIT_READINGS_MAX = 200_000;
 /**
- * Records of one commit beside the readings (letters, transitions, records of the plant): some 20 ms of making texts. A
- * transition counts twice: it is a journal line and a record, and both are told.
+ * Records of one commit beside the readings (letters, transitions, records of the plant): some 60 ms until they are on
+ * disk, which is what readings behind them wait. A transition counts twice: it is a journal line and a record.
  */
-export const COMMIT_RECORDS_MAX = 5000;
+export const COMMIT_RECORDS_MAX = 2500;
+/** A source that does not flood may still come into a commit that has enough of these, up to here. */
+const COMMIT_RECORDS_HARD_MAX = 2 * COMMIT_RECORDS_MAX;
 /** So much is judged before the loop turns; what is over waits for the next turn. A message of 1,000 transitions takes as long. */
 const JUDGE_TURN_MS = 10;
 /** Of the journal lines of a commit, so many are made messages of before the loop turns: each is some 10 us. */
@@ -66,7 +69,9 @@ export class CommitQueue {
   snapshotFailures = 0;
   private readonly options: CommitQueueOptions;
   private spare = new Bundle();
-  private readonly waiting: Work[] = [];
+  private readonly waiting = new FairLine<Work>();
+  /** The open bundle has work of a source that floods: each has some, so that no source waits for ever. */
+  private hasFlooding = false;
   private lastNumber = 0;
   private lastStart = Number.NEGATIVE_INFINITY;
   private snapshotNumber = 0;
@@ -110,24 +115,29 @@ export class CommitQueue {
   /**
    * Does the work now or, when the open bundle is full or this turn of the loop had enough, when it is its turn; resolves
    * with its result after the commit.
+   *
+   * @param source - whose message it is: while it floods, others need not wait behind it
    */
-  enqueue<T>(work: () => T): Promise<T> {
+  enqueue<T>(work: () => T, source?: string): Promise<T> {
     if (this.broken !== undefined) return Promise.reject(this.broken);
     if (this.closing) return Promise.reject(new Error('the gateway is stopping'));
-    if (this.waiting.length === 0 && !this.isFull() && !this.isTurnOver()) {
-      const settled = this.perform(work);
+    const side = this.waiting.sideOf(source);
+    if (this.waiting.waitingOn(side) === 0 && this.hasRoom(side) && !this.isTurnOver()) {
+      const settled = this.perform(work, source);
       this.wake();
       return settled;
     }
     return new Promise<T>((resolve, reject) => {
-      this.waiting.push({ run: () => void this.perform(work).then(resolve, reject), reject });
+      this.waiting.add({ run: () => void this.perform(work, source).then(resolve, reject), reject }, source);
       this.wake();
     });
   }
 
   /** What `work` was made of can go as soon as it is done: only its result waits for the commit. */
-  private perform<T>(work: () => T): Promise<T> {
+  private perform<T>(work: () => T, source?: string): Promise<T> {
     const startedAt = performance.now();
+    const { readings, verdict } = this.filling;
+    const before = { readings: readings.length, transitions: verdict.journal.length };
     let result: T;
     try {
       result = work();
@@ -136,6 +146,11 @@ export class CommitQueue {
     } finally {
       this.spend(performance.now() - startedAt);
     }
+    if (source !== undefined)
+      this.waiting.learn(source, {
+        readings: readings.length - before.readings,
+        transitions: verdict.journal.length - before.transitions,
+      });
     this.filling.touched = true;
     return this.filling.settle(result);
   }
@@ -156,12 +171,16 @@ export class CommitQueue {
     this.turnMs = (this.turnMs ?? 0) + ms;
   }
 
-  private isFull(): boolean {
+  /** Whether the open bundle takes more of a source that is calm, or of one that floods. */
+  private hasRoom(side: 'calm' | 'flooding'): boolean {
     const { readings, deadLetters, verdict, points } = this.filling;
-    return (
-      readings.length >= COMMIT_READINGS_MAX ||
-      deadLetters.length + 2 * verdict.journal.length + points.size >= COMMIT_RECORDS_MAX
-    );
+    const records = deadLetters.length + 2 * verdict.journal.length + points.size;
+    const max = side === 'calm' ? COMMIT_RECORDS_HARD_MAX : COMMIT_RECORDS_MAX;
+    return readings.length < COMMIT_READINGS_MAX && records < max;
+  }
+
+  private isFull(): boolean {
+    return !this.hasRoom('flooding');
   }
 
   private wake(): void {
@@ -212,6 +231,7 @@ export class CommitQueue {
     const snapshotDue = at - this.snapshotAt >= SNAPSHOT_MS || this.options.store.wantsSnapshot === true;
     const state = this.snapshotting === undefined && snapshotDue ? freeze() : undefined;
     this.filling = this.spare;
+    this.hasFlooding = false;
     this.storing = bundle;
     this.fillFromWaiting();
     await this.plan(bundle);
@@ -223,6 +243,8 @@ export class CommitQueue {
     this.commits++;
     this.lastCommitMs = performance.now() - this.lastStart;
     onCommitted(bundle, commit);
+    // Telling a flood's transitions and judging the next of them are a turn each.
+    if (bundle.verdict.journal.length > 0) await turn();
     const waiters = bundle.takeWaiters();
     bundle.clear();
     this.spare = bundle;
@@ -236,6 +258,7 @@ export class CommitQueue {
   private async plan({ verdict, notifications }: Bundle): Promise<void> {
     const { journal } = verdict;
     if (verdict.alarms.length + journal.length + verdict.floods.length === 0) return;
+    if (journal.length >= PLAN_LINES) await turn();
     const newest = new Map(verdict.alarms.map((alarm) => [alarm.id, alarm]));
     const due = (lines: readonly JournalEntry[], floods: readonly Flood[]) => {
       const alarms = [...new Set(lines.map(({ alarm }) => alarm))].flatMap((id) => newest.get(id) ?? []);
@@ -250,7 +273,22 @@ export class CommitQueue {
 
   /** Takes up what waited, as much as this turn and the open bundle have room for. */
   private fillFromWaiting(): void {
-    while (this.waiting.length > 0 && !this.isFull() && !this.isTurnOver()) this.waiting.shift()?.run();
+    while (!this.isTurnOver()) {
+      const next = this.nextWaiting();
+      if (next === undefined) return;
+      next.run();
+    }
+  }
+
+  private nextWaiting(): Work | undefined {
+    const mayFlood = this.hasRoom('flooding');
+    const first = mayFlood && !this.hasFlooding ? this.waiting.take('flooding') : undefined;
+    if (first !== undefined) {
+      this.hasFlooding = true;
+      return first;
+    }
+    const calm = this.hasRoom('calm') ? this.waiting.take('calm') : undefined;
+    return calm ?? (mayFlood ? this.waiting.take('flooding') : undefined);
   }
 
   /** Tells those who waited that their commit is on disk, so many a turn; before those of the next commit. */
@@ -293,7 +331,7 @@ export class CommitQueue {
   private breakDown(error: unknown): void {
     this.broken = error;
     for (const { reject } of this.filling.takeWaiters()) reject(error);
-    for (const { reject } of this.waiting.splice(0)) reject(error);
+    for (const { reject } of this.waiting.takeAll()) reject(error);
     this.options.onBroken(error);
   }
 

@@ -88,6 +88,7 @@ export class DoorReadings {
       return receipt;
     };
     let admitted: Admitted | undefined;
+    const source = sourceName(entries);
     const first = this.parts.queue.enqueue(() => {
       const taken = this.parts.admission.admit(entries, {
         receivedAt,
@@ -96,10 +97,9 @@ export class DoorReadings {
       });
       admitted = taken;
       this.parts.judgeRanges(taken.ranges, receivedAt);
-      const source = sourceName(entries);
       this.parts.bury(taken.rejections, taken.rejected, { door, source, at: receivedAt });
       return doubtful.length === 0 ? finish({ duplicate: 0, corrected: 0, late: 0 }, taken) : undefined;
-    });
+    }, `device/${source}`);
     const settle = () => this.settle(doubtful, receivedAt, (counts) => finish(counts, admitted as Admitted));
     if (admitted === undefined) return first.then((receipt) => receipt ?? settle());
     // The usual case: nothing of the message is kept while its commit is under way.

@@ -184,7 +184,7 @@ export class IngestPath implements Ingest {
   }
 
   batch(edge: string, envelope: BatchEnvelope, receivedAt: Millis): Promise<LaneMark> {
-    return this.queue.enqueue(() => this.takeBatch(edge, envelope, receivedAt));
+    return this.queue.enqueue(() => this.takeBatch(edge, envelope, receivedAt), `edge/${edge}`);
   }
 
   readings(door: Door, entries: readonly unknown[], receivedAt: Millis, idempotencyKey?: string): Promise<DoorReceipt> {

@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ALARM_NEWS, type Alarm, type JournalEntry, type Priority } from '../../contract/alarm.ts';
-import { insertRows, int, type ListColumn, streamColumns } from './columns.ts';
+import { appendRows, int, type ListColumn, streamColumns } from './columns.ts';
 import type { AnnunciationPage, Annunciations, Range } from './store.ts';
 
 /** Who, for what the system did by itself. */
@@ -24,7 +24,7 @@ export async function writeAnnunciations(
     type: 'integer',
     values: lines.map(of),
   });
-  await insertRows(connection, 'annunciations', [
+  await appendRows(connection, 'annunciations', [
     number(() => commit),
     number(({ n }) => n),
     text(({ alarm }) => alarm.id),

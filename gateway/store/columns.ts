@@ -1,4 +1,13 @@
-import { BIGINT, DOUBLE, type DuckDBAppender, type DuckDBConnection, INTEGER, UTINYINT } from '@duckdb/node-api';
+import {
+  BIGINT,
+  BOOLEAN,
+  DOUBLE,
+  type DuckDBAppender,
+  type DuckDBConnection,
+  INTEGER,
+  UTINYINT,
+  VARCHAR,
+} from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
 import type { Readings } from '../domain/readings.ts';
 
@@ -6,8 +15,8 @@ import type { Readings } from '../domain/readings.ts';
 const CHUNK_ROWS = 2048;
 /** Rows appended before the loop may turn: 5-10 ms at the measured 100-300 ns a row. */
 const SLICE_ROWS = CHUNK_ROWS * 16;
-/** Rows of one statement of records: making their texts takes a few milliseconds on the JavaScript thread. */
-const LIST_ROWS = 1000;
+/** Records of one chunk, before the loop may turn: making their texts takes a few milliseconds on the JavaScript thread. */
+const LIST_ROWS = 500;
 
 const TWO_32 = 2 ** 32;
 
@@ -140,27 +149,89 @@ export type ListColumn =
   | { readonly type: 'json'; readonly values: readonly unknown[] }
   | { readonly type: 'integer' | 'boolean'; readonly values: readonly number[] };
 
+/** Rows beyond which an upsert goes through a table of its own: below, making that table costs more than it spares. */
+const STAGED_ROWS_MIN = 100;
+
 /**
- * Writes rows by one statement per slice: `INSERT INTO <into> SELECT ... <conflict>`. A column of a slice is bound as one
- * JSON text, which the database's own threads take apart: a bound list makes an object of the binding for every value,
- * on the JavaScript thread.
+ * Adds rows to a table without a key, as raw chunks: no statement, no object of the binding per value, and no text that
+ * the database would take apart again. Call inside a transaction.
  */
-export async function insertRows(
+export async function appendRows(
   connection: DuckDBConnection,
-  into: string,
+  table: string,
   columns: readonly ListColumn[],
-  conflict = '',
 ): Promise<void> {
   const rows = columns[0]?.values.length ?? 0;
-  const selected = columns.map(({ type }, index) => `${selectedAs(type, `$${index + 1}`)}`).join(', ');
   for (let from = 0; from < rows; from += LIST_ROWS) {
-    const to = Math.min(rows, from + LIST_ROWS);
-    const values = columns.map((column) => columnText(column, from, to));
-    await connection.run(`INSERT INTO ${into} SELECT ${selected} ${conflict}`, values);
-    if (to < rows) await turn();
+    if (from > 0) await turn();
+    const appender = await connection.createAppender(table);
+    try {
+      const chunk = chunkOf(columns, from, Math.min(rows, from + LIST_ROWS));
+      duckdb.append_data_chunk((appender as unknown as RawAppender).appender, chunk);
+    } finally {
+      appender.closeSync();
+    }
   }
 }
 
+/**
+ * Writes rows of which some are there already, by their key: many by way of a passing table, few by one statement.
+ *
+ * @param columns - all columns of the table, in its order; the first is the key
+ * @param conflict - what to do with a row that is there: `ON CONFLICT ...`
+ */
+export async function upsertRows(
+  connection: DuckDBConnection,
+  table: string,
+  columns: readonly ListColumn[],
+  conflict: string,
+): Promise<void> {
+  const rows = columns[0]?.values.length ?? 0;
+  if (rows === 0) return;
+  if (rows < STAGED_ROWS_MIN) {
+    const selected = columns.map(({ type }, index) => selectedAs(type, `$${index + 1}`)).join(', ');
+    await connection.run(`INSERT INTO ${table} SELECT ${selected} ${conflict}`, columns.map(columnText));
+    return;
+  }
+  // Made anew each time: rows deleted from a table in memory would keep their room.
+  const stage = `staged_${table}`;
+  await connection.run(`CREATE OR REPLACE TEMP TABLE ${stage} AS FROM ${table} LIMIT 0`);
+  await appendRows(connection, stage, columns);
+  await connection.run(`INSERT INTO ${table} FROM ${stage} ${conflict}`);
+  await connection.run(`DROP TABLE ${stage}`);
+}
+
+const LIST_TYPES = { text: VARCHAR, json: VARCHAR, integer: BIGINT, boolean: BOOLEAN } as const;
+
+/** Rows of all columns as one chunk; the appender casts numbers to what the table has. */
+function chunkOf(columns: readonly ListColumn[], from: number, to: number): duckdb.DataChunk {
+  const rows = to - from;
+  const chunk = duckdb.create_data_chunk(columns.map(({ type }) => LIST_TYPES[type].toLogicalType().logical_type));
+  duckdb.data_chunk_set_size(chunk, rows);
+  columns.forEach(({ type, values }, column) => {
+    const vector = duckdb.data_chunk_get_vector(chunk, column);
+    if (type === 'integer' || type === 'boolean') {
+      const bytes = type === 'integer' ? new Int32Array(rows * 2) : new Uint8Array(rows);
+      for (let row = 0; row < rows; row++) {
+        const value = Math.round(values[from + row] as number);
+        if (type === 'integer') writeBigint(bytes as Int32Array, row, value);
+        else bytes[row] = value;
+      }
+      duckdb.copy_data_to_vector(vector, 0, bytes.buffer as ArrayBuffer, 0, bytes.byteLength);
+      return;
+    }
+    for (let row = 0; row < rows; row++) {
+      const value = values[from + row];
+      const text = type === 'json' ? JSON.stringify(value) : (value as string);
+      // The binding hands texts on as far as their first zero.
+      if (text.includes('\0')) duckdb.vector_assign_string_element_len(vector, row, Buffer.from(text));
+      else duckdb.vector_assign_string_element(vector, row, text);
+    }
+  });
+  return chunk;
+}
+
+/** A column of few rows is bound as one JSON text: a bound list makes an object of the binding for every value. */
 function selectedAs(type: ListColumn['type'], parameter: string): string {
   if (type === 'text' || type === 'json') return `unnest(from_json(${parameter}, '["VARCHAR"]'))`;
   const numbers = `unnest(from_json(${parameter}, '["BIGINT"]'))`;
@@ -170,20 +241,17 @@ function selectedAs(type: ListColumn['type'], parameter: string): string {
 /** What JSON.stringify makes of half a character; the database's reader refuses it. */
 const HALF_CHARACTER = /\\ud[89a-f]/;
 
-function columnText(column: ListColumn, from: number, to: number): string {
-  const values = column.values.slice(from, to);
-  switch (column.type) {
+function columnText({ type, values }: ListColumn): string {
+  switch (type) {
     case 'json':
       return JSON.stringify(values.map((record) => JSON.stringify(record)));
     case 'text': {
       const text = JSON.stringify(values);
       // Then as UTF-8 has it, with U+FFFD in its place.
-      return HALF_CHARACTER.test(text)
-        ? JSON.stringify(values.map((value) => Buffer.from(value as string).toString()))
-        : text;
+      return HALF_CHARACTER.test(text) ? JSON.stringify(values.map((value) => Buffer.from(value).toString())) : text;
     }
     default:
-      return JSON.stringify(values.map((value) => Math.round(value as number)));
+      return JSON.stringify(values.map((value) => Math.round(value)));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Alarm } from '../../contract/alarm.ts';
 import { writeAnnunciations } from './annunciations.ts';
-import { appendReadings, insertRows, int, type ListColumn } from './columns.ts';
+import { appendReadings, appendRows, int, type ListColumn, upsertRows } from './columns.ts';
 import type { Commit } from './store.ts';
 
 /** Dead letters kept; the oldest go first. */
@@ -45,7 +45,7 @@ async function writePlant(connection: DuckDBConnection, commit: Commit): Promise
   await upsert(connection, 'sources', 'id', [integer(sources.map(({ id }) => id)), json(sources)]);
   await upsert(connection, 'edges', 'id', [text(edges.map(({ id }) => id)), json(edges)]);
   // Appended, not updated: an update would wait for a checkpoint, and every commit moves marks.
-  await insertRows(connection, 'mark_log', [
+  await appendRows(connection, 'mark_log', [
     integer(marks.map(() => commit.number)),
     text(marks.map(({ edge, lane }) => `${edge}/${lane}`)),
     json(marks),
@@ -58,7 +58,7 @@ function upsert(
   key: string,
   columns: readonly ListColumn[],
 ): Promise<void> {
-  return insertRows(connection, table, columns, `ON CONFLICT (${key}) DO UPDATE SET record = excluded.record`);
+  return upsertRows(connection, table, columns, `ON CONFLICT (${key}) DO UPDATE SET record = excluded.record`);
 }
 
 /** End of a flood that goes on, as the table has it. */
@@ -71,7 +71,7 @@ export function isOpen(alarm: Alarm): boolean {
 
 async function writeAlarms(connection: DuckDBConnection, commit: Commit): Promise<void> {
   const { alarms = [], journal = [], floods = [], notifications = [] } = commit;
-  await insertRows(
+  await upsertRows(
     connection,
     'alarms',
     [
@@ -87,14 +87,14 @@ async function writeAlarms(connection: DuckDBConnection, commit: Commit): Promis
     `ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, asset = excluded.asset, priority = excluded.priority,
        state = excluded.state, open = excluded.open, raised_at = excluded.raised_at, record = excluded.record`,
   );
-  await insertRows(connection, 'journal', [
+  await appendRows(connection, 'journal', [
     ...numbered(commit.number, journal.length),
     text(journal.map(({ alarm }) => alarm)),
     integer(journal.map(({ at }) => at)),
     json(journal),
   ]);
   await writeAnnunciations(connection, commit.number, journal, alarms);
-  await insertRows(
+  await upsertRows(
     connection,
     'floods',
     [
@@ -105,7 +105,7 @@ async function writeAlarms(connection: DuckDBConnection, commit: Commit): Promis
     ],
     'ON CONFLICT (id) DO UPDATE SET began = excluded.began, ended = excluded.ended, record = excluded.record',
   );
-  await insertRows(
+  await upsertRows(
     connection,
     'notifications',
     [
@@ -122,7 +122,7 @@ async function writeAlarms(connection: DuckDBConnection, commit: Commit): Promis
 async function writeLogs(connection: DuckDBConnection, commit: Commit): Promise<void> {
   const { deadLetters = [], audit = [], idempotencyKeys = [] } = commit;
   if (deadLetters.length > 0) {
-    await insertRows(connection, 'dead_letters', [
+    await appendRows(connection, 'dead_letters', [
       ...numbered(commit.number, deadLetters.length),
       text(deadLetters.map(({ id }) => id)),
       text(deadLetters.map(({ reason }) => reason)),
@@ -133,13 +133,13 @@ async function writeLogs(connection: DuckDBConnection, commit: Commit): Promise<
          (SELECT (commit, n) FROM dead_letters ORDER BY commit DESC, n DESC OFFSET ${DEAD_LETTERS_MAX})`,
     );
   }
-  await insertRows(connection, 'audit', [
+  await appendRows(connection, 'audit', [
     ...numbered(commit.number, audit.length),
     integer(audit.map(({ at }) => at)),
     json(audit),
   ]);
   if (idempotencyKeys.length > 0) {
-    await insertRows(
+    await upsertRows(
       connection,
       'idempotency_keys',
       [text(idempotencyKeys), integer(idempotencyKeys.map(() => commit.at))],

@@ -282,6 +282,24 @@ describe('ingest', () => {
     expect((await rig.store.journal({ limit: 5000 })).items).toHaveLength(3600);
   });
 
+  it('does not let readings of other edges wait behind a flood of transitions', async () => {
+    rig = await openRig();
+    const done: string[] = [];
+    const send = (edge: string, seq: number, count: number, value: number) => {
+      const at = T0 + seq * 10_000;
+      const readings = Array.from({ length: count }, (_, k) => flow(at + k, value, `${edge}-meter`));
+      return rig.ingest.batch(edge, envelope(seq, readings), T0).then(() => done.push(edge));
+    };
+    // It is known by its first message what the edge is sending.
+    await send('loud', 1, 500, 100);
+    done.length = 0;
+    const flood = Array.from({ length: 8 }, (_, n) => send('loud', n + 2, 1000, 100));
+    await Promise.all([...flood, send('calm', 1, 10, 1)]);
+    expect(done.indexOf('calm')).toBeLessThan(4);
+    expect((await rig.store.journal({ limit: 10_000 })).items).toHaveLength(8500);
+    expect([...rig.registry.marks()][0]).toMatchObject({ edge: 'loud', mark: 9 });
+  });
+
   it('stores what still waits for its turn when it is stopped', async () => {
     rig = await openRig();
     const batches = Array.from({ length: 60 }, (_, n) =>
