@@ -61,7 +61,7 @@ function zoneNotes(zones: readonly ZoneModel[]): string[] {
     const why = whyNoBalance(zone);
     if (why !== undefined) return [`zone ${zone.id} has no balance of its own: ${why}`];
     const lacks = (['population', 'mainsKm', 'connections'] as const).filter((key) => zone[key] === undefined);
-    const meters = zone.customers.length === 0 ? ['customers'] : [];
+    const meters = (zone.registered ?? zone.customers).length === 0 ? ['customers'] : [];
     const all = [...meters, ...lacks];
     return all.length === 0 ? [] : [`zone ${zone.id}: without ${all.join(', ')} some figures are absent`];
   });

@@ -42,6 +42,9 @@ const zoneSchema = z.strictObject({
     .default([])
     .describe('Tanks that only this zone empties'),
   customers: pointsSchema.describe('Metered demand of customers, m3/h; a sample of them is enough'),
+  registered: pointsSchema
+    .optional()
+    .describe('The same for the figures alone, where it comes too late or too coarse to look for leaks with'),
   pressures: pointsSchema.describe('Pressures in the zone, m'),
   within: idSchema.optional().describe('The metered zone this one is a part of; it then needs pressures only'),
   model: modelSchema,

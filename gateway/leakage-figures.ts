@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Millis } from '../contract/time.ts';
+import { convert, isUnit, UNITS, type UnitSymbol } from '../contract/units.ts';
 import { byPeriod, type FigurePeriod, localCalendar } from './domain/leakage/local-days.ts';
 import type { ZoneModel } from './domain/leakage/network.ts';
 import { networkFigures, type ZoneFigures, zoneFigures } from './domain/leakage/report.ts';
@@ -82,14 +83,14 @@ export class LeakageFigures {
       .days(from, to, FIGURE_DAYS_MAX + 1)
       .filter((day) => day.from < end)
       .map((day) => ({ ...day, to: Math.min(day.to, end) }));
-    const points = zones.reduce((sum, zone) => sum + pointsOf(zone).length, 0);
+    const points = zones.reduce((sum, zone) => sum + pointsOf(withRegistered(zone)).length, 0);
     if (days.length > FIGURE_DAYS_MAX || days.length * points * 96 > FIGURE_VALUES_MAX)
       throw new FiguresError(
         'query-too-large',
         `${days.length} days of ${points} points: at most ${FIGURE_DAYS_MAX} days and ${FIGURE_VALUES_MAX} quarters of an hour; ask for one zone or a shorter range`,
       );
     const found: ZoneFigures[] = [];
-    for (const zone of zones) {
+    for (const zone of zones.map(withRegistered)) {
       const known = new Map<string, ZoneDay>();
       for (let start = 0; start < days.length; start += CHUNK_DAYS) {
         const chunk = days.slice(start, start + CHUNK_DAYS);
@@ -128,11 +129,11 @@ export class LeakageFigures {
     const reverse = flows.map((point) => [point, sibling(point, 'totalReverse')] as const);
     const same = (points: readonly string[]) => points.map((point) => [point, point] as const);
     return {
-      flows: await this.quarters(same(flows), 'mean', from, to),
-      registers: await this.quarters(registers, 'last', from, to),
-      reverse: await this.quarters(reverse, 'last', from, to),
-      levels: await this.quarters(same(zone.tanks.map(({ level }) => level)), 'last', from, to),
-      pressures: await this.quarters(same(zone.pressures), 'mean', from, to),
+      flows: await this.quarters(same(flows), 'mean', 'm3/h', from, to),
+      registers: await this.quarters(registers, 'last', 'm3', from, to),
+      reverse: await this.quarters(reverse, 'last', 'm3', from, to),
+      levels: await this.quarters(same(zone.tanks.map(({ level }) => level)), 'last', 'm', from, to),
+      pressures: await this.quarters(same(zone.pressures), 'mean', 'm[H2O]', from, to),
     };
   }
 
@@ -144,6 +145,7 @@ export class LeakageFigures {
   private async quarters(
     wanted: readonly (readonly [key: string, point: string])[],
     aggregate: 'mean' | 'last',
+    unit: UnitSymbol,
     from: Millis,
     to: Millis,
   ): Promise<Map<string, readonly Quarter[]>> {
@@ -161,14 +163,23 @@ export class LeakageFigures {
     for (const { point, values } of series) {
       const key = ids.get(point ?? -1);
       if (key === undefined || values.length === 0) continue;
+      const own = registry.point(point ?? -1)?.unit;
+      const isOther = own !== undefined && isUnit(own) && UNITS[own].dimension === UNITS[unit].dimension;
       found.set(
         key,
-        values.map(({ ts, value, worstQuality }) => ({ ts, value, isDoubtful: worstQuality === 'uncertain' })),
+        values.map(({ ts, value, worstQuality }) => ({
+          ts,
+          value: isOther ? convert(value, own, unit) : value,
+          isDoubtful: worstQuality === 'uncertain',
+        })),
       );
     }
     return found;
   }
 }
+
+/** The balance is made of what is registered for it; leaks are looked for with `customers` alone. */
+const withRegistered = (zone: ZoneModel): ZoneModel => ({ ...zone, customers: zone.registered ?? zone.customers });
 
 const sibling = (point: string, measurement: string): string => `${point.slice(0, point.indexOf('/'))}/${measurement}`;
 

@@ -17,6 +17,8 @@ export interface ZoneModel {
   readonly tanks: readonly TankModel[];
   /** Points of customers' demand, m3/h, sums or single meters; a sample of the zone's demand is enough. */
   readonly customers: readonly string[];
+  /** Customers' demand for the figures alone, m3/h: too late or too coarse to look for leaks with; absent: `customers`. */
+  readonly registered?: readonly string[];
   /** Points of pressure, m. */
   readonly pressures: readonly string[];
   /** Zone whose flow meters see this one, too. */
@@ -25,7 +27,7 @@ export interface ZoneModel {
   readonly pricePerM3?: number;
   /** Times the usual readiness to ring; 1 unless said. */
   readonly sensitivity?: number;
-  /** Part of the demand that `customers` meter, 0..1; absent: all of it. */
+  /** Part of the demand that `customers` or `registered` meter, 0..1; absent: all of it. */
   readonly coverage?: number;
   readonly population?: number;
   readonly mainsKm?: number;
@@ -80,9 +82,10 @@ export function checkZones(zones: readonly ZoneModel[]): ZoneFault[] {
   }
   for (const zone of zones) {
     const fault = (key: string, found: string, allowed: string) => faults.push({ zone: zone.id, key, found, allowed });
-    if (zone.coverage !== undefined && zone.customers.length === 0)
+    const registered = zone.registered ?? zone.customers;
+    if (zone.coverage !== undefined && registered.length === 0)
       fault('coverage', String(zone.coverage), 'customers that it is the coverage of');
-    const flows = [...zone.inlets, ...zone.outlets, ...zone.customers];
+    const flows = [...zone.inlets, ...zone.outlets, ...zone.customers, ...registered];
     for (const point of Object.keys(zone.totalizers ?? {}))
       if (!flows.includes(point)) fault('totalizers', point, 'an inlet, outlet or customer of the zone');
     if (zone.tanks.length > 0 && zone.inlets.length === 0)

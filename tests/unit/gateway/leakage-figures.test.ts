@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ZoneModel } from '../../../gateway/domain/leakage/network.ts';
+import type { PointInfo } from '../../../gateway/domain/plant.ts';
 import { FIGURES_WAITING_MAX, LeakageFigures } from '../../../gateway/leakage-figures.ts';
 import type { SeriesQuery } from '../../../gateway/store/store.ts';
 import { type TestDoor, testDoor } from '../../support/http-door.ts';
@@ -12,7 +13,12 @@ const START = Date.parse('2026-03-01T00:00:00+08:00');
 type Signal = (ts: number) => number | undefined | { readonly value: number; readonly doubtful: true };
 
 /** Zones of 100 m3/h by day and 40 by night, of which the customers' meters see 60 and 10. */
-function world(signals: Record<string, Signal>, zone: Partial<ZoneModel> = {}, timezone = 'Asia/Shanghai') {
+function world(
+  signals: Record<string, Signal>,
+  zone: Partial<ZoneModel> = {},
+  timezone = 'Asia/Shanghai',
+  units: Readonly<Record<string, string>> = {},
+) {
   const names = Object.keys(signals);
   const model: ZoneModel = {
     id: 'north',
@@ -33,7 +39,10 @@ function world(signals: Record<string, Signal>, zone: Partial<ZoneModel> = {}, t
         const id = names.indexOf(`${device}/${measurement}`);
         return id < 0 ? undefined : id;
       },
-      point: () => undefined,
+      point: (id) => {
+        const unit = units[names[id] ?? ''];
+        return unit === undefined ? undefined : ({ unit } as PointInfo);
+      },
     },
     store: {
       query: async ({ points, from, to, stepMs, aggregate }: SeriesQuery) =>
@@ -115,7 +124,25 @@ describe('the volume of a day', () => {
   });
 });
 
+describe('units', () => {
+  it('are those of the points: a sensor in kPa and a meter in L/s count like one in m and in m3/h', async () => {
+    const units = { 'fm-1/flow': 'L/s', 'pt/pressure': 'kPa' };
+    const signals = { 'fm-1/flow': () => 10, 'pt/pressure': () => 392.266 };
+    const day = await oneDay(world(signals, { pressures: ['pt/pressure'] }, 'Asia/Shanghai', units));
+    expect(day.supplied?.value).toBeCloseTo(864, 6);
+    expect(day.pressure).toMatchObject({ value: expect.closeTo(40, 6), unit: 'm' });
+  });
+});
+
 describe('losses', () => {
+  it('are told with what is registered for the figures alone, where leaks are looked for without it', async () => {
+    const found = await oneDay(
+      world({ 'fm-1/flow': () => 50, 'amr/flow': () => 45 }, { registered: ['amr/flow'], customers: [] }),
+    );
+    expect(found.rates).toEqual([{ basis: 'gross', percent: expect.closeTo(10, 6) }]);
+    expect(found.registered).toMatchObject({ value: 1080, origin: 'measured' });
+  });
+
   const signals = { 'fm-1/flow': byHour(40, 100), 'amr/demand': () => 36, 'pt/pressure': byHour(50, 40) };
   const zone: Partial<ZoneModel> = {
     customers: ['amr/demand'],
