@@ -62,7 +62,8 @@ interface Recorder {
  */
 export async function record({ root, simulateFile, plan, plants }: RecordOptions): Promise<readonly Recording[]> {
   const { from, to, seed } = plan;
-  const config = { ...partOf(loadSimulation(simulateFile), plants), seed };
+  const living = partOf(loadSimulation(simulateFile), plants);
+  const config = { ...living, seed };
   const district = await buildDistrict({
     ...config,
     root,
@@ -73,7 +74,13 @@ export async function record({ root, simulateFile, plan, plants }: RecordOptions
   });
   const simulation = new Simulation(district, config);
   const minutes = Math.round((to - from) / EVERY_MS);
-  const recorders = recordersOf(simulation, config, { root, simulateFile, minutes });
+  const recorders = recordersOf(simulation, config, {
+    root,
+    simulateFile,
+    minutes,
+    // The past may have another seed than the present: its counters must end where the present's began.
+    began: new Simulation(district, living),
+  });
   const steps = pastSteps(readPast(root), { from, to, timezone: config.timezone }).filter(({ order }) =>
     simulation.instruments.has(order.device),
   );
@@ -114,7 +121,12 @@ function partOf(config: SimulationConfig, plants: ReadonlySet<string>): Simulati
 function recordersOf(
   simulation: Simulation,
   config: SimulationConfig,
-  options: { readonly root: string; readonly simulateFile: string; readonly minutes: number },
+  options: {
+    readonly root: string;
+    readonly simulateFile: string;
+    readonly minutes: number;
+    readonly began: Simulation;
+  },
 ): Recorder[] {
   const readAs = edgeDevices(options.simulateFile);
   const models = loadModels([join(options.root, 'edge', 'devices')]);
@@ -132,7 +144,7 @@ function recordersOf(
       instrument,
       reader,
       recording,
-      countersAtEnd: instrument.counted(),
+      countersAtEnd: (options.began.instruments.get(id) as Instrument).counted(),
       row: new Float64Array(columns.length),
     };
   };

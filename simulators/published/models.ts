@@ -16,6 +16,14 @@ const waterMeter: PublishedModel = {
   measure: (of) => ({ total: rounded(of('total'), 0.001), flow: rounded(of('flow'), 0.001) }),
 };
 
+/** Head end of the customers' meters of an area: their sum, a register in m3 and what they draw in m3/h. */
+const headEnd: PublishedModel = {
+  name: 'amr-head-end',
+  noise: {},
+  counters: [{ of: 'flow', into: 'total', perSecond: 1 / 3600, startMax: 900_000 }],
+  measure: (of) => ({ total: rounded(of('total'), 0.001), flow: rounded(of('flow'), 0.01) }),
+};
+
 /** Battery pressure logger in a hydrant: kPa in steps of 1. */
 const pressureLogger: PublishedModel = {
   name: 'nb-pressure-logger',
@@ -62,5 +70,5 @@ const tunnelLighting: PublishedModel = {
 
 /** Every device model that publishes by itself, by name. */
 export const PUBLISHED_MODELS: ReadonlyMap<string, PublishedModel> = new Map(
-  [waterMeter, pressureLogger, depthGauge, galleryStation, tunnelLighting].map((model) => [model.name, model]),
+  [waterMeter, headEnd, pressureLogger, depthGauge, galleryStation, tunnelLighting].map((model) => [model.name, model]),
 );

@@ -5,7 +5,7 @@ export const CUSTOMERS = 12;
 /** Every place of the water plant an instrument or a fault can be at. */
 export function waterPlaces({ areas, pipes, junctions }: Network): readonly string[] {
   return [
-    ...areas.flatMap(({ name }) => [`${name}/inlet`, `${name}/pressure`, `${name}/middle`]),
+    ...areas.flatMap(({ name }) => [`${name}/inlet`, `${name}/pressure`, `${name}/middle`, `${name}/customers`]),
     'tank',
     'works',
     'spring',

@@ -11,6 +11,8 @@ import { controlPumps, type PumpsState } from './pumps.ts';
 const SOLVE_S = 5;
 /** Share of the mean demand that seeps out everywhere at normal pressure, and that pressure. */
 const BACKGROUND_SHARE = 0.08;
+/** What customers' meters see of what customers draw: old ones run slow. */
+const METERED_SHARE = 0.975;
 const NORMAL_PRESSURE_M = 45;
 const NODE_NOISE = 0.25;
 const NODE_MEMORY_S = 900;
@@ -51,6 +53,8 @@ export class Water implements Plant {
   private readonly wanders: readonly Wander[];
   private readonly customers: readonly { readonly node: string; readonly household: Customer }[];
   private readonly drawn: number[] = Array.from({ length: CUSTOMERS }, () => 0);
+  /** What the meters of an area's customers see together, m3/h. */
+  private readonly metered = new Map<string, number>();
   private readonly leaks = new Map<string, Leak>();
   private readonly flushed = new Map<string, number>();
   private pumps: PumpsState = { lead: true, second: false };
@@ -106,6 +110,7 @@ export class Water implements Plant {
     const [first, ...rest] = place.split('/');
     const spot = rest.join('/');
     const area = this.areas.get(first as string);
+    if (area !== undefined && spot === 'customers') return { flow: this.metered.get(area.name) ?? 0 };
     if (area !== undefined && spot === 'inlet') return this.atPipe(area.inletPipe, area.entry);
     if (area !== undefined) return this.atNode(spot === 'pressure' ? area.critical : this.endOf(area.usualBurst));
     if (first === 'pipe') return this.atPipe(spot, this.endOf(spot));
@@ -151,14 +156,16 @@ export class Water implements Plant {
   private solve(seconds: number, share: number): void {
     const { hydraulics, network } = this;
     const people = share * (1 - BACKGROUND_SHARE);
-    network.junctions.forEach(({ id, meanM3PerH }, index) => {
+    this.metered.clear();
+    network.junctions.forEach(({ id, dma, meanM3PerH }, index) => {
       if (meanM3PerH === 0) return;
       const noise = 1 + NODE_NOISE * (this.wanders[index] as Wander).step(seconds);
-      let demand = meanM3PerH * people * Math.max(0, noise) + (this.flushed.get(id) ?? 0);
+      let drawn = meanM3PerH * people * Math.max(0, noise);
       this.customers.forEach(({ node }, customer) => {
-        if (node === id) demand += this.drawn[customer] as number;
+        if (node === id) drawn += this.drawn[customer] as number;
       });
-      hydraulics.setDemand(id, demand);
+      if (dma !== undefined) this.metered.set(dma, (this.metered.get(dma) ?? 0) + drawn * METERED_SHARE);
+      hydraulics.setDemand(id, drawn + (this.flushed.get(id) ?? 0));
     });
     for (const [id, leak] of this.leaks) {
       leak.coefficient += leak.growth * seconds;
