@@ -66,7 +66,9 @@ export interface Alarm {
   readonly responseZh?: string;
   /** What is usually behind it, what happens when nobody acts, and how long people have. */
   readonly cause?: string;
+  readonly causeZh?: string;
   readonly consequence?: string;
+  readonly consequenceZh?: string;
   readonly timeToRespondMs?: number;
   /** Why it is suppressed: the rule of the root alarm that explains it, or `maintenance: <reason>`. */
   readonly explainedBy?: string;

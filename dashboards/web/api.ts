@@ -1,7 +1,9 @@
 import type { Alarm, AlarmAction, JournalEntry } from '../../contract/alarm.ts';
 import type { Millis } from '../../contract/time.ts';
+import { type Figures, type LeakZone, type Period, readFigures, readWhatIf, readZone, type WhatIf } from './leakage.ts';
 import type { Device, Point } from './model.ts';
 import { POINTS_MAX } from './model.ts';
+import { type Flood, type Performance, readFlood, readPerformance } from './performance.ts';
 import {
   type Bucket,
   cursorOf,
@@ -31,8 +33,17 @@ export const ANSWER_MAX_MS = 10_000;
 /** Most pages of one list; 20 x 1,000 rows is POINTS_MAX. */
 const PAGES_MAX = POINTS_MAX / 1_000;
 
-async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
-  const timeout = AbortSignal.timeout(ANSWER_MAX_MS);
+/** What reads months of history may take so long. */
+const LONG_ANSWER_MAX_MS = 120_000;
+
+async function ask(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+  withinMs: number = ANSWER_MAX_MS,
+): Promise<unknown> {
+  const timeout = AbortSignal.timeout(withinMs);
   let response: Response;
   let text: string;
   try {
@@ -79,6 +90,9 @@ async function everyPage(path: string, name: string): Promise<readonly unknown[]
 }
 
 const present = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value]);
+/** Where the figures come from; with `format=csv` the same for a table calculation. */
+export const figuresPath = (range: { readonly from: Millis; readonly to: Millis; readonly period: Period }) =>
+  `/api/v1/leakage/figures?period=${range.period}&from=${Math.round(range.from)}&to=${Math.round(range.to)}`;
 const pathOf = (point: string) => `/api/v1/points/${point.split('/').map(encodeURIComponent).join('/')}`;
 
 /** Everything the page asks of the gateway outside the live feed. Each throws ApiError. */
@@ -153,6 +167,45 @@ export const api = {
     more: Readonly<Record<string, string | boolean>> = {},
   ): Promise<Alarm | undefined> {
     return readAlarm(await ask('POST', `/api/v1/alarms/${encodeURIComponent(alarm)}/${action}`, more));
+  },
+
+  /** Zones in which leaks are looked for. */
+  async leakZones(): Promise<readonly LeakZone[]> {
+    return (await everyPage('/api/v1/leakage?limit=1000', 'zones')).flatMap((row) => present(readZone(row)));
+  },
+
+  /** Leaks that are over, the newest first. */
+  async pastLeaks(signal: AbortSignal): Promise<readonly Alarm[]> {
+    const path = '/api/v1/alarms?state=normal&kind=leak&limit=20';
+    return listOf(await ask('GET', path, undefined, signal), 'alarms').flatMap((row) => present(readAlarm(row)));
+  },
+
+  async leakFigures(
+    range: { readonly from: Millis; readonly to: Millis; readonly period: Period },
+    signal: AbortSignal,
+  ): Promise<Figures> {
+    return readFigures(await ask('GET', figuresPath(range), undefined, signal, LONG_ANSWER_MAX_MS));
+  },
+
+  async whatIf(
+    question: { readonly sensitivity: number; readonly zone?: string; readonly from: Millis; readonly to: Millis },
+    signal: AbortSignal,
+  ): Promise<WhatIf | undefined> {
+    return readWhatIf(await ask('POST', '/api/v1/leakage/what-if', question, signal, LONG_ANSWER_MAX_MS));
+  },
+
+  async performance(
+    range: { readonly from: Millis; readonly to: Millis },
+    signal: AbortSignal,
+  ): Promise<Performance | undefined> {
+    const path = `/api/v1/alarms/performance?from=${Math.round(range.from)}&to=${Math.round(range.to)}`;
+    return readPerformance(await ask('GET', path, undefined, signal, LONG_ANSWER_MAX_MS));
+  },
+
+  /** Floods that go on. */
+  async floods(signal: AbortSignal): Promise<readonly Flood[]> {
+    const answer = await ask('GET', '/api/v1/alarms/floods?state=active', undefined, signal);
+    return listOf(answer, 'floods').flatMap((row) => present(readFlood(row)));
   },
 
   /** Equal slots over the range, oldest first; slots without data are absent. */

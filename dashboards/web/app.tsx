@@ -6,7 +6,9 @@ import { Alarms } from './views/alarms.tsx';
 import { DevicePage } from './views/device.tsx';
 import { Explore } from './views/explore.tsx';
 import { FirstRun } from './views/first-run.tsx';
+import { Leakage } from './views/leakage.tsx';
 import { Overview } from './views/overview.tsx';
+import { AlarmPerformance } from './views/performance.tsx';
 import { Settings } from './views/settings.tsx';
 import { SignIn } from './views/sign-in.tsx';
 
@@ -41,6 +43,10 @@ export function App() {
   switch (where.page) {
     case 'alarms':
       return <Alarms id={where.alarm} />;
+    case 'leakage':
+      return <Leakage zone={where.zone} />;
+    case 'performance':
+      return <AlarmPerformance />;
     case 'explore':
       return <Explore id={where.point} />;
     case 'device':

@@ -49,6 +49,9 @@ export interface Device {
   readonly model?: string;
   readonly location?: string;
   readonly edge?: string;
+  /** Degrees, WGS-84. */
+  readonly latitude?: number;
+  readonly longitude?: number;
 }
 
 /** Everything the page knows of the site. Replaced, never changed in place: an unchanged part keeps its identity. */

@@ -2,6 +2,8 @@
 export type Route =
   | { readonly page: 'overview' }
   | { readonly page: 'alarms'; readonly alarm?: string }
+  | { readonly page: 'performance' }
+  | { readonly page: 'leakage'; readonly zone?: string }
   | { readonly page: 'device'; readonly device: string }
   | { readonly page: 'explore'; readonly point?: string }
   | { readonly page: 'settings' };
@@ -11,7 +13,8 @@ export function parseRoute(hash: string): Route {
   if (page === 'alarms') return rest[0] ? { page, alarm: rest[0] } : { page };
   if (page === 'explore') return rest.length >= 2 ? { page, point: rest.join('/') } : { page };
   if (page === 'devices' && rest[0]) return { page: 'device', device: rest[0] };
-  if (page === 'settings') return { page };
+  if (page === 'leakage') return rest[0] ? { page, zone: rest[0] } : { page };
+  if (page === 'settings' || page === 'performance') return { page };
   return { page: 'overview' };
 }
 
@@ -21,6 +24,7 @@ export function hrefOf(route: Route): string {
   if (route.page === 'explore')
     return route.point === undefined ? '#/explore' : `#/explore/${route.point.split('/').map(encode).join('/')}`;
   if (route.page === 'device') return `#/devices/${encode(route.device)}`;
+  if (route.page === 'leakage') return route.zone === undefined ? '#/leakage' : `#/leakage/${encode(route.zone)}`;
   return `#/${route.page}`;
 }
 

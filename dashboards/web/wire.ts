@@ -1,6 +1,7 @@
 import { ALARM_STATES, type Alarm, type AlarmHold, type JournalEntry, type Priority } from '../../contract/alarm.ts';
 import type { Quality } from '../../contract/reading.ts';
 import { type Millis, parseTime } from '../../contract/time.ts';
+import { isObject, maybe, numberOf, textOf } from './json.ts';
 import type { Change, Device, LastValue, Limit, LiveReading, Point } from './model.ts';
 
 /** One time slot of a trend as the API answers it; absent slots hold no data and nothing held over. */
@@ -25,19 +26,7 @@ export interface Session {
   readonly version: string;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
-const numberOf = (value: unknown): number | undefined =>
-  typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 const qualityOf = (value: unknown): Quality => (value === 'good' || value === 'uncertain' ? value : 'bad');
-
-/** Adds a member only when there is a value: absent members stay absent. */
-function maybe<K extends string, T>(key: K, value: T | undefined): { readonly [P in K]?: T } {
-  return (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: T };
-}
 
 /** The list of a page of answers, under `items` or the resource's own name; never throws. */
 export function listOf(answer: unknown, name: string): readonly unknown[] {
@@ -88,6 +77,8 @@ export function readDevice(answer: unknown): Device | undefined {
     ...maybe('model', textOf(answer.model)),
     ...maybe('location', textOf(answer.location)),
     ...maybe('edge', textOf(answer.edge)),
+    ...maybe('latitude', numberOf(answer.latitude)),
+    ...maybe('longitude', numberOf(answer.longitude)),
   };
 }
 
@@ -205,6 +196,12 @@ export function readAlarm(answer: unknown): Alarm | undefined {
     ...maybe('messageZh', textOf(answer.messageZh)),
     ...maybe('responseZh', textOf(answer.responseZh)),
     ...maybe('explainedBy', textOf(answer.explainedBy)),
+    ...maybe('cause', textOf(answer.cause)),
+    ...maybe('causeZh', textOf(answer.causeZh)),
+    ...maybe('consequence', textOf(answer.consequence)),
+    ...maybe('consequenceZh', textOf(answer.consequenceZh)),
+    ...maybe('timeToRespondMs', numberOf(answer.timeToRespondMs)),
+    ...maybe('flood', textOf(answer.flood)),
   };
 }
 

@@ -200,6 +200,7 @@ describeWithPeers(['chromium'], 'the page', () => {
       since: new Date(at - 5 * hour).toISOString(),
       evidence: {
         type: 'abrupt',
+        zone: 'dma-4',
         size: 12.4,
         interval: [10.1, 14.7],
         lostM3: 62,
@@ -215,8 +216,58 @@ describeWithPeers(['chromium'], 'the page', () => {
     const details = page.getByRole('region', { name: 'Details' });
     await details.getByText('between 10.1 and 14.7').waitFor();
     await details.getByText('62 m³').waitFor();
-    await details.getByText('pt-04').waitFor();
+    await details.getByText('pt‑04').or(details.getByText('pt-04')).first().waitFor();
     await details.getByRole('img', { name: /12 m³\/h too much/ }).waitFor();
+  });
+
+  it('has a page of leakage: the open leak with its evidence, every zone, the rate that is shown, and why a figure is absent', async () => {
+    await page.goto(`${api.url}/#/leakage`);
+    const leak = page.getByRole('region', { name: 'Leak', exact: true });
+    await leak.getByRole('heading', { name: 'Harbour' }).waitFor();
+    await leak.getByText('10.1 to 14.7 m³/h').waitFor();
+    await leak.getByText('lost so far').waitFor();
+    await page.getByText('learning, 9 days left').waitFor();
+    const zones = page.getByRole('region', { name: 'Zones' });
+    await zones.getByText('grade II').waitFor();
+    await zones.getByRole('link', { name: 'Anzhen' }).click();
+    await page.waitForURL(/#\/leakage\/dma-9$/);
+    const figures = page.getByRole('region', { name: 'Figures', exact: true });
+    await figures.getByText('no customer meters are configured').waitFor();
+    await figures.getByText('outside the limits of the formula: fewer than 3000 connections').waitFor();
+    await page.getByRole('button', { name: 'Earlier period' }).click();
+    await page.getByText('Oct 2026', { exact: true }).waitFor();
+  });
+
+  it('tries another sensitivity on the past and says what would have rung sooner', async () => {
+    const panel = page.getByRole('region', { name: 'What if it were keener' });
+    await panel.getByRole('combobox', { name: 'Sensitivity' }).selectOption('2');
+    await panel.getByRole('button', { name: 'Try it' }).click();
+    await panel.getByRole('cell', { name: '12 h sooner' }).waitFor();
+    await panel.getByText('Not enough history to learn from: Anzhen').waitFor();
+    await panel.getByRole('combobox', { name: 'Sensitivity' }).selectOption('0.5');
+    await panel.getByRole('button', { name: 'Try it' }).click();
+    await panel.getByRole('cell', { name: 'would not ring' }).first().waitFor();
+  });
+
+  it('has a page of how well the alarms work: each figure against its target, and what would help', async () => {
+    await page.goto(`${api.url}/#/alarms`);
+    await page.getByRole('link', { name: 'Performance' }).click();
+    const row = page.getByRole('row', { name: /chattering rules/ });
+    await row.getByText('not met').waitFor();
+    await page.getByRole('region', { name: 'Chattering' }).getByText('deadband 12.0 kVA: 2 instead of 31').waitFor();
+    await page.getByRole('img', { name: '40 alarms, at most 14 in ten minutes' }).waitFor();
+    await page.getByRole('combobox', { name: 'Operator group' }).selectOption('power');
+    await page.getByRole('link', { name: /^Open/ }).click();
+    await page.locator('tr[data-alarm]').first().waitFor();
+  });
+
+  it('says above the list that a flood goes on, since when, and what most of it hangs on', async () => {
+    api.floods = [
+      { id: 'f1', from: new Date().toISOString(), alarms: 23, peak: 23, standing: 5, explained: 40, assets: [] },
+    ];
+    api.raise({ id: 'flooded-1', asset: 'bs-042', priority: 4, message: 'Humidity in the box. BS-042.', flood: 'f1' });
+    await page.getByText(/Flood: 23 alarms since \d\d:\d\d\./).waitFor();
+    await page.getByText('40 more did not ring, a root explains them.').waitFor();
   });
 
   it('zooms a trend by dragging, asks the gateway for finer slots, and goes back by a double click', async () => {
@@ -311,6 +362,8 @@ describeWithPeers(['chromium'], 'the page', () => {
           'alarms/leak-1',
           'explore/fm-07/pressure',
           'devices/fm-07',
+          'leakage/dma-9',
+          'performance',
           'settings',
         ]) {
           await view.goto(`${api.url}/#/${where}`);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, resolve } from 'node:path';
+import { fakeFigures, fakePerformance, fakeWhatIf, fakeZones } from './fake-figures.ts';
 
 /**
  * A small stand-in for the gateway's API, with the same shapes: for the page's own browser tests, which need faults,
@@ -246,6 +247,13 @@ interface FakeAlarm {
   messageZh?: string;
   responseZh?: string;
   explainedBy?: string;
+  flood?: string;
+  returnedAt?: string;
+  cause?: string;
+  causeZh?: string;
+  consequence?: string;
+  consequenceZh?: string;
+  timeToRespondMs?: number;
   shelvedUntil?: string;
   evidence: Record<string, unknown>;
 }
@@ -270,6 +278,8 @@ export class FakeApi {
   readonly alarms = new Map<string, FakeAlarm>();
   readonly journal: Record<string, unknown>[] = [];
   readonly requests: string[] = [];
+  /** Floods that go on. */
+  floods: Record<string, unknown>[] = [];
   #server: Server | undefined;
   #port = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -467,8 +477,17 @@ export class FakeApi {
       return send(response, 200, {
         points: POINTS.map((one) => ({ ...one, last: this.#last(one, Date.now()) })),
       });
-    if (route === 'GET /alarms')
-      return send(response, 200, { alarms: [...this.alarms.values()].filter(({ state }) => state !== 'normal') });
+    if (route === 'GET /alarms') {
+      const past = url.searchParams.get('state') === 'normal';
+      const kind = url.searchParams.get('kind');
+      const wanted = (alarm: FakeAlarm) => (alarm.state === 'normal') === past && (kind ?? alarm.kind) === alarm.kind;
+      return send(response, 200, { alarms: [...this.alarms.values()].filter(wanted) });
+    }
+    if (route === 'GET /alarms/floods') return send(response, 200, { floods: this.floods });
+    if (route === 'GET /alarms/performance') return send(response, 200, fakePerformance());
+    if (route === 'GET /leakage') return send(response, 200, { zones: fakeZones() });
+    if (route === 'GET /leakage/figures') return send(response, 200, fakeFigures());
+    if (route === 'POST /leakage/what-if') return send(response, 200, fakeWhatIf(Number(body.sensitivity)));
     if (route === 'GET /alarms/journal') {
       const wanted = url.searchParams.get('alarm');
       return send(response, 200, { journal: this.journal.filter(({ alarm }) => wanted === null || alarm === wanted) });

@@ -1,6 +1,8 @@
 /** Line icons on a 24 x 24 field, drawn in the colour of the text. */
 const PATHS = {
   overview: 'M3 10.5 12 4l9 6.5V20H3zM3 15c3-2 6 2 9 0s6-2 9 0',
+  leakage: 'M12 3.500c3.500 4.300 6 7.400 6 10.700a6 6 0 0 1-12 0c0-3.300 2.500-6.400 6-10.700zM9 14.500a3 3 0 0 0 3 3',
+  download: 'M12 4v11M7.500 11l4.500 4.500 4.500-4.500M5 20h14',
   alarms: 'M6 16v-5a6 6 0 0 1 12 0v5l2 2.500H4zM10 21h4',
   explore: 'M3 20h18M4 16l5-6 4 3 7-8',
   settings: 'M4 7h9M17 7h3M4 17h3M11 17h9M17 7a2 2 0 1 1-4 0 2 2 0 0 1 4 0zM11 17a2 2 0 1 1-4 0 2 2 0 0 1 4 0z',

@@ -1,19 +1,29 @@
-import { useId } from 'preact/hooks';
+import { useId, useState } from 'preact/hooks';
 import type { Millis } from '../../../contract/time.ts';
-import type { Leak, LeakSlot } from '../leak.ts';
+import { writeNumber } from '../format.ts';
+import { type Leak, type LeakSlot, valueAt } from '../leak.ts';
 import { site, text } from '../state.ts';
+import { useWidth } from './use-width.ts';
 
-const WIDTH = 396;
-const HEIGHT = 170;
 const LEFT = 34;
-const RIGHT = 8;
-const TOP = 10;
+const RIGHT = 62;
+const TOP = 20;
 const BOTTOM = 20;
 
+export interface LeakChartProps {
+  readonly leak: Leak;
+  readonly since: Millis;
+  readonly raisedAt?: Millis;
+  /** CSS pixels. */
+  readonly height?: number;
+}
+
 /** The evidence of a leak: inflow as measured, dashed what it should have been, the difference since it began hatched. */
-export function LeakChart({ leak, since }: { leak: Leak; since: Millis }) {
+export function LeakChart({ leak, since, raisedAt, height = 170 }: LeakChartProps) {
   const words = text.value;
   const hatch = useId();
+  const [place, width] = useWidth<HTMLElement>(396);
+  const [pointed, setPointed] = useState<LeakSlot | undefined>(undefined);
   const { series } = leak;
   const first = series[0]?.at;
   const last = series.at(-1)?.at;
@@ -21,43 +31,103 @@ export function LeakChart({ leak, since }: { leak: Leak; since: Millis }) {
   const values = series.flatMap(({ flow, expected }) => [flow, expected]).filter((value) => value !== undefined);
   const low = Math.min(0, ...values);
   const high = Math.max(...values, low + 1);
-  const x = (at: Millis) => LEFT + ((at - first) / (last - first)) * (WIDTH - LEFT - RIGHT);
-  const y = (value: number) => TOP + (1 - (value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
-  const ticks = [0, 1, 2].map((part) => roundTick(low + ((high - low) * part) / 2));
+  const right = width - RIGHT;
+  const x = (at: Millis) => LEFT + ((at - first) / (last - first)) * (right - LEFT);
+  const y = (value: number) => TOP + (1 - (value - low) / (high - low)) * (height - TOP - BOTTOM);
+  const ticks = ticksOf(low, high);
   const time = site.value;
-  const middle = series[series.length >> 1] as LeakSlot;
+  const after = series.filter(({ at }) => at >= since);
+  const end = [...series].reverse();
+  const measured = end.find(({ flow }) => flow !== undefined);
+  const expected = end.find(({ expected: value }) => value !== undefined);
+  const labelled = labelsApart(
+    measured === undefined ? undefined : y(measured.flow as number),
+    expected === undefined ? undefined : y(expected.expected as number),
+  );
+  const count = Math.max(2, Math.min(6, Math.floor((right - LEFT) / 110)));
+  const times = Array.from({ length: count }, (_, part) => first + ((last - first) * part) / (count - 1));
+  const point = (clientX: number, element: Element) => {
+    const at = first + ((clientX - element.getBoundingClientRect().left - LEFT) / (right - LEFT)) * (last - first);
+    setPointed(valueAt(series, Math.min(last, Math.max(first, at))));
+  };
+  const marks = [
+    ...(since > first && since < last ? [{ at: since, word: words.leakage.since, class: 'leak-since' }] : []),
+    ...(raisedAt !== undefined && raisedAt > first && raisedAt <= last
+      ? [{ at: raisedAt, word: words.leakage.raised, class: 'leak-raised' }]
+      : []),
+  ];
   return (
-    <figure class="leak-chart">
-      <figcaption>{words.inflowAgainst}</figcaption>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={words.leakChart(Math.round(leak.size))}>
+    <figure class="leak-chart" ref={place}>
+      <figcaption>
+        {pointed === undefined ? (
+          words.inflowAgainst
+        ) : (
+          <>
+            {time.dayMinute(pointed.at)} <b>{figure(pointed.flow)}</b> m³/h, {words.leakage.expectedLine}{' '}
+            <b>{figure(pointed.expected)}</b>
+          </>
+        )}
+      </figcaption>
+      <svg
+        viewBox={`0 0 ${width} ${height}`}
+        width={width}
+        height={height}
+        role="img"
+        aria-label={words.leakChart(Math.round(leak.size))}
+        onPointerMove={(event) => point(event.clientX, event.currentTarget)}
+        onPointerLeave={() => setPointed(undefined)}
+      >
         <defs>
-          <pattern id={hatch} width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-            <path d="M0 0V5" class="leak-hatch" />
+          <pattern id={hatch} width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+            <path d="M0 0V6" class="leak-hatch" />
           </pattern>
         </defs>
         {ticks.map((tick) => (
           <g key={tick}>
-            <path d={`M${LEFT} ${y(tick)}H${WIDTH - RIGHT}`} class="leak-grid" />
-            <text x={LEFT - 5} y={y(tick) + 3.5} class="leak-axis" text-anchor="end">
+            <path d={`M${LEFT} ${y(tick)}H${right}`} class="leak-grid" />
+            <text x={LEFT - 6} y={y(tick) + 3.5} class="leak-axis" text-anchor="end">
               {tick}
             </text>
           </g>
         ))}
-        {runsOf(series.filter(({ at }) => at >= since)).map((run) => (
+        {runsOf(after).map((run) => (
           <path key={run[0]?.at} d={areaOf(run, x, y)} fill={`url(#${hatch})`} />
         ))}
         <path d={lineOf(series, 'expected', x, y)} class="leak-expected" />
         <path d={lineOf(series, 'flow', x, y)} class="leak-flow" />
-        {since > first && since < last && <path d={`M${x(since)} ${TOP}V${HEIGHT - BOTTOM}`} class="leak-since" />}
-        {[series[0], middle, series.at(-1)].map((slot, index) => (
+        {marks.map(({ at, word, class: name }, index) => (
+          <g key={name}>
+            <path d={`M${x(at)} ${TOP - 4}V${height - BOTTOM}`} class={name} />
+            <text
+              x={x(at) + (index === 0 ? -4 : 4)}
+              y={TOP - 7}
+              class={`leak-axis ${name}-word`}
+              text-anchor={index === 0 ? 'end' : 'start'}
+            >
+              {word} {time.minute(at)}
+            </text>
+          </g>
+        ))}
+        {labelled.measured !== undefined && (
+          <text x={right + 6} y={labelled.measured + 3.5} class="leak-label">
+            {words.leakage.measuredLine}
+          </text>
+        )}
+        {labelled.expected !== undefined && (
+          <text x={right + 6} y={labelled.expected + 3.5} class="leak-axis">
+            {words.leakage.expectedLine}
+          </text>
+        )}
+        {pointed !== undefined && <path d={`M${x(pointed.at)} ${TOP}V${height - BOTTOM}`} class="leak-cursor" />}
+        {times.map((at, index) => (
           <text
-            key={slot?.at}
-            x={x(slot?.at as number)}
-            y={HEIGHT - 5}
+            key={at}
+            x={x(at)}
+            y={height - 5}
             class="leak-axis"
-            text-anchor={(['start', 'middle', 'end'] as const)[index]}
+            text-anchor={index === 0 ? 'start' : index === count - 1 ? 'end' : 'middle'}
           >
-            {time.dayMinute(slot?.at as number)}
+            {time.dayMinute(at)}
           </text>
         ))}
       </svg>
@@ -65,9 +135,25 @@ export function LeakChart({ leak, since }: { leak: Leak; since: Millis }) {
   );
 }
 
-function roundTick(value: number): number {
-  const step = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, Math.abs(value)))) - 1);
-  return Math.round(value / step) * step;
+const figure = (value: number | undefined): string => (value === undefined ? '–' : writeNumber(value, 1));
+
+/** Direct labels at the right end must not write over each other. */
+function labelsApart(measured: number | undefined, expected: number | undefined) {
+  if (measured === undefined || expected === undefined || Math.abs(measured - expected) >= 13)
+    return { measured, expected };
+  const middle = (measured + expected) / 2;
+  const side = measured <= expected ? -1 : 1;
+  return { measured: middle + side * 6.5, expected: middle - side * 6.5 };
+}
+
+/** Three or four round figures. */
+function ticksOf(low: number, high: number): readonly number[] {
+  const rough = (high - low) / 3;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = ([1, 2, 5, 10].find((one) => one * power >= rough) ?? 10) * power;
+  const ticks: number[] = [];
+  for (let tick = Math.ceil(low / step) * step; tick <= high; tick += step) ticks.push(Number(tick.toPrecision(6)));
+  return ticks;
 }
 
 type Scale = (value: number) => number;

@@ -34,6 +34,11 @@ export function className(id: string): string {
   return text.value.classes[id] ?? readable(id);
 }
 
+/** What a rule watches for, in a word. */
+export function kindName(kind: string): string {
+  return text.value.kinds[kind] ?? readable(kind).toLowerCase();
+}
+
 /** The language of a name in the other language, for screen readers and fonts. */
 export function otherLang(): string {
   return language.value === 'zh' ? 'en' : 'zh-CN';

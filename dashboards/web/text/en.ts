@@ -1,3 +1,6 @@
+import { leakageEn } from './leakage-en.ts';
+import { kindsEn, performanceEn } from './performance-en.ts';
+
 const many = (count: number, one: string, more = `${one}s`) =>
   `${count.toLocaleString('en-US')} ${count === 1 ? one : more}`;
 
@@ -15,6 +18,9 @@ export const en = {
   mainNavigation: 'Main',
 
   overview: 'Overview',
+  leakage: leakageEn,
+  performance: performanceEn,
+  kinds: kindsEn,
   alarms: 'Alarms',
   explore: 'Explore',
   settings: 'Settings',
@@ -151,6 +157,8 @@ export const en = {
     'return-to-service': 'Back in service',
     reset: 'Reset',
     confirm: 'Confirmed',
+    located: 'Located',
+    update: 'Brought up to date',
     comment: 'Comment',
   } as Readonly<Record<string, string>>,
   actions: {
@@ -177,7 +185,6 @@ export const en = {
   lostSoFar: 'lost so far',
   inflowAgainst: 'Net inflow, m³/h; dashed: expected; hatched: too much',
   leakChart: (size: number) => `Net inflow against what was expected: ${size} m³/h too much`,
-  leakSensors: 'Sensors that fell most',
   keysShelve: 'shelve',
   keysComment: 'comment',
   keysMove: 'move',

@@ -1,4 +1,6 @@
 import type { Text } from './en.ts';
+import { leakageZh } from './leakage-zh.ts';
+import { kindsZh, performanceZh } from './performance-zh.ts';
 
 const count = (value: number) => value.toLocaleString('en-US');
 
@@ -16,6 +18,9 @@ export const zh: Text = {
   mainNavigation: '主导航',
 
   overview: '总览',
+  leakage: leakageZh,
+  performance: performanceZh,
+  kinds: kindsZh,
   alarms: '报警',
   explore: '曲线',
   settings: '设置',
@@ -148,6 +153,8 @@ export const zh: Text = {
     'return-to-service': '恢复使用',
     reset: '复位',
     confirm: '核实',
+    located: '已定位',
+    update: '已更新',
     comment: '备注',
   },
   actions: {
@@ -174,7 +181,6 @@ export const zh: Text = {
   lostSoFar: '已漏水量',
   inflowAgainst: '净流入 m³/h；虚线为预期，斜线为超出部分',
   leakChart: (size) => `净流入与预期对比：超出 ${size} m³/h`,
-  leakSensors: '压力下降最多的测点',
   keysShelve: '搁置',
   keysComment: '备注',
   keysMove: '移动',

@@ -9,6 +9,7 @@ import { figuresOf, placeOf, stateWord } from '../parts/alarm-row.tsx';
 import { Glyph } from '../parts/glyph.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { LeakChart } from '../parts/leak-chart.tsx';
+import { LeakWhere } from '../parts/leak-place.tsx';
 import { BothNames } from '../parts/name.tsx';
 import { Trend } from '../parts/trend.tsx';
 import { usePoint } from '../parts/value.tsx';
@@ -89,7 +90,7 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
           )}
         </div>
         {alarm.explainedBy !== undefined && <Root rule={alarm.explainedBy} />}
-        {leak !== undefined && <LeakChart leak={leak} since={alarm.since} />}
+        {leak !== undefined && <LeakChart leak={leak} since={alarm.since} raisedAt={alarm.raisedAt} />}
         {point !== undefined && <Trend key={point.id} point={point} height={phone ? '200px' : '190px'} />}
         <section class="details-part">
           <h3>{words.whatToDo}</h3>
@@ -103,10 +104,10 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
             </ol>
           )}
         </section>
-        {leak !== undefined && leak.sensors.length > 0 && (
+        {leak !== undefined && (
           <section class="details-part">
-            <h3>{words.leakSensors}</h3>
-            <p>{leak.sensors.join(', ')}</p>
+            <h3>{words.leakage.where}</h3>
+            <LeakWhere leak={leak} />
           </section>
         )}
         {consequences.length > 0 && <Consequences of={consequences} />}

@@ -1,18 +1,22 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Alarm, AlarmState } from '../../../contract/alarm.ts';
 import { compareAlarms, lampOf, messageOf, wantsPress, whatOf } from '../alarms.ts';
+import { api } from '../api.ts';
 import { writeAge } from '../format.ts';
 import { AlarmBrief, alarmRowClass, figuresOf, placeOf, raisedWord, stateWord } from '../parts/alarm-row.tsx';
 import { Glyph } from '../parts/glyph.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { className } from '../parts/name.tsx';
 import { Empty, Skeleton } from '../parts/panel.tsx';
+import type { Flood } from '../performance.ts';
 import { silence } from '../ringing.ts';
 import { hrefOf } from '../route.ts';
 import { acknowledge, alarms, language, loaded, mayOperate, now, preferences, site, text } from '../state.ts';
 import { AlarmDetails } from './alarm-details.tsx';
+import { AlarmTabs } from './alarm-tabs.tsx';
 import { Frame } from './frame.tsx';
 import { useWide } from './layout.ts';
+import { FloodsNow } from './performance-parts.tsx';
 
 const FILTERS: readonly AlarmState[] = ['unacknowledged', 'rtn-unacknowledged', 'acknowledged'];
 
@@ -29,6 +33,7 @@ export function Alarms({ id }: { id: string | undefined }) {
   const shown = all.filter((alarm) => fits(alarm, state, wanted));
   const chosen = [...selected].filter((alarm) => alarms.value.has(alarm));
   const opened = id === undefined ? undefined : alarms.value.get(id);
+  const floods = useFloods();
   const search = useRef<HTMLInputElement>(null);
 
   const press = async (ids: readonly string[]) => {
@@ -108,6 +113,10 @@ export function Alarms({ id }: { id: string | undefined }) {
     <Frame title={title} ranged={false}>
       <div class="console">
         <section class="panel alarm-table" aria-label={words.openAlarms}>
+          <div class="console-tabs">
+            <AlarmTabs at="alarms" open={all.length} />
+          </div>
+          <FloodsNow floods={floods} />
           <div class="filters">
             <label class="search">
               <Icon name="search" size={15} />
@@ -340,4 +349,21 @@ function AlarmRow(props: { alarm: Alarm; selected: boolean; current: boolean; on
       </td>
     </tr>
   );
+}
+
+/** Floods that go on. Asked for when an alarm says it was raised in one, or left the list; never by the clock. */
+function useFloods(): readonly Flood[] {
+  const [floods, setFloods] = useState<readonly Flood[]>([]);
+  const flooded = [...alarms.value.values()].filter(({ flood }) => flood !== undefined);
+  const key = `${new Set(flooded.map(({ flood }) => flood)).size} ${flooded.length}`;
+  useEffect(() => {
+    const abort = new AbortController();
+    api
+      .floods(abort.signal)
+      .then(setFloods)
+      // The list is what counts; without it there is no line above it.
+      .catch(() => undefined);
+    return () => abort.abort();
+  }, [key]);
+  return floods;
 }

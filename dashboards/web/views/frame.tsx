@@ -27,6 +27,7 @@ import { ConnectionBar } from './connection-bar.tsx';
 /** Only what exists has a place here. */
 const DESTINATIONS: readonly { readonly page: Route['page']; readonly icon: IconName }[] = [
   { page: 'overview', icon: 'overview' },
+  { page: 'leakage', icon: 'leakage' },
   { page: 'alarms', icon: 'alarms' },
   { page: 'explore', icon: 'explore' },
   { page: 'settings', icon: 'settings' },
@@ -70,7 +71,10 @@ function Rail() {
   const counts = countAlarms(alarms.value.values());
   const worst = PRIORITIES.find((priority) => counts[priority].fresh > 0);
   const fresh = PRIORITIES.reduce((sum, priority) => sum + counts[priority].fresh, 0);
-  const current = route.value.page === 'device' ? 'overview' : route.value.page;
+  const { page: at } = route.value;
+  const current = at === 'device' ? 'overview' : at === 'performance' ? 'alarms' : at;
+  const wordOf = (page: Route['page']) =>
+    page === 'leakage' ? words.leakage.title : words[page as 'overview' | 'alarms' | 'explore' | 'settings'];
   return (
     <nav class="rail" aria-label={words.mainNavigation}>
       <Logo />
@@ -82,7 +86,7 @@ function Rail() {
           aria-current={page === current ? 'page' : undefined}
         >
           <Icon name={icon} size={20} />
-          <span>{words[page as 'overview' | 'alarms' | 'explore' | 'settings']}</span>
+          <span>{wordOf(page)}</span>
           {page === 'alarms' && worst !== undefined && (
             <span class={`badge fill-${worst}`}>
               {fresh}
