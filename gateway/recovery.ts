@@ -29,7 +29,10 @@ export async function recoverPlant({ store, judge, registry, growth, log }: Reco
   for (const source of recovered.sources) registry.putSource(source);
   for (const edge of recovered.edges) registry.putEdge(edge);
   for (const mark of recovered.marks) registry.putMark(mark);
-  await recoverLast(store, registry);
+  const ids = [...registry.points()].map(({ id }) => id);
+  await store.latest(ids, (point, ts, value, quality, reason) =>
+    registry.putLastReading(point, ts, value, quality, reason),
+  );
   growth.reconcile();
   growth.introduceAll();
   const snapshotCommit = recovered.snapshot?.commit ?? 0;
@@ -49,15 +52,6 @@ function restoreJudge(judge: Judge, state: string, open: readonly Alarm[], log: 
     );
     judge.adopt?.(open);
   }
-}
-
-async function recoverLast(store: Store, registry: PlantRegistry): Promise<void> {
-  const ids = [...registry.points()].map(({ id }) => id);
-  const latest = await store.latest(ids);
-  ids.forEach((id, index) => {
-    const reading = latest[index];
-    if (reading !== undefined) registry.putLastReading(id, reading);
-  });
 }
 
 /**

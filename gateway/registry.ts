@@ -1,8 +1,8 @@
-import { QUALITIES, type Quality, REASONS, type Reason } from '../contract/reading.ts';
+import { QUALITIES, type Quality, type QualityCode, REASONS, type Reason } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
 import type { DeviceInfo, PointInfo, SourceInfo } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
-import type { EdgeRecord, LaneMark, StoredReading } from './store/store.ts';
+import type { EdgeRecord, LaneMark } from './store/store.ts';
 
 /** The newest value of a point, as the screens show it. */
 export interface LastValue {
@@ -213,12 +213,12 @@ export class PlantRegistry implements Registry {
   }
 
   /** @internal A last value of a recovery; when it came is not known any more. */
-  putLastReading(point: number, { ts, value = Number.NaN, quality, reason = '' }: StoredReading): void {
+  putLastReading(point: number, ts: Millis, value: number, quality: QualityCode, reason: number): void {
     this.lastTs[point] = ts;
     this.lastReceivedAt[point] = ts;
     this.lastValue[point] = value;
-    this.lastQuality[point] = QUALITIES.indexOf(quality);
-    this.lastReason[point] = REASONS.indexOf(reason);
+    this.lastQuality[point] = quality;
+    this.lastReason[point] = reason;
   }
 
   private growLast(needed: number): void {

@@ -41,6 +41,18 @@ export class ReadingBuffer implements Readings {
     this.length = row + 1;
   }
 
+  /** Rows [from, to) of other columns. */
+  append({ point, tsMs, value, quality, reason }: Omit<Readings, 'length'>, from: number, to: number): void {
+    const row = this.length;
+    while (row + to - from > this.point.length) this.grow();
+    this.point.set(point.subarray(from, to), row);
+    this.tsMs.set(tsMs.subarray(from, to), row);
+    this.value.set(value.subarray(from, to), row);
+    this.quality.set(quality.subarray(from, to), row);
+    this.reason.set(reason.subarray(from, to), row);
+    this.length = row + to - from;
+  }
+
   clear(): void {
     this.length = 0;
   }

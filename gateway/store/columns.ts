@@ -112,13 +112,21 @@ export async function streamColumns(
   types: readonly NumberColumnType[],
   visit: (columns: readonly ArrayLike<number>[], rows: number) => void,
 ): Promise<void> {
+  for await (const { columns, rows } of columnsOf(connection, sql, types)) visit(columns, rows);
+}
+
+/** The same, for who waits between two chunks; the arrays are valid until the next one is asked for. */
+export async function* columnsOf(
+  connection: DuckDBConnection,
+  sql: string,
+  types: readonly NumberColumnType[],
+): AsyncGenerator<{ readonly columns: readonly ArrayLike<number>[]; readonly rows: number }, void> {
   const result = await connection.stream(sql);
   for (;;) {
     const chunk = await result.fetchChunk();
     if (chunk === null || chunk.rowCount === 0) return;
     const rows = chunk.rowCount;
-    const columns = types.map((type, index) => readColumn(chunk.chunk, index, type, rows));
-    visit(columns, rows);
+    yield { rows, columns: types.map((type, index) => readColumn(chunk.chunk, index, type, rows)) };
   }
 }
 

@@ -27,7 +27,7 @@ import { recover, replay } from './recovery.ts';
 import { type Sources, segmentReadings, storedReadings } from './relation.ts';
 import type { RetentionPolicy } from './retention.ts';
 import type { Segment } from './segments.ts';
-import { bucketsOf, existingOf, newestOf, newestTime, readingsOf, seriesOf } from './series.ts';
+import { bucketsOf, existingOf, newerOf, newestOf, newestTime, readingsOf, seriesOf } from './series.ts';
 import { saveSnapshot } from './snapshot.ts';
 import {
   type AlarmFilter,
@@ -38,6 +38,7 @@ import {
   type Store,
   type StoredReading,
   StoreError,
+  type TellReading,
 } from './store.ts';
 
 export interface DuckDbStoreOptions {
@@ -246,12 +247,12 @@ export class DuckDbStore implements Store {
     return this.readStored(query, (connection, sources) => seriesOf(connection, sources, query));
   }
 
-  async latest(points: readonly number[]): Promise<readonly (StoredReading | undefined)[]> {
+  async latest(points: readonly number[], tell: TellReading): Promise<void> {
     for (let plan = 1; ; plan++) {
       const { segments } = this.history;
       try {
-        const found = await this.latestIn(segments, points);
-        return points.map((point) => found.get(point));
+        await this.latestIn(segments, points, tell);
+        return;
       } catch (error) {
         // It is many reads: files may be merged away between two of them.
         if (plan >= PLANS_MAX || this.history.segments === segments) throw error;
@@ -259,20 +260,26 @@ export class DuckDbStore implements Store {
     }
   }
 
-  private latestIn(segments: readonly Segment[], points: readonly number[]) {
-    return latestOf(points, {
-      segments,
-      hotUntil: () =>
-        this.readStored(NOTHING, (connection, sources) => newestTime(connection, storedReadings(sources, NOTHING))),
-      readHot: (wanted, since) =>
-        this.readStored(NOTHING, (connection, sources) =>
-          newestOf(connection, storedReadings(sources, NOTHING), wanted, since),
-        ),
-      readSegment: (segment, wanted, since) =>
-        this.database.read((connection) =>
-          newestOf(connection, segmentReadings(this.database.dataDir, segment), wanted, since),
-        ),
-    });
+  private latestIn(segments: readonly Segment[], points: readonly number[], tell: TellReading): Promise<void> {
+    return latestOf(
+      points,
+      {
+        segments,
+        hotUntil: () =>
+          this.readStored(NOTHING, (connection, sources) => newestTime(connection, storedReadings(sources, NOTHING))),
+        readHot: (wanted, since, take) =>
+          this.readStored(NOTHING, async (connection, sources) => {
+            if (wanted !== undefined)
+              return newestOf(connection, storedReadings(sources, NOTHING), wanted, since, take);
+            for (const table of sources.hotTables) await newerOf(connection, table, since, take);
+          }),
+        readSegment: (segment, wanted, since, take) =>
+          this.database.read((connection) =>
+            newestOf(connection, segmentReadings(this.database.dataDir, segment), wanted, since, take),
+          ),
+      },
+      tell,
+    );
   }
 
   async existing(

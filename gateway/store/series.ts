@@ -1,12 +1,20 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { QUALITIES, type Quality, REASONS, type Reason } from '../../contract/reading.ts';
+import { QUALITIES, type Quality, type QualityCode, REASONS, type Reason } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
 import { fillBuckets, SlotBuilder, slotLength } from './buckets.ts';
 import { int, streamColumns } from './columns.ts';
 import { QUARTER_MS } from './quarters.ts';
 import { type Sources, segmentsOf, storedReadings, storedSums } from './relation.ts';
 import { DAY_MS, mayRepeat } from './segments.ts';
-import { type Bucket, type Range, type Series, type SeriesQuery, type StoredReading, StoreError } from './store.ts';
+import {
+  type Bucket,
+  type Range,
+  type Series,
+  type SeriesQuery,
+  type StoredReading,
+  StoreError,
+  type TellReading,
+} from './store.ts';
 
 /** Most buckets of one answer: more than a screen has pixels. */
 export const BUCKETS_MAX = 20_000;
@@ -212,26 +220,48 @@ export async function newestOf(
   relation: string,
   points: readonly number[] | undefined,
   since: Millis,
-): Promise<Map<number, StoredReading>> {
-  const found = new Map<number, StoredReading>();
-  if (points?.length === 0) return found;
+  tell: TellReading,
+): Promise<void> {
+  if (points?.length === 0) return;
   const named = points === undefined ? '' : `AND point IN (${points.map(int).join(', ')})`;
-  await streamColumns(
+  await tellReadings(
     connection,
     `SELECT point, newest.ts, newest.value, newest.quality, newest.reason FROM (
        SELECT point, arg_max({'ts': ts, 'value': value, 'quality': quality, 'reason': reason},
          {'ts': ts, 'commit': commit, 'place': place}) AS newest
        FROM (${relation}) WHERE ts >= ${int(since)} ${named} GROUP BY point)`,
+    tell,
+  );
+}
+
+/**
+ * All readings of a hot table that are not older than `since`, in the order of their commits: to look at each of four
+ * million costs a quarter of what it costs the database to find the newest of each of 329,000 points.
+ */
+export function newerOf(connection: DuckDBConnection, table: string, since: Millis, tell: TellReading): Promise<void> {
+  return tellReadings(
+    connection,
+    `SELECT point, ts, value, quality, reason FROM ${table} WHERE ts >= ${int(since)}`,
+    tell,
+  );
+}
+
+async function tellReadings(connection: DuckDBConnection, sql: string, tell: TellReading): Promise<void> {
+  await streamColumns(
+    connection,
+    sql,
     ['integer', 'bigint', 'double', 'utinyint', 'utinyint'],
     ([point, ts, value, quality, reason], rows) => {
       for (let row = 0; row < rows; row++)
-        found.set(
+        tell(
           point?.[row] as number,
-          storedReading(ts?.[row] as number, value?.[row] as number, quality?.[row] as number, reason?.[row] as number),
+          ts?.[row] as number,
+          value?.[row] as number,
+          quality?.[row] as QualityCode,
+          reason?.[row] as number,
         );
     },
   );
-  return found;
 }
 
 /** Newest source time in a relation, 0 when it is empty. */

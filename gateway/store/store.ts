@@ -1,5 +1,5 @@
 import type { Alarm, AlarmState, Flood, JournalEntry } from '../../contract/alarm.ts';
-import type { Quality, Reason } from '../../contract/reading.ts';
+import type { Quality, QualityCode, Reason } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
 import type { RuleName } from '../domain/alarm/performance.ts';
 import type { DeviceInfo, JudgeInput, PointInfo, SourceInfo } from '../domain/plant.ts';
@@ -153,6 +153,9 @@ export interface Series {
   }[];
 }
 
+/** Told one reading: dense id, source time, value or NaN for none, quality and reason as codes of contract/reading. */
+export type TellReading = (point: number, ts: Millis, value: number, quality: QualityCode, reason: number) => void;
+
 export interface Page<T> {
   readonly items: readonly T[];
   /** Give it back to get the next page; absent on the last. */
@@ -228,8 +231,8 @@ export interface Store {
    */
   buckets(point: number, range: Range, count: number, maxSilenceMs: number): Promise<readonly Bucket[]>;
   query(query: SeriesQuery): Promise<readonly Series[]>;
-  /** Newest reading of each point by source time; index = position in `points`. */
-  latest(points: readonly number[]): Promise<readonly (StoredReading | undefined)[]>;
+  /** Newest reading of each point by source time, told one after another; of a point without readings nothing is told. */
+  latest(points: readonly number[], tell: TellReading): Promise<void>;
   /** Values already stored for (point, ts) pairs; undefined where there is none. Used at the doors that give identity by time. */
   existing(
     pairs: readonly { readonly point: number; readonly ts: Millis }[],

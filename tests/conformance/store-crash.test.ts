@@ -8,6 +8,7 @@ import { DuckDbStore } from '../../gateway/store/duckdb.ts';
 import { SHARD_POINTS } from '../../gateway/store/segments.ts';
 import { MERGE_SEGMENTS } from '../../gateway/store/tidy-plan.ts';
 import { removeFolder } from '../support/folders.ts';
+import { latest } from '../support/latest.ts';
 
 const DAY = 86_400_000;
 const T0 = Date.UTC(2026, 10, 20, 8);
@@ -32,7 +33,7 @@ async function answersOf(store: DuckDbStore) {
     quarters: await store.query({ ...query, stepMs: 900_000 }),
     days: await store.query({ ...query, stepMs: 2 * DAY }),
     times,
-    latest: await store.latest(POINTS),
+    latest: await latest(store, POINTS),
   };
 }
 

@@ -12,6 +12,7 @@ import { SHARD_POINTS } from '../../gateway/store/segments.ts';
 import type { Range } from '../../gateway/store/store.ts';
 import { MERGE_SEGMENTS } from '../../gateway/store/tidy-plan.ts';
 import { removeFolder } from '../support/folders.ts';
+import { latest } from '../support/latest.ts';
 
 const DAY = 86_400_000;
 const T0 = Date.UTC(2026, 10, 20, 8);
@@ -64,6 +65,36 @@ describe('sealed history', () => {
     removeFolder(folder);
   });
 
+  it('knows the newest of every point: of those that talk, of those silent for minutes, hours or days, and of a moment corrected', async () => {
+    const points = Array.from({ length: 1200 }, (_, point) => point);
+    const hour = 3_600_000;
+    const last = (point: number) => T0 + DAY - [0, 60_000, 2 * hour, DAY][point % 4]!;
+    await put(
+      points.flatMap((point): Row[] => [
+        [point, last(point) - hour, -1],
+        [point, last(point), 1],
+      ]),
+    );
+    await seal();
+    // Late ones, in another order, and every fifth moment again with another value.
+    await put(
+      points.map((point): Row => (point % 5 === 0 ? [point, last(point), 2] : [point, last(point) - 60_000, 3])),
+    );
+    await put(
+      points
+        .filter((point) => point % 10 === 0)
+        .flatMap((point): Row[] => [
+          [point, last(point), 4],
+          [point, last(point) - 1, 5],
+        ]),
+    );
+    const expected = points.map((point) => [point, last(point), point % 10 === 0 ? 4 : point % 5 === 0 ? 2 : 1]);
+    expect(await latest(store, points)).toEqual(expected);
+    expect(await latest(store, [20, 1201, 3])).toEqual([expected[20], undefined, expected[3]]);
+    await seal();
+    expect(await latest(store, points)).toEqual(expected);
+  });
+
   it('answers the same before and after sealing, and after a restart', async () => {
     const rows: Row[] = Array.from({ length: 5000 }, (_, index) => [index % 10, T0 + index * 60_000, index]);
     await put(rows);
@@ -71,7 +102,7 @@ describe('sealed history', () => {
       await store.readings(3, all, 10_000),
       await store.buckets(3, { from: T0, to: T0 + 2 * DAY }, 100, 600_000),
       await store.query({ from: T0, to: T0 + 3 * DAY, stepMs: 3_600_000, points: [1, 2], aggregate: 'mean' }),
-      await store.latest([0, 9, 11]),
+      await latest(store, [0, 9, 11]),
       await store.existing([{ point: 3, ts: T0 + 3 * 60_000 }]),
     ];
     const before = await ask();

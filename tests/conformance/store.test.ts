@@ -10,6 +10,7 @@ import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
 import type { Annunciations, Commit, Store } from '../../gateway/store/store.ts';
 import { removeFolder } from '../support/folders.ts';
+import { latest } from '../support/latest.ts';
 
 const T0 = Date.UTC(2026, 10, 23, 8);
 const MINUTE = 60_000;
@@ -87,7 +88,7 @@ for (const { name, open } of IMPLEMENTATIONS) {
       expect(recovered).toMatchObject({ lastCommit: 0, points: [], devices: [], marks: [], openAlarms: [] });
       expect(recovered.snapshot).toBeUndefined();
       expect(await store.readings(0, { from: 0, to: T0 }, 10)).toEqual([]);
-      expect(await store.latest([3])).toEqual([undefined]);
+      expect(await latest(store, [3])).toEqual([undefined]);
     });
 
     it('gives back what a commit held, after a restart too', async () => {
@@ -179,7 +180,7 @@ for (const { name, open } of IMPLEMENTATIONS) {
       expect(await store.readings(0, { from: T0, to: T0 + 1 }, 10)).toEqual([
         { ts: T0, value: 3, quality: 'uncertain', reason: 'clock' },
       ]);
-      expect(await store.latest([0, 9])).toMatchObject([{ ts: T0 + 1, value: 5 }, undefined]);
+      expect(await latest(store, [0, 9])).toEqual([[0, T0 + 1, 5], undefined]);
       expect(
         await store.existing([
           { point: 0, ts: T0 },

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { ALARM_NEWS, type Alarm, type JournalEntry } from '../../contract/alarm.ts';
-import { QUALITIES, type Quality, REASONS, walkReadings } from '../../contract/reading.ts';
+import { QUALITIES, type Quality, type QualityCode, REASONS, walkReadings } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
 import type { DeviceInfo, PointInfo } from '../../gateway/domain/plant.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
@@ -136,7 +136,19 @@ export function fakeGateway(now: () => Millis): FakeGateway {
       }));
       return across === undefined ? series : [{ values: series.flatMap(({ values }) => values) }];
     }),
-    latest: guarded((ids) => ids.map((id) => stored.get(id)?.at(-1))),
+    latest: guarded((ids, tell) => {
+      for (const id of ids) {
+        const { ts, value = Number.NaN, quality, reason } = stored.get(id)?.at(-1) ?? {};
+        if (ts === undefined) continue;
+        tell(
+          id,
+          ts,
+          value,
+          QUALITIES.indexOf(quality as Quality) as QualityCode,
+          reason === undefined ? 0 : REASONS.indexOf(reason),
+        );
+      }
+    }),
     existing: guarded((pairs) => pairs.map(({ point, ts }) => stored.get(point)?.find((reading) => reading.ts === ts))),
     hasIdempotencyKey: guarded((key) => keys.has(key)),
     alarms: guarded(({ states, open, priorities, asset, kind, limit, cursor }) =>
