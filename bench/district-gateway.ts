@@ -4,10 +4,11 @@ import { pino } from 'pino';
 import { openAccounts } from '../gateway/accounts.ts';
 import { startBroker } from '../gateway/broker.ts';
 import { createJudge } from '../gateway/domain/judge.ts';
-import type { Rule } from '../gateway/domain/plant.ts';
 import { IngestPath } from '../gateway/ingest.ts';
 import { createMetrics } from '../gateway/metrics.ts';
+import { catalogOf } from '../gateway/plant-catalog.ts';
 import type { PlantCatalog } from '../gateway/plant-growth.ts';
+import { classSchema } from '../gateway/plant-schema.ts';
 import { PlantRegistry } from '../gateway/registry.ts';
 import { DuckDbStore } from '../gateway/store/duckdb.ts';
 import type { LaneMark } from '../gateway/store/store.ts';
@@ -15,6 +16,9 @@ import { createSubscriber } from '../gateway/subscriber.ts';
 
 /** How often memory is noted for the picture over time. */
 const RSS_EVERY_MS = 15_000;
+
+/** Measurements of a device at most: five of an edge's devices, fifty of one that sends single readings. */
+const MEASUREMENTS = 50;
 
 /** First message to the gateway process. */
 export interface GatewayTask {
@@ -254,45 +258,32 @@ async function ask(store: DuckDbStore, registry: PlantRegistry, queries: Record<
   queries['latest of 1,000'].push(performance.now() - asked);
 }
 
+/** What main.ts makes of a class with two limits on every point that nothing reaches; devices are found by their messages. */
 function limitsOnEveryPoint(): PlantCatalog {
-  const rule = (device: string, measurement: string, point: number, kind: 'high' | 'low', setpoint: number): Rule => ({
-    key: `${device}/${measurement}#${kind}`,
-    kind,
-    asset: device,
+  const measurements = Array.from({ length: MEASUREMENTS }, (_, index) => `m${index}`);
+  const limit = (point: string, kind: 'high' | 'low', setpoint: number) => ({
     point,
-    pointId: `${device}/${measurement}`,
-    priority: 3,
+    kind,
     setpoint,
+    priority: 3,
     deadband: 1,
-    onDelayMs: 5000,
-    offDelayMs: 0,
-    latch: false,
+    onDelay: '5s',
     title: kind,
+    response: 'none',
   });
-  return {
-    declared: [],
-    describeDevice: (id, { edge, line, model }) => ({
-      id,
-      class: 'generic',
-      origin: 'discovered',
-      attributes: {},
-      ...(edge === undefined ? {} : { edge }),
-      ...(line === undefined ? {} : { line }),
-      ...(model === undefined ? {} : { model }),
-    }),
-    describePoint: ({ id }, measurement, { unit, everyMs }) => ({
-      device: id,
-      measurement,
-      maxSilenceMs: 300_000,
-      reportingDelayMs: 0,
-      ...(unit === undefined ? {} : { unit }),
-      ...(everyMs === undefined ? {} : { everyMs }),
-    }),
-    rulesFor: ({ id, measurement }, { id: device }) => [
-      rule(device, measurement, id, 'high', 1e9),
-      rule(device, measurement, id, 'low', -1e9),
-    ],
-  };
+  const generic = classSchema.parse({
+    class: 'generic',
+    label: 'Device of the benchmark',
+    points: Object.fromEntries(measurements.map((name) => [name, {}])),
+    alarms: measurements.flatMap((name) => [limit(name, 'high', 1e9), limit(name, 'low', -1e9)]),
+  });
+  return catalogOf({
+    site: 'bench',
+    classes: new Map([[generic.class, generic]]),
+    devices: new Map(),
+    rules: [],
+    timetable: { calendars: new Map(), schedules: new Map() },
+  });
 }
 
 process.once('message', (task: GatewayTask) => {

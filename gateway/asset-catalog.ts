@@ -36,6 +36,10 @@ export function withAssets(catalog: PlantCatalog, book: AssetBook): AssetCatalog
     ...catalog,
     rulesFor: (point, device) =>
       judged(point, device, (rule, binding) => onDevices(inDeviceUnits(rule, binding), book)),
+    sheetFor: (point, device) =>
+      book.boundTo(point.device, point.measurement) !== undefined || book.isRetired(point.device, point.measurement)
+        ? undefined
+        : catalog.sheetFor?.(point, device),
     rulesAsWritten: (point, device) => judged(point, device, (rule) => rule),
   };
 }

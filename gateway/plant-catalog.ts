@@ -15,6 +15,7 @@ import {
   type PointSettings,
   type TestSettings,
 } from './plant-schema.ts';
+import { sheetsOf } from './plant-sheets.ts';
 import type { Timetable } from './schedule-config.ts';
 
 /** What the files of a site say, read and checked. */
@@ -47,7 +48,7 @@ const EDGE_CLASS = 'edge-agent';
 export function catalogOf(plant: PlantDescription): PlantCatalog {
   const ruleOverrides = byPoint(plant.rules);
   const downstream = downstreamOf(plant);
-  return {
+  const catalog: PlantCatalog = {
     declared: declaredOf(plant, downstream),
     describeDevice: (id, hint) => describeDevice(plant, id, hint),
     describePoint(device, measurement, hint) {
@@ -83,6 +84,10 @@ export function catalogOf(plant: PlantDescription): PlantCatalog {
       });
     },
   };
+  const hasOwn = ({ device, measurement }: PointInfo) =>
+    plant.devices.get(device)?.alarms.some(({ point }) => point === measurement) === true ||
+    (ruleOverrides.size > 0 && ruleOverrides.has(`${device}/${measurement}`));
+  return { ...catalog, sheetFor: sheetsOf(plant, catalog.rulesFor, hasOwn) };
 }
 
 /** Mistakes that need class and device together: unknown class, an own alarm without setpoint, units that don't fit. */

@@ -2,6 +2,7 @@ import type { EdgeState } from '../contract/state.ts';
 import type { Bundle } from './bundle.ts';
 import type { Judge } from './domain/judge.ts';
 import type { DeviceInfo, PointInfo, Rule } from './domain/plant.ts';
+import type { Limit, RuleSheet } from './domain/rule-table.ts';
 import type { DeviceEntry, PlantRegistry, PointDescription } from './registry.ts';
 
 /** What configuration and classes say about devices and points; made by whoever reads the files. */
@@ -13,12 +14,23 @@ export interface PlantCatalog {
   /** @param measuredBy - where the device is an asset: what measures it, on which members may hang */
   rulesFor(point: PointInfo, device: DeviceInfo, measuredBy?: string): readonly Rule[];
   /** Devices of the configuration with their measurements, known before anything was heard of them. */
+  /**
+   * The rules of all points of this kind, where each point has only plain limits of its class; undefined: ask
+   * {@link rulesFor}. The same object for the same kind.
+   */
+  sheetFor?(point: PointInfo, device: DeviceInfo): PlantSheet | undefined;
   readonly declared: readonly {
     readonly device: string;
     readonly measurements: readonly string[];
     /** Those of them that nobody measures, because they are made of what other devices measure. */
     readonly made?: readonly string[];
   }[];
+}
+
+/** @see RuleSheet */
+export interface PlantSheet {
+  readonly limits: readonly Limit[];
+  make(point: PointInfo, device: DeviceInfo): readonly Rule[];
 }
 
 export interface DeviceHint {
@@ -45,6 +57,7 @@ export class PlantGrowth {
   private readonly catalog: PlantCatalog;
   /** Where new records are written with the next commit. */
   private readonly bundle: () => Bundle;
+  private readonly sheets = new Map<PlantSheet, RuleSheet>();
 
   constructor(parts: { registry: PlantRegistry; judge: Judge; catalog: PlantCatalog; bundle: () => Bundle }) {
     this.registry = parts.registry;
@@ -63,8 +76,10 @@ export class PlantGrowth {
       const entry = this.registry.entry(id) ?? this.putDevice(this.catalog.describeDevice(id, {}));
       for (const measurement of measurements) this.describe(entry, measurement, {});
     }
-    for (const point of [...this.registry.points()]) {
-      const entry = this.registry.entry(point.device) as DeviceEntry;
+    let entry: DeviceEntry | undefined;
+    // Putting a newer record in the place of one adds none.
+    for (const point of this.registry.points()) {
+      if (entry?.device.id !== point.device) entry = this.registry.entry(point.device) as DeviceEntry;
       this.describe(entry, point.measurement, { unit: point.unit, everyMs: point.everyMs });
     }
   }
@@ -177,8 +192,8 @@ export class PlantGrowth {
       this.bundle().touched = true;
       return point;
     }
+    if (sameRecord(known, description, 'id')) return known;
     const point = { ...description, id: known.id };
-    if (sameRecord(known, point)) return known;
     this.registry.putPoint(point);
     this.bundle().points.set(point.id, point);
     this.bundle().touched = true;
@@ -187,16 +202,37 @@ export class PlantGrowth {
 
   private introduce(point: PointInfo): void {
     const entry = this.registry.entry(point.device) as DeviceEntry;
-    this.judge.addPoint(point, this.sourceOf(entry, entry.device.edge), this.catalog.rulesFor(point, entry.device));
+    const { device } = entry;
+    const sheet = this.catalog.sheetFor?.(point, device);
+    this.judge.addPoint(
+      point,
+      this.sourceOf(entry, device.edge),
+      sheet === undefined ? this.catalog.rulesFor(point, device) : this.sheet(sheet),
+    );
+  }
+
+  private sheet(sheet: PlantSheet): RuleSheet {
+    const known = this.sheets.get(sheet);
+    if (known !== undefined) return known;
+    const fresh: RuleSheet = {
+      limits: sheet.limits,
+      make: (point) => sheet.make(point, (this.registry.entry(point.device) as DeviceEntry).device),
+    };
+    this.sheets.set(sheet, fresh);
+    return fresh;
   }
 }
 
-/** Same fields and values, in whatever order. Asked for every point at a start, so it makes no texts of what is flat. */
-function sameRecord(a: object, b: object): boolean {
+/**
+ * Same fields and values, in whatever order. Asked for every point at a start, so it makes no texts of what is flat.
+ *
+ * @param but - a field of `a` that does not count
+ */
+function sameRecord(a: object, b: object, but?: string): boolean {
   const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
   let fields = 0;
   for (const key in left) {
-    if (left[key] === undefined) continue;
+    if (left[key] === undefined || key === but) continue;
     if (!sameValue(left[key], right[key])) return false;
     fields++;
   }

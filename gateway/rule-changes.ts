@@ -42,6 +42,8 @@ export class RuleChangeError extends Error {
 export class RuleChanges {
   private readonly file: SmallFile;
   private changes = new Map<string, RuleChange>();
+  /** Points with changed rules, once asked for. */
+  private touched: ReadonlySet<string> | undefined;
 
   /**
    * @param file - undefined keeps everything in memory
@@ -55,6 +57,13 @@ export class RuleChanges {
 
   of(key: string): RuleChange | undefined {
     return this.changes.get(key);
+  }
+
+  /** Whether a rule of this point is changed; a rule's key begins with the name of what it watches. */
+  touch(point: string): boolean {
+    if (this.changes.size === 0) return false;
+    this.touched ??= new Set([...this.changes.keys()].map((key) => key.slice(0, key.indexOf('#'))));
+    return this.touched.has(point);
   }
 
   keys(): readonly string[] {
@@ -98,6 +107,7 @@ export class RuleChanges {
   }
 
   private save(): Promise<void> {
+    this.touched = undefined;
     return this.file.write(() => JSON.stringify(Object.fromEntries(this.changes), null, 1));
   }
 }
@@ -114,6 +124,8 @@ function lasting(change: RuleChange | undefined): RuleChange['before'] {
 export function withChanges(catalog: PlantCatalog, changes: RuleChanges): PlantCatalog {
   return {
     ...catalog,
+    sheetFor: (point, device) =>
+      changes.touch(`${point.device}/${point.measurement}`) ? undefined : catalog.sheetFor?.(point, device),
     rulesFor: (point, device, measuredBy) =>
       catalog
         .rulesFor(point, device, measuredBy)

@@ -11,11 +11,12 @@ import type { DeviceHealth } from './fault/device-health.ts';
 import type { EdgeSilence } from './fault/edge-silence.ts';
 import type { Rule } from './plant.ts';
 import type { PointStates } from './point-states.ts';
-import type { RuleTable } from './rule-table.ts';
+import type { FindPoint, RuleTable } from './rule-table.ts';
 import { parseState, STATE_FORMAT } from './state-format.ts';
 
 /** Everything of a judge that has a state. */
 export interface JudgeParts {
+  readonly findPoint: FindPoint;
   readonly points: PointStates;
   readonly table: RuleTable;
   readonly conditions: Conditions;
@@ -51,10 +52,10 @@ function restOf(parts: JudgeParts, { clock, lastTick }: JudgeClock): string {
   const { table, conditions, sources, late, ledger, health, edges, evaluations, raising, detectors } = parts;
   const running: unknown[] = [];
   const { phase, since, due } = conditions;
-  for (let row = 0; row < table.rules.length; row++) {
-    if (phase[row] !== QUIET) running.push([table.rules[row]!.key, phase[row], since[row], due[row]]);
+  for (let row = 0; row < table.length; row++) {
+    if (phase[row] !== QUIET) running.push([table.rule(row).key, phase[row], since[row], due[row]]);
   }
-  const keyOf = (row: number) => table.rules[row]!.key;
+  const keyOf = (row: number) => table.rule(row).key;
   return JSON.stringify({
     format: STATE_FORMAT,
     clock,
@@ -79,7 +80,20 @@ function restOf(parts: JudgeParts, { clock, lastTick }: JudgeClock): string {
  * @throws Error, with nothing changed, for a text it can't use
  */
 export function restoreState(parts: JudgeParts, text: string): JudgeClock {
-  const { points, table, conditions, sources, late, ledger, health, edges, evaluations, raising, detectors } = parts;
+  const {
+    findPoint,
+    points,
+    table,
+    conditions,
+    sources,
+    late,
+    ledger,
+    health,
+    edges,
+    evaluations,
+    raising,
+    detectors,
+  } = parts;
   const state = parseState(text);
   raising.wall = state.wall;
   points.restore(state.points);
@@ -88,11 +102,11 @@ export function restoreState(parts: JudgeParts, text: string): JudgeClock {
   edges.restore(state.edges);
   ledger.restore(state.ledger);
   detectors.restore(state.detectors);
-  conditions.resize(table.rules.length);
+  conditions.resize(table.length);
   const keyed = [state.conditions, state.episodes, state.openings, state.evaluations].flatMap((list) =>
     list.map(([key]) => key),
   );
-  const rows = table.rowsByKey(new Set([...keyed, ...state.late.map(({ key }) => key)]));
+  const rows = table.rowsByKey(new Set([...keyed, ...state.late.map(({ key }) => key)]), findPoint);
   const rowOf = (key: string) => rows.get(key);
   for (const [key, phase, since, due] of state.conditions) {
     const row = rowOf(key);
@@ -125,7 +139,7 @@ export function restoreState(parts: JudgeParts, text: string): JudgeClock {
  */
 export function adoptAlarms(parts: JudgeParts, open: readonly Alarm[], clock: Millis): number[] {
   const { table, conditions, ledger, health, edges, raising } = parts;
-  const byKey = table.rowsByKey(new Set(open.map(ruleKeyOf)));
+  const byKey = table.rowsByKey(new Set(open.map(ruleKeyOf)), parts.findPoint);
   const ofHealth = health.adopt(open);
   const touched: number[] = [];
   for (const alarm of open) {
@@ -136,7 +150,7 @@ export function adoptAlarms(parts: JudgeParts, open: readonly Alarm[], clock: Mi
       ledger.adopt(goneRule(alarm), alarm);
       continue;
     }
-    const rule = table.rules[row]!;
+    const rule = table.rule(row);
     ledger.adopt(rule, alarm);
     const point = table.point[row]!;
     // Silence and edges keep their own state; everything else is cleared by a reading that says it is over.

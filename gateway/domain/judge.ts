@@ -5,6 +5,7 @@ import type { Detector } from './detector.ts';
 import { LiveJudge } from './live-judge.ts';
 import type { JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
 import type { Readings } from './readings.ts';
+import type { RuleSheet } from './rule-table.ts';
 
 /** What one step of judging brought about, in order; the caller writes it in the commit of its input. */
 export interface Verdict {
@@ -23,7 +24,7 @@ export interface Verdict {
  */
 export interface Judge {
   /** A point that came into being, with its rules; told again with the same id, its rules are replaced. */
-  addPoint(point: PointInfo, source: number, rules: readonly Rule[]): void;
+  addPoint(point: PointInfo, source: number, rules: readonly Rule[] | RuleSheet): void;
   addSource(source: SourceInfo): void;
   /** @returns a refusal for an operator's input that makes no sense, otherwise undefined */
   apply(input: JudgeInput, readings: Readings, verdict: Verdict): Refusal | undefined;

@@ -16,6 +16,7 @@ import type { Judge, JudgeOptions, Verdict } from './judge.ts';
 import { adoptAlarms, freezeState, type JudgeParts, restoreState } from './judge-state.ts';
 import { tellPast } from './past-findings.ts';
 import type { JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
+import { PointNames } from './point-names.ts';
 import {
   BUSY_BAD,
   BUSY_DEVICE_SILENT,
@@ -29,7 +30,7 @@ import {
   VALUE,
 } from './point-states.ts';
 import type { Readings } from './readings.ts';
-import { RuleTable } from './rule-table.ts';
+import { type RuleSheet, RuleTable } from './rule-table.ts';
 import { Almanac } from './schedule/almanac.ts';
 import { localDays } from './schedule/local-days.ts';
 import { siteClock } from './site-clock.ts';
@@ -45,7 +46,9 @@ export const TICK_GAP_MAX_MS = 10_000;
  */
 export class LiveJudge implements Judge {
   private readonly points = new PointStates();
-  private readonly table = new RuleTable();
+  private readonly infos: PointInfo[] = [];
+  private readonly names = new PointNames(this.infos);
+  private readonly table = new RuleTable(this.infos);
   private readonly conditions = new Conditions();
   private readonly late = new LateConditions();
   private readonly ledger: AlarmLedger;
@@ -57,8 +60,6 @@ export class LiveJudge implements Judge {
   private readonly parts: JudgeParts;
   private readonly detectors: Detectors;
   private readonly sources = new Map<number, SourceState>();
-  private readonly infos: PointInfo[] = [];
-  private readonly idByName = new Map<string, number>();
   /** Sum of the ticks, gaps cut: how long we have been listening. */
   private clock: Millis = 0;
   private lastTick: Millis | undefined;
@@ -81,7 +82,7 @@ export class LiveJudge implements Judge {
     const { table, points, evaluations, health } = this;
     this.raising = new Raising({
       ledger: this.ledger,
-      rule: (row) => table.rules[row]!,
+      rule: (row) => table.rule(row),
       evidence: new EvidenceFinder({ table, points, evaluations, health }),
       where,
       deviceOf: ({ point }) => this.infos[point]?.device,
@@ -97,8 +98,21 @@ export class LiveJudge implements Judge {
       sink: this.raising,
       settled,
     });
-    const { conditions, sources, late, ledger, edges, raising, detectors } = this;
-    this.parts = { points, table, conditions, sources, late, ledger, health, edges, evaluations, raising, detectors };
+    const { conditions, sources, late, ledger, edges, raising, detectors, findPoint } = this;
+    this.parts = {
+      findPoint,
+      points,
+      table,
+      conditions,
+      sources,
+      late,
+      ledger,
+      health,
+      edges,
+      evaluations,
+      raising,
+      detectors,
+    };
   }
 
   addSource(info: SourceInfo): void {
@@ -118,7 +132,7 @@ export class LiveJudge implements Judge {
     });
   }
 
-  addPoint(info: PointInfo, sourceId: number, rules: readonly Rule[]): void {
+  addPoint(info: PointInfo, sourceId: number, rules: readonly Rule[] | RuleSheet): void {
     const { id } = info;
     const source = this.sources.get(sourceId);
     if (source === undefined) throw new RangeError(`point ${info.device}/${info.measurement}: no source ${sourceId}`);
@@ -126,8 +140,8 @@ export class LiveJudge implements Judge {
     const isNew = this.points.source[id] === -1;
     const running = isNew ? [] : this.takeRules(id);
     this.infos[id] = info;
+    if (isNew) this.names.added(id);
     const name = `${info.device}/${info.measurement}`;
-    this.idByName.set(name, id);
     this.evaluations.pointKnown(name, id, this.watchPoint);
     if (this.detectors.pointKnown(name, id, sourceId)) this.watchPoint(id);
     this.points.maxSilenceMs[id] = info.maxSilenceMs;
@@ -136,22 +150,10 @@ export class LiveJudge implements Judge {
       this.health.join(id, source.line);
     }
     this.raising.hang(info.device, source.line.key, isNew);
-    this.points.firstRule[id] = this.table.rules.length;
-    this.points.ruleCount[id] = rules.length;
-    let low = Number.NEGATIVE_INFINITY;
-    let high = Number.POSITIVE_INFINITY;
-    for (const rule of rules) {
-      const row = this.table.add(rule, id);
-      this.evaluations.add(row, rule, (pointId) => this.idByName.get(pointId), this.watchPoint);
-      if (this.table.side[row] === 1) high = Math.min(high, rule.setpoint as number);
-      if (this.table.side[row] === -1) low = Math.max(low, rule.setpoint as number);
-    }
-    this.conditions.resize(this.table.rules.length);
-    this.points.restLow[id] = low;
-    this.points.restHigh[id] = high;
+    this.addRules(id, rules);
     for (const { key, phase, since, due, known, opening } of running) {
-      const row = this.points.firstRule[id]! + rules.findIndex((rule) => rule.key === key);
-      if (row < this.points.firstRule[id]!) continue;
+      const row = this.ruleRows(id).find((one) => this.table.rule(one).key === key);
+      if (row === undefined) continue;
       this.evaluations.load(row, known);
       if (opening !== undefined) this.raising.putOpening(row, opening);
       this.conditions.phase[row] = phase;
@@ -161,6 +163,38 @@ export class LiveJudge implements Judge {
     }
     source.wakeSilence = Number.NEGATIVE_INFINITY;
     this.rearm(id);
+  }
+
+  private addRules(point: number, rules: readonly Rule[] | RuleSheet): void {
+    const { points, table } = this;
+    let low = Number.NEGATIVE_INFINITY;
+    let high = Number.POSITIVE_INFINITY;
+    const note = (side: number, setpoint: number) => {
+      if (side === 1) high = Math.min(high, setpoint);
+      if (side === -1) low = Math.max(low, setpoint);
+    };
+    points.firstRule[point] = table.length;
+    if ('limits' in rules) {
+      table.addSheet(rules, point);
+      for (const { side, setpoint } of rules.limits) note(side, setpoint);
+    } else
+      for (const rule of rules) {
+        const row = table.add(rule, point);
+        this.evaluations.add(row, rule, this.findPoint, this.watchPoint);
+        note(table.side[row]!, rule.setpoint as number);
+      }
+    points.ruleCount[point] = table.length - points.firstRule[point]!;
+    this.conditions.resize(table.length);
+    points.restLow[point] = low;
+    points.restHigh[point] = high;
+  }
+
+  private readonly findPoint = (name: string): number | undefined => this.names.idOf(name);
+
+  /** Rows of the rules a point has now. */
+  private ruleRows(point: number): number[] {
+    const first = this.points.firstRule[point]!;
+    return Array.from({ length: this.points.ruleCount[point]! }, (_, place) => first + place);
   }
 
   apply(input: JudgeInput, readings: Readings, verdict: Verdict): Refusal | undefined {
@@ -297,9 +331,9 @@ export class LiveJudge implements Judge {
     const first = this.points.firstRule[point]!;
     const end = first + this.points.ruleCount[point]!;
     for (let row = first; row < end; row++) {
-      const side = this.table.side[row]!;
+      const side = this.table.side[row] as -1 | 0 | 1;
       if (side === 0) continue;
-      const rule = this.table.rules[row]!;
+      const rule = this.table.rule(row);
       this.conditions.feed(row, beyondLimit(rule, side, value, this.conditions.isTripped(row)), ts, rule, this.raising);
     }
   }
@@ -310,7 +344,7 @@ export class LiveJudge implements Judge {
       this.conditions.complete(row, ts - 1, this.evaluations.heldUntil(row), this.raising);
     const found = this.evaluations.evaluate(row, ts, this.conditions.isTripped(row));
     if (found === undefined) return;
-    this.conditions.feed(row, found.truth, found.ts, this.table.rules[row]!, this.raising);
+    this.conditions.feed(row, found.truth, found.ts, this.table.rule(row), this.raising);
     const source = this.sources.get(this.points.source[this.table.point[row]!]!);
     if (source !== undefined) this.delays.watch(source, row);
   }
@@ -339,9 +373,9 @@ export class LiveJudge implements Judge {
     const end = first + this.points.ruleCount[point]!;
     const isCalm = value >= this.points.restLow[point]! && value <= this.points.restHigh[point]!;
     for (let row = first; row < end; row++) {
-      const side = this.table.side[row]!;
+      const side = this.table.side[row] as -1 | 0 | 1;
       if (side === 0 || (isCalm && !this.late.follows(row))) continue;
-      const rule = this.table.rules[row]!;
+      const rule = this.table.rule(row);
       this.late.feed(
         row,
         {
@@ -423,7 +457,7 @@ export class LiveJudge implements Judge {
       const opening = this.raising.takeOpening(row);
       if (phase[row] !== QUIET || known !== undefined)
         running.push({
-          key: this.table.rules[row]!.key,
+          key: this.table.rule(row).key,
           phase: phase[row]!,
           since: since[row]!,
           due: due[row]!,
@@ -455,9 +489,7 @@ export class LiveJudge implements Judge {
     const open = new Set<string>();
     for (const { rule, isActive } of this.ledger.open())
       (this.detectors.isOwn(rule.key, isActive) ? known : open).add(rule.key);
-    for (let row = 0; open.size > 0 && row < this.table.rules.length; row++) {
-      const { key } = this.table.rules[row]!;
-      if (!open.has(key)) continue;
+    for (const [key, row] of this.table.rowsByKey(open, this.findPoint)) {
       const point = this.table.point[row]!;
       const first = point < 0 ? row : this.points.firstRule[point]!;
       const isCurrent = this.table.isBuiltIn(row) || (row >= first && row < first + this.points.ruleCount[point]!);

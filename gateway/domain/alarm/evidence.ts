@@ -23,7 +23,7 @@ export class EvidenceFinder {
   }
 
   of(row: number, since: Millis, at: Millis): Evidence {
-    const rule = this.table.rules[row]!;
+    const rule = this.table.rule(row);
     const point = this.table.point[row]!;
     if (this.table.side[row] !== 0) return this.ofLimit(rule, this.points.value(point), since, at);
     const evaluator = this.evaluations.evaluator(row);

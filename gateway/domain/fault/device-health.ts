@@ -225,7 +225,7 @@ export class DeviceHealth {
 
   /** What a bad-quality or device-offline alarm rests on. */
   evidence(row: number, since: Millis, at: Millis): Evidence {
-    const rule = this.table.rules[row]!;
+    const rule = this.table.rule(row);
     const point = this.table.point[row]!;
     const reason = REASONS[this.points.reason[point]!] ?? 'other';
     const window = { from: formatTime(since), to: formatTime(at) };
@@ -265,7 +265,7 @@ export class DeviceHealth {
           id,
           this.table.builtInRow(`${key}#line-down`, device.points[0]!, () => downLineRule(edge, key)),
         );
-        this.conditions.resize(this.table.rules.length);
+        this.conditions.resize(this.table.length);
       }
     }
     return rows;
@@ -278,7 +278,7 @@ export class DeviceHealth {
       point === undefined ? silentDeviceRule(device.id, where) : stalePointRule(this.infos[point]!, where);
     const rule = make();
     const row = this.table.builtInRow(rule.key, point ?? device.points[0]!, () => rule);
-    this.conditions.resize(this.table.rules.length);
+    this.conditions.resize(this.table.length);
     if (!active) return row;
     device.changed = true;
     if (isWhole) device.silentKey = rule.key;
@@ -303,10 +303,9 @@ export class DeviceHealth {
     }
     for (const line of new Set(this.devices.map((device) => device.line)))
       line.offline = line.devices.filter(isOfflineDevice).length;
-    for (let row = 0; row < this.table.rules.length; row++) {
-      if (!this.table.isBuiltIn(row)) continue;
+    for (const row of this.table.builtIns) {
       const point = this.table.point[row]!;
-      const { kind } = this.table.rules[row]!;
+      const { kind } = this.table.rule(row);
       if (kind === 'bad-quality') this.badRow.set(point, row);
       if (kind === 'device-offline') this.offlineRow.set(this.points.device[point]!, row);
     }
@@ -334,7 +333,7 @@ export class DeviceHealth {
       only === undefined ? silentDeviceRule(device.id, where) : stalePointRule(this.infos[only]!, where);
     const key = only === undefined ? `${device.id}#stale` : make().key;
     const row = this.table.builtInRow(key, device.points[0]!, make);
-    this.conditions.resize(this.table.rules.length);
+    this.conditions.resize(this.table.length);
     device.silentKey = key;
     device.changed = true;
     for (const point of device.points) this.points.busy[point]! |= BUSY_DEVICE_SILENT;
@@ -346,7 +345,7 @@ export class DeviceHealth {
     const row = this.table.builtInRow(`${info.device}/${info.measurement}#stale`, point, () =>
       stalePointRule(info, this.where(info.device)),
     );
-    this.conditions.resize(this.table.rules.length);
+    this.conditions.resize(this.table.length);
     device.changed = true;
     this.points.busy[point]! |= BUSY_STALE;
     this.raiseSilence(row, this.lastHeard(point, time), this.points.maxSilenceMs[point]!, time, sink, {});
@@ -384,7 +383,7 @@ export class DeviceHealth {
     const row = isDown
       ? this.table.builtInRow(ruleKey, point, () => downLineRule(edge, key))
       : this.table.builtInKnown(ruleKey);
-    this.conditions.resize(this.table.rules.length);
+    this.conditions.resize(this.table.length);
     this.feed(row, isDown, ts, sink);
   }
 
@@ -395,7 +394,7 @@ export class DeviceHealth {
     const patienceMs = Math.min(...device.points.map((sibling) => this.points.maxSilenceMs[sibling]!));
     const make = () => offlineDeviceRule(device.id, patienceMs, this.where(device.id));
     const row = this.table.builtInRow(`${device.id}#device-offline`, device.points[0]!, make);
-    this.conditions.resize(this.table.rules.length);
+    this.conditions.resize(this.table.length);
     this.offlineRow.set(deviceRow, row);
     return row;
   }
@@ -406,13 +405,13 @@ export class DeviceHealth {
     const info = this.infos[point]!;
     const make = () => badPointRule(info, this.where(info.device));
     const row = this.table.builtInRow(`${info.device}/${info.measurement}#bad-quality`, point, make);
-    this.conditions.resize(this.table.rules.length);
+    this.conditions.resize(this.table.length);
     this.badRow.set(point, row);
     return row;
   }
 
   private feed(row: number | undefined, truth: boolean, ts: Millis, sink: ConditionSink): void {
-    if (row !== undefined) this.conditions.feed(row, truth, ts, this.table.rules[row]!, sink);
+    if (row !== undefined) this.conditions.feed(row, truth, ts, this.table.rule(row), sink);
   }
 }
 
