@@ -7,8 +7,9 @@ import { loadGatewayConfig } from '../../gateway/config.ts';
 import { pageFor } from '../../gateway/domain/alarm/paging.ts';
 import { createJudge, type Judge, type Verdict } from '../../gateway/domain/judge.ts';
 import { CustomerWatch } from '../../gateway/domain/leakage/customer-watch.ts';
-import type { DeviceInfo, JudgeInput, OperatorCommand, PointInfo } from '../../gateway/domain/plant.ts';
+import type { DeviceInfo, JudgeInput, OperatorCommand, PointInfo, Rule } from '../../gateway/domain/plant.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
+import type { RuleSheet } from '../../gateway/domain/rule-table.ts';
 import { operatorGroups } from '../../gateway/operator-groups.ts';
 import { loadPlant } from '../../gateway/plant-files.ts';
 import type { PlantCatalog } from '../../gateway/plant-growth.ts';
@@ -219,7 +220,7 @@ class StoryPlayer {
     this.judge = this.newJudge();
     for (const [key, id] of this.sources) this.addSource(key, id);
     for (const { info, device, source } of this.points.values())
-      this.judge.addPoint(info, source, this.catalog.rulesFor(info, device));
+      this.judge.addPoint(info, source, this.rulesFor(info, device));
     this.judge.restore(state);
   }
 
@@ -253,10 +254,17 @@ class StoryPlayer {
       device.edge === undefined ? `device/${id}` : `edge/${device.edge}/${device.line ?? '_'}`,
     );
     const info = { ...this.catalog.describePoint(device, measurement, {}), id: this.points.size };
-    this.judge.addPoint(info, source, this.catalog.rulesFor(info, device));
+    this.judge.addPoint(info, source, this.rulesFor(info, device));
     const made = { info, device, source };
     this.points.set(name, made);
     return made;
+  }
+
+  /** As the gateway gives them to its judge. */
+  private rulesFor(info: PointInfo, device: DeviceInfo): readonly Rule[] | RuleSheet {
+    const sheet = this.catalog.sheetFor?.(info, device);
+    if (sheet === undefined) return this.catalog.rulesFor(info, device);
+    return { limits: sheet.limits, make: (point) => sheet.make(point, this.device(point.device)) };
   }
 
   private source(key: string): number {
