@@ -83,10 +83,14 @@ export async function latestOf(
   const segments = parts.segments
     .filter(({ kind }) => kind === 'readings')
     .sort((a, b) => b.maxTs - a.maxTs || b.lastCommit - a.lastCommit);
+  let open = points;
   let looked = 0;
   for (const segment of segments) {
     const { minPoint, maxPoint, maxTs } = segment;
-    const wanted = points.filter((point) => point >= minPoint && point <= maxPoint && newest.ts[point]! < maxTs);
+    // The next files end earlier: a point that can't gain here can't gain there.
+    open = open.filter((point) => newest.ts[point]! < maxTs);
+    if (open.length === 0) break;
+    const wanted = open.filter((point) => point >= minPoint && point <= maxPoint);
     if (wanted.length === 0) continue;
     if (++looked > SEGMENTS_MAX) break;
     await lookIn(wanted, maxTs, false, (...asked) => parts.readSegment(segment, ...asked));
