@@ -7,6 +7,7 @@ import { idSchema } from '../contract/reading.ts';
 import { bytesSchema, durationSchema } from '../contract/settings.ts';
 import { parseTime } from '../contract/time.ts';
 import { CRS } from './domain/coordinates.ts';
+import { addressMistakes, type HistoryConfig, historyOf, historySchema } from './influxdb/settings.ts';
 import { leakageMistakes, leakageSchema } from './leakage-config.ts';
 import { type NotifyConfig, notifySchema } from './notify/index.ts';
 import { operatorGroupsSchema } from './operator-groups.ts';
@@ -117,22 +118,6 @@ const storeSchema = z
   )
   .describe('What the gateway commits to');
 
-const historySchema = z
-  .union(
-    [
-      z.literal('parquet').transform(() => ({ kind: 'parquet' as const })),
-      z.strictObject({
-        influxdb: z.strictObject({
-          url: webAddressSchema,
-          database: textSchema,
-          tokenFile: pathSchema.optional(),
-        }),
-      }),
-    ],
-    { error: 'parquet, or {influxdb: {url, database, tokenFile}}' },
-  )
-  .describe('Where sealed history goes');
-
 const alarmsSchema = z
   .union(
     [
@@ -228,7 +213,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Everything a gateway process runs on, checked, with defaults; paths absolute. */
 export interface GatewayConfig
-  extends Omit<ParsedGateway, 'gateway' | 'timezone' | 'mqtt' | 'notify' | 'users' | 'site'> {
+  extends Omit<ParsedGateway, 'gateway' | 'timezone' | 'mqtt' | 'notify' | 'users' | 'site' | 'history'> {
   /** The file itself, for messages about it. */
   readonly file: string;
   readonly site: {
@@ -249,6 +234,7 @@ export interface GatewayConfig
         };
       }
     | { readonly url: string; readonly username?: string; readonly password?: string; readonly ca?: string };
+  readonly history: HistoryConfig;
   readonly metricsToken?: string;
   /** Secret files are absolute paths that can be read. */
   readonly notify: NotifyConfig;
@@ -265,8 +251,8 @@ export interface GatewayConfig
  * Reads and checks a gateway's configuration.
  *
  * @param file - path of gateway.yaml; files named in it are relative to it, `dataDir` to the working folder
- * @param env - HANFENG_HTTP_PORT, HANFENG_MQTT_PORT, HANFENG_HOST, HANFENG_DATA_DIR, HANFENG_MQTT_PASSWORD and
- *   HANFENG_ADMIN_PASSWORD override the file
+ * @param env - HANFENG_HTTP_PORT, HANFENG_MQTT_PORT, HANFENG_HOST, HANFENG_DATA_DIR, HANFENG_MQTT_PASSWORD,
+ *   HANFENG_ADMIN_PASSWORD and HANFENG_INFLUXDB_URL, _TOKEN and _PASSWORD override the file
  * @throws ConfigError with every mistake
  */
 export function loadGatewayConfig(file: string, _root: string, env: Env): GatewayConfig {
@@ -293,8 +279,10 @@ export function readGatewayConfig(
   if (value === undefined) return { mistakes: more };
   more.push(...leakageMistakes(value.leakage, file));
   more.push(...timetableOf(value.calendars, value.schedules, file).mistakes);
-  const { site, gateway, timezone, mqtt, notify, users, ...rest } = value;
+  const { site, gateway, timezone, mqtt, notify, users, history: historySettings, ...rest } = value;
   const host = env.HANFENG_HOST;
+  const history = historyOf(historySettings, env, (path, at) => secrets.read(path, at));
+  more.push(...addressMistakes(history, notify, file));
   const metricsToken = secrets.read(rest.http.metricsTokenFile, 'http.metricsTokenFile');
   const config: GatewayConfig = {
     ...rest,
@@ -307,6 +295,7 @@ export function readGatewayConfig(
     devices: rest.devices.map((path) => beside(file, path)),
     classes: rest.classes.map((path) => beside(file, path)),
     mqtt: mqttOf(mqtt, { host, port: ports.mqtt, password: env.HANFENG_MQTT_PASSWORD }, secrets),
+    history,
     notify: withSecretFiles(notify, file, secrets),
     users: users.map(({ name, role, passwordFile }, index) => ({
       name,

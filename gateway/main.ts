@@ -14,6 +14,9 @@ import { CustomerWatch } from './domain/leakage/customer-watch.ts';
 import type { DeviceInfo } from './domain/plant.ts';
 import { startExternalBroker } from './external-broker.ts';
 import { createHttpServer } from './http/server.ts';
+import { openInfluxCopy } from './influxdb/open.ts';
+import { PositionFile } from './influxdb/position.ts';
+import { targetName } from './influxdb/settings.ts';
 import { type Ingest, IngestPath } from './ingest.ts';
 import { showIngest } from './ingest-metrics.ts';
 import { detectorsOf, modelSettings, zonesOf } from './leakage-config.ts';
@@ -94,11 +97,14 @@ async function joinParts(
   atEnd(showProcess(metrics));
   const registry = new PlantRegistry();
   const { retention, ...storeSettings } = config.store.embedded;
+  const { history: kept } = config;
+  const copied = kept.kind === 'influxdb' ? new PositionFile(dataDir, targetName(kept.target)) : undefined;
   const store = await DuckDbStore.open({
     dataDir,
     newId,
     ...storeSettings,
     retention: () => retentionPolicy(retention, registry),
+    ...(copied === undefined ? {} : { copiedUpTo: () => copied.record.position.commit }),
   });
   atEnd(() => store.close());
   const accounts = await openAccounts(dataDir, now, (error) =>
@@ -143,6 +149,25 @@ async function joinParts(
   atEnd(() => located.close());
   atEnd(await startLocating({ places: located.places, store, ingest, now, log }));
   showIngest(metrics, ingest, registry, store);
+  const copy =
+    kept.kind === 'influxdb' && copied !== undefined
+      ? openInfluxCopy({
+          ...kept,
+          allowHosts: [...config.notify.allowHosts, ...kept.allowHosts],
+          proxy: config.notify.proxy,
+          bytesMax: kept.bufferBytes,
+          position: copied,
+          store,
+          registry,
+          site: site.id,
+          ingest,
+          metrics,
+          now,
+          newId,
+          log,
+        })
+      : undefined;
+  if (copy !== undefined) atEnd(() => copy.close());
   const monotonicMs = () => performance.now();
   const commands = await CommandBook.open({ ingest, store, registry, now, monotonicMs, newId, metrics, log });
   atEnd(() => commands.close());
@@ -194,6 +219,7 @@ async function joinParts(
       registry,
       now,
     }),
+    ...(copy === undefined ? {} : { historyCopy: copy }),
     leakage: () => detectors.flatMap((detector) => detector.status()),
     metrics,
     site: { ...site, name: site.name ?? site.id, timezone: config.timezone },

@@ -5,6 +5,7 @@ import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
 import { type GatewayConfig, twice } from './config.ts';
 import { parseCsvTable } from './csv.ts';
 import { inWgs84 } from './domain/coordinates.ts';
+import { COPY_CLASS, COPY_DEVICE } from './influxdb/settings.ts';
 import {
   alarmFault,
   catalogOf,
@@ -40,7 +41,12 @@ export function loadPlant(config: GatewayConfig, root: string): PlantCatalog {
 
 /** As {@link loadPlant}, with the mistakes as a value. */
 export function readPlant(
-  config: Pick<GatewayConfig, 'file' | 'site' | 'crs' | 'devices' | 'classes' | 'calendars' | 'schedules' | 'alarms'>,
+  config: Pick<
+    GatewayConfig,
+    'file' | 'site' | 'crs' | 'devices' | 'classes' | 'calendars' | 'schedules' | 'alarms'
+  > & {
+    readonly history?: { readonly kind: string };
+  },
   root: string,
 ): ReadPlant {
   const ours = shippedPlant(root);
@@ -73,6 +79,8 @@ export function readPlant(
     }
   }
   mistakes.push(...twice(config.file, names));
+  if (config.history?.kind === 'influxdb' && !devices.has(COPY_DEVICE))
+    devices.set(COPY_DEVICE, deviceSchema.parse({ id: COPY_DEVICE, class: COPY_CLASS }));
   const { id: site, latitude, longitude } = inWgs84({ ...config.site }, config.crs);
   // What is wrong with calendars and schedules themselves was said when the configuration was read.
   const { timetable } = timetableOf(config.calendars, config.schedules, config.file);

@@ -17,7 +17,7 @@ const letterView = z.object({
 });
 
 /** What could not be taken, and a second try once its cause is gone. */
-export function deadLetterRoutes({ store, ingest, now }: Door): readonly Route[] {
+export function deadLetterRoutes({ store, ingest, now, historyCopy }: Door): readonly Route[] {
   return [
     route({
       method: 'GET',
@@ -45,19 +45,29 @@ export function deadLetterRoutes({ store, ingest, now }: Door): readonly Route[]
       path: '/api/v1/dead-letters/{id}/replay',
       access: 'operator',
       tag: 'dead letters',
-      summary: 'Give the readings of a dead letter to the door again; twice does no harm',
+      summary:
+        'Give the readings of a dead letter to its door again, or to InfluxDB when it did not take them; twice does no harm',
       params: z.object({ id: z.string() }),
       answer: z.object({ stored: z.number(), duplicate: z.number(), corrected: z.number(), rejected: z.number() }),
       async handle({ params, identity }) {
         const letter = await store.deadLetter(params.id);
         if (letter === undefined) throw new Problem('dead-letter-unknown', 'It may have made room for newer ones.');
+        const who = (identity as Identity).name;
+        const audited = () =>
+          ingest.audit({ at: now(), who, what: 'replay-dead-letter', target: letter.id, detail: letter.reason });
+        if (letter.door === 'influxdb' && historyCopy !== undefined) {
+          const stored = await historyCopy.resend(letter.payload).catch((error: Error) => {
+            throw new Problem('not-replayable', `InfluxDB does not take it: ${error.message}`);
+          });
+          await audited();
+          return { stored, duplicate: 0, corrected: 0, rejected: 0 };
+        }
         const entries = readingsIn(letter.payload);
         if (entries === undefined)
           throw new Problem('not-replayable', 'Only letters that hold readings with a device can be replayed.');
         const receipt = await ingest.readings('http', entries, letter.at, `replay:${letter.id}`);
         const { stored, duplicate, corrected, rejected } = receipt;
-        const who = (identity as Identity).name;
-        await ingest.audit({ at: now(), who, what: 'replay-dead-letter', target: letter.id, detail: letter.reason });
+        await audited();
         return { stored, duplicate, corrected, rejected: rejected.length };
       },
     }),

@@ -3,6 +3,7 @@ import { formatTime } from '../../contract/time.ts';
 import { addLedgers, ledgerOf, NO_LEDGER } from '../lanes.ts';
 import type { Registry } from '../registry.ts';
 import type { LaneMark } from '../store/store.ts';
+import { copyView, viewCopy } from './health.ts';
 import { isoSchema, pageFields, pageOf } from './inputs.ts';
 import type { Door } from './ports.ts';
 import { type Route, route } from './route.ts';
@@ -39,7 +40,7 @@ const edgeLedger = z.object({
 });
 
 /** The proof that nothing was lost: what was made against what is on disk. */
-export function deliveryRoutes({ registry }: Door): readonly Route[] {
+export function deliveryRoutes({ registry, historyCopy }: Door): readonly Route[] {
   return [
     route({
       method: 'GET',
@@ -51,9 +52,11 @@ export function deliveryRoutes({ registry }: Door): readonly Route[] {
       answer: z.object({
         edges: z.array(edgeLedger),
         total: z.object(ledgerFields).meta({ description: 'of all edges, whatever the page' }),
+        historyCopy: copyView.optional(),
         cursor: z.string().optional(),
       }),
       handle({ query }) {
+        const copy = historyCopy?.status();
         const names = new Set([...registry.edges()].map(({ id }) => id));
         for (const { edge } of registry.marks()) names.add(edge);
         const edges = [...names].sort().map((edge) => viewEdge(registry, edge));
@@ -61,6 +64,7 @@ export function deliveryRoutes({ registry }: Door): readonly Route[] {
         return {
           edges: [...page],
           total: [...registry.marks()].map(ledgerOf).reduce(addLedgers, NO_LEDGER),
+          ...(copy === undefined ? {} : { historyCopy: viewCopy(copy) }),
           ...cursor,
         };
       },

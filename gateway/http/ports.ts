@@ -5,6 +5,7 @@ import type { Commands } from '../commands.ts';
 import type { Desk } from '../desk.ts';
 import type { ZoneStatus } from '../domain/leakage/zone-status.ts';
 import type { Rule } from '../domain/plant.ts';
+import type { InfluxCopy } from '../influxdb/open.ts';
 import type { Ingest } from '../ingest.ts';
 import type { LeakageFigures } from '../leakage-figures.ts';
 import type { Metrics } from '../metrics.ts';
@@ -58,6 +59,8 @@ export interface HttpOptions {
   readonly figures?: LeakageFigures;
   /** Judges stored history with another sensitivity; without it nobody does. */
   readonly whatIf?: Pick<WhatIf, 'ask'>;
+  /** The copy of all readings in InfluxDB; without it there is none. */
+  readonly historyCopy?: Pick<InfluxCopy, 'status' | 'resend'>;
   readonly metrics: Metrics;
   readonly site: Site;
   readonly version: string;

@@ -29,6 +29,7 @@ import type { RetentionPolicy } from './retention.ts';
 import type { Segment } from './segments.ts';
 import { bucketsOf, existingOf, newerOf, newestOf, newestTime, readingsOf, seriesOf } from './series.ts';
 import { saveSnapshot } from './snapshot.ts';
+import { type CopyFeed, Spool } from './spool.ts';
 import {
   type AlarmFilter,
   type Commit,
@@ -57,6 +58,8 @@ export interface DuckDbStoreOptions {
   readonly ballastBytes?: number;
   /** How long sealed readings are kept; asked at each tidying. */
   readonly retention?: () => RetentionPolicy;
+  /** A copy of all readings is made elsewhere: up to which commit it is. */
+  readonly copiedUpTo?: () => number;
 }
 
 /** Pairs of one look-up statement. */
@@ -81,6 +84,7 @@ export class DuckDbStore implements Store {
   private readonly database: Database;
   private readonly history: History;
   private readonly ballast: Ballast;
+  private readonly spool: Spool | undefined;
   private readonly options: DuckDbStoreOptions;
   private storeId: string;
   private readonly hot: HotTables;
@@ -103,6 +107,17 @@ export class DuckDbStore implements Store {
     this.options = options;
     this.hot = new HotTables(options.now ?? Date.now, options.sealReadings);
     this.ballast = new Ballast(database.dataDir, options.ballastBytes ?? BALLAST_BYTES, () => database.freeBytes());
+    const { copiedUpTo } = options;
+    this.spool =
+      copiedUpTo === undefined
+        ? undefined
+        : new Spool({
+            database,
+            tables: () => this.hot.list,
+            segments: () => this.history.segments,
+            lastCommit: () => this.lastCommit,
+            copiedUpTo,
+          });
     this.history = new History(
       database,
       async (work) => {
@@ -159,6 +174,11 @@ export class DuckDbStore implements Store {
       sealedBytes: bytesOf(this.history.segments),
       sumsBytes: bytesOf(this.history.segments) - bytesOf(raw),
     };
+  }
+
+  /** Readings for the copy elsewhere; undefined when there is none. */
+  get copyFeed(): CopyFeed | undefined {
+    return this.spool;
   }
 
   /** For the metrics. */
@@ -398,6 +418,7 @@ export class DuckDbStore implements Store {
     this.lastCommit = await number('SELECT coalesce(max(number), 0)::DOUBLE FROM commits');
     this.snapshotCommit = await number('SELECT coalesce(max(commit), 0)::DOUBLE FROM snapshots');
     await this.history.load();
+    await this.spool?.load();
   }
 
   private async pointNames(points: readonly number[]) {
@@ -463,6 +484,7 @@ export class DuckDbStore implements Store {
     for (;;) {
       const table = this.hot.droppable(this.snapshotCommit);
       if (table === undefined || this.closing) return;
+      await this.spool?.keep(table, (this.hot.list[1]?.firstCommit ?? this.lastCommit + 1) - 1);
       await this.history.drop(table, () => this.hot.dropOldest());
     }
   }
