@@ -14,7 +14,7 @@ import { CustomerWatch } from './domain/leakage/customer-watch.ts';
 import type { DeviceInfo } from './domain/plant.ts';
 import { startExternalBroker } from './external-broker.ts';
 import { createHttpServer } from './http/server.ts';
-import { openInfluxCopy } from './influxdb/open.ts';
+import { openInfluxClient, openInfluxCopy, withArchive } from './influxdb/open.ts';
 import { PositionFile } from './influxdb/position.ts';
 import { targetName } from './influxdb/settings.ts';
 import { type Ingest, IngestPath } from './ingest.ts';
@@ -99,14 +99,18 @@ async function joinParts(
   const { retention, ...storeSettings } = config.store.embedded;
   const { history: kept } = config;
   const copied = kept.kind === 'influxdb' ? new PositionFile(dataDir, targetName(kept.target)) : undefined;
-  const store = await DuckDbStore.open({
+  const local = await DuckDbStore.open({
     dataDir,
     newId,
     ...storeSettings,
     retention: () => retentionPolicy(retention, registry),
     ...(copied === undefined ? {} : { copiedUpTo: () => copied.record.position.commit }),
   });
-  atEnd(() => store.close());
+  atEnd(() => local.close());
+  const client = kept.kind === 'influxdb' ? openInfluxClient(kept, config.notify) : undefined;
+  if (client !== undefined) atEnd(() => client.close());
+  // What the local history has forgotten InfluxDB still knows.
+  const store = client === undefined ? local : withArchive(local, client, registry);
   const accounts = await openAccounts(dataDir, now, (error) =>
     log.error({ err: error }, 'accounts file not readable; the last good one stays valid'),
   );
@@ -148,16 +152,14 @@ async function joinParts(
   });
   atEnd(() => located.close());
   atEnd(await startLocating({ places: located.places, store, ingest, now, log }));
-  showIngest(metrics, ingest, registry, store);
+  showIngest(metrics, ingest, registry, local);
   const copy =
-    kept.kind === 'influxdb' && copied !== undefined
+    kept.kind === 'influxdb' && copied !== undefined && client !== undefined
       ? openInfluxCopy({
           ...kept,
-          allowHosts: [...config.notify.allowHosts, ...kept.allowHosts],
-          proxy: config.notify.proxy,
-          bytesMax: kept.bufferBytes,
+          client,
           position: copied,
-          store,
+          store: local,
           registry,
           site: site.id,
           ingest,

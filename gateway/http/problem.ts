@@ -50,6 +50,7 @@ export const PROBLEMS = {
   'store-broken': { status: 503, title: 'The store is not available' },
   'readings-busy': { status: 503, title: 'Too many readings wait for the store' },
   'not-ready': { status: 503, title: 'The gateway can not store yet' },
+  'history-away': { status: 503, title: 'The older history does not answer' },
   'query-timeout': { status: 503, title: 'The query took too long' },
   'store-full': { status: 507, title: 'The disk is full' },
 } as const satisfies Readonly<Record<string, { readonly status: number; readonly title: string }>>;
@@ -105,7 +106,8 @@ export function problemOf(error: unknown): Problem {
     if (Object.hasOwn(PROBLEMS, code)) {
       const known = code as ProblemCode;
       // Messages of errors on our side may name files and statements: they belong into the log.
-      return new Problem(known, PROBLEMS[known].status < 500 ? text : PROBLEMS[known].title);
+      const isShown = PROBLEMS[known].status < 500 || known === 'history-away';
+      return new Problem(known, isShown ? text : PROBLEMS[known].title);
     }
     const framework = FRAMEWORK[code];
     if (framework !== undefined) return new Problem(framework, text);

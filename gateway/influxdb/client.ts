@@ -6,11 +6,11 @@ import type { InfluxTarget } from './settings.ts';
 /** What went wrong at InfluxDB, and what follows from it. */
 export class InfluxError extends Error {
   /**
-   * `away`: nothing or no sense came back, later may be better. `refused`: settings or rights are wrong there or here; it
-   * is tried again, for somebody may mend them. `rejected`: these lines can't be taken, the others of the request may be
+   * `influxdb-away`: nothing or no sense came back, later may be better. `influxdb-refused`: settings or rights are wrong there or here; it
+   * is tried again, for somebody may mend them. `influxdb-rejected`: these lines can't be taken, the others of the request may be
    * stored.
    */
-  readonly code: 'away' | 'refused' | 'rejected';
+  readonly code: 'influxdb-away' | 'influxdb-refused' | 'influxdb-rejected';
   readonly retryAfterMs: number | undefined;
   constructor(code: InfluxError['code'], message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
     super(message, { cause: options.cause });
@@ -93,9 +93,10 @@ export class InfluxClient {
       | { readonly results?: readonly { readonly series?: readonly InfluxSeries[]; readonly error?: string }[] }
       | undefined;
     if (answer?.results === undefined)
-      throw new InfluxError('away', `${this.base} answers /query with something that is no InfluxDB answer`);
+      throw new InfluxError('influxdb-away', `${this.base} answers /query with something that is no InfluxDB answer`);
     for (const { error } of answer.results)
-      if (error !== undefined) throw new InfluxError(/not found/.test(error) ? 'refused' : 'away', error);
+      if (error !== undefined)
+        throw new InfluxError(/not found/.test(error) ? 'influxdb-refused' : 'influxdb-away', error);
     return answer.results.map(({ series }) => series ?? []);
   }
 
@@ -128,7 +129,7 @@ export class InfluxClient {
     try {
       this.options.checkUrl(url);
     } catch (error) {
-      throw new InfluxError('refused', (error as Error).message, { cause: error });
+      throw new InfluxError('influxdb-refused', (error as Error).message, { cause: error });
     }
     const timeout = AbortSignal.timeout(timeoutMs);
     const ending = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
@@ -147,7 +148,9 @@ export class InfluxClient {
       text = await textOf(response.body);
     } catch (error) {
       if (error instanceof InfluxError) throw error;
-      throw new InfluxError('away', `${this.base} does not answer: ${causeOf(error as Error)}`, { cause: error });
+      throw new InfluxError('influxdb-away', `${this.base} does not answer: ${causeOf(error as Error)}`, {
+        cause: error,
+      });
     }
     if (status >= 200 && status < 300) return text;
     throw this.failure(status, text, retryAfter);
@@ -168,20 +171,24 @@ export class InfluxClient {
     const what = `${this.base} answers ${status}${said === '' ? '' : `: ${said}`}`;
     if (status === 401 || status === 403) {
       const login = this.options.token === undefined ? 'user and password' : 'the token';
-      return new InfluxError('refused', `${what}; check ${login} under history.influxdb`);
+      return new InfluxError('influxdb-refused', `${what}; check ${login} under history.influxdb`);
     }
     if (status === 404)
-      return new InfluxError('refused', `${what}; check url, database and bucket under history.influxdb`);
+      return new InfluxError('influxdb-refused', `${what}; check url, database and bucket under history.influxdb`);
     if (status === 400 || status === 422) {
       if (/retention policy not found|database not found|database is required/i.test(said))
-        return new InfluxError('refused', `${what}; check database and retentionPolicy under history.influxdb`);
-      return new InfluxError('rejected', said);
+        return new InfluxError(
+          'influxdb-refused',
+          `${what}; check database and retentionPolicy under history.influxdb`,
+        );
+      return new InfluxError('influxdb-rejected', said);
     }
-    if (status === 413) return new InfluxError('rejected', what);
-    if (status < 500 && status !== 408 && status !== 425 && status !== 429) return new InfluxError('refused', what);
+    if (status === 413) return new InfluxError('influxdb-rejected', what);
+    if (status < 500 && status !== 408 && status !== 425 && status !== 429)
+      return new InfluxError('influxdb-refused', what);
     const seconds = Number(retryAfter);
     return new InfluxError(
-      'away',
+      'influxdb-away',
       what,
       Number.isFinite(seconds) && seconds > 0 ? { retryAfterMs: seconds * 1000 } : {},
     );
@@ -217,7 +224,7 @@ async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   let length = 0;
   for await (const chunk of body) {
     length += chunk.length;
-    if (length > ANSWER_BYTES_MAX) throw new InfluxError('away', 'the answer is too long');
+    if (length > ANSWER_BYTES_MAX) throw new InfluxError('influxdb-away', 'the answer is too long');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

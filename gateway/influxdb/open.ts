@@ -5,11 +5,14 @@ import type { Metrics } from '../metrics.ts';
 import { openOutgoing } from '../notify/outgoing.ts';
 import type { Registry } from '../registry.ts';
 import type { DuckDbStore } from '../store/duckdb.ts';
+import type { Store } from '../store/store.ts';
+import { Archive } from './archive.ts';
+import { archivedStore } from './archived-store.ts';
 import { InfluxClient } from './client.ts';
 import { seriesKey } from './lines.ts';
 import { Outlet, type OutletStatus } from './outlet.ts';
 import type { PositionFile } from './position.ts';
-import { allowedHosts, COPY_DEVICE, type InfluxTarget, targetName } from './settings.ts';
+import { allowedHosts, COPY_DEVICE, type HistoryConfig, targetName } from './settings.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
 /** How often it tells. */
@@ -18,17 +21,42 @@ const STATES: readonly OutletStatus['state'][] = ['new', 'ok', 'behind', 'away',
 
 /** The copy to InfluxDB, as the rest of the gateway knows it. */
 export interface InfluxCopy {
-  readonly client: InfluxClient;
   status(): OutletStatus;
   resend(lines: string): Promise<number>;
   close(): Promise<void>;
 }
 
-export interface InfluxParts {
-  readonly target: InfluxTarget;
-  readonly allowHosts: readonly string[];
-  readonly proxy?: string | undefined;
-  readonly bytesMax: number;
+/** A client whose addresses are checked like those of other outgoing requests. */
+export function openInfluxClient(
+  { target, allowHosts: own }: Pick<Influxdb, 'target' | 'allowHosts'>,
+  { allowHosts, proxy }: { readonly allowHosts: readonly string[]; readonly proxy?: string | undefined },
+): InfluxClient & { close(): Promise<void> } {
+  const outgoing = openOutgoing({
+    allowHosts: allowedHosts(target.url, [...allowHosts, ...own]),
+    proxy,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+  });
+  const client = new InfluxClient({
+    ...target,
+    dispatcher: outgoing.dispatcher,
+    checkUrl: (url) => outgoing.check(url),
+  });
+  return Object.assign(client, { close: () => outgoing.close() });
+}
+
+/** The local store, and InfluxDB for what retention has taken from it. */
+export function withArchive(local: DuckDbStore, client: InfluxClient, registry: Registry): Store {
+  return archivedStore(local, {
+    archive: new Archive(client),
+    registry,
+    forgotten: () => ({ before: local.forgotten.before, ofClass: local.forgotten.byName }),
+  });
+}
+
+type Influxdb = Extract<HistoryConfig, { kind: 'influxdb' }>;
+
+export interface InfluxParts extends Pick<Influxdb, 'target' | 'bufferBytes'> {
+  readonly client: InfluxClient;
   readonly position: PositionFile;
   readonly store: DuckDbStore;
   readonly registry: Registry;
@@ -43,19 +71,9 @@ export interface InfluxParts {
 
 /** Begins to copy every committed reading to InfluxDB, and shows how that goes. */
 export function openInfluxCopy(parts: InfluxParts): InfluxCopy {
-  const { target, position, store, registry, site, ingest, metrics, now, newId, log, bytesMax } = parts;
+  const { target, client, position, store, registry, site, ingest, metrics, now, newId, log, bufferBytes } = parts;
   const feed = store.copyFeed;
   if (feed === undefined) throw new Error('the store was opened without a feed for copies');
-  const outgoing = openOutgoing({
-    allowHosts: allowedHosts(target.url, parts.allowHosts),
-    proxy: parts.proxy,
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-  });
-  const client = new InfluxClient({
-    ...target,
-    dispatcher: outgoing.dispatcher,
-    checkUrl: (url) => outgoing.check(url),
-  });
   position.inStore(store.id);
   const outlet = new Outlet({
     target: targetName(target),
@@ -63,7 +81,7 @@ export function openInfluxCopy(parts: InfluxParts): InfluxCopy {
     feed,
     position,
     keyOf: keysOf(registry, site),
-    bytesMax,
+    bytesMax: bufferBytes,
     deadLetter: (letter) => ingest.deadLetter(letter),
     now,
     newId,
@@ -80,13 +98,11 @@ export function openInfluxCopy(parts: InfluxParts): InfluxCopy {
   tell();
   const telling = setInterval(tell, TELL_EVERY_MS);
   return {
-    client,
     status: () => outlet.status,
     resend: (lines) => outlet.resend(lines),
     async close() {
       clearInterval(telling);
       await outlet.stop();
-      await outgoing.close();
     },
   };
 }

@@ -203,7 +203,7 @@ export class Outlet {
       await this.send(lines);
       this.written += to - from;
     } catch (error) {
-      if (!(error instanceof InfluxError) || error.code !== 'rejected') throw error;
+      if (!(error instanceof InfluxError) || error.code !== 'influxdb-rejected') throw error;
       await this.sift(lines.trimEnd().split('\n'), error.message);
     }
   }
@@ -240,7 +240,7 @@ export class Outlet {
           await this.send(`${half.join('\n')}\n`);
           this.written += half.length;
         } catch (error) {
-          if (!(error instanceof InfluxError) || error.code !== 'rejected') throw error;
+          if (!(error instanceof InfluxError) || error.code !== 'influxdb-rejected') throw error;
           open.push({ lines: half, said: error.message });
         }
       }
@@ -283,7 +283,8 @@ export class Outlet {
     if (this.problem !== problem)
       log.error({ target, reason: problem }, 'no copy to InfluxDB; what comes is kept for it');
     this.problem = problem;
-    this.state = error instanceof InfluxError && error.code !== 'rejected' ? error.code : 'failed';
+    const code = error instanceof InfluxError ? error.code : undefined;
+    this.state = code === 'influxdb-away' ? 'away' : code === 'influxdb-refused' ? 'refused' : 'failed';
   }
 
   private async pause(durationMs: number): Promise<void> {

@@ -181,6 +181,11 @@ export class DuckDbStore implements Store {
     return this.spool;
   }
 
+  /** Before when readings were forgotten: of all points, and of classes that are kept for less. */
+  get forgotten() {
+    return this.history.forgotten;
+  }
+
   /** For the metrics. */
   get reads() {
     return this.database.reads;

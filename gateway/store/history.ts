@@ -11,6 +11,7 @@ import { type Lend, mergeQuarters, mergeReadings, sumDay, writeDays } from './se
 import {
   byShard,
   DAY_LEVEL,
+  DAY_MS,
   deleteSegments,
   fileProblem,
   insertSegments,
@@ -25,6 +26,8 @@ import { tidyDue } from './tidy-plan.ts';
 
 /** Keys of `meta`: how far a part of the points was thinned out. */
 const THINNED = 'thinned before:';
+/** Key of `meta`: days before this one went whole. */
+const DROPPED = 'dropped before';
 
 /** A file that can't be served; moved aside, its name kept. */
 export interface Quarantined extends Pick<Segment, 'kind' | 'day' | 'file'> {
@@ -46,6 +49,9 @@ export class History {
   private quarantinedList: Quarantined[] = [];
   /** Days of which a file of sums was set aside. */
   private readonly unsummed = new Set<number>();
+  /** What retention has taken away: days before this one of all points, and of those kept for less. */
+  private droppedBefore = 0;
+  private thinnedBefore: ReadonlyMap<string, number> = new Map();
   /** Since when each file is known, for those that wait for company. */
   private readonly knownSince = new Map<number, Millis>();
 
@@ -69,6 +75,7 @@ export class History {
   async load(): Promise<void> {
     const { writer, dataDir } = this.database;
     this.segmentList = await readManifest(writer);
+    await this.loadForgotten(writer);
     const all = (await writer.runAndReadAll('SELECT coalesce(max(id), 0)::INTEGER FROM segments')).getRows();
     this.nextId = (all[0]?.[0] as number) + 1;
     await removeStrays(dataDir, await everyFile(writer, this.segmentList));
@@ -143,8 +150,14 @@ export class History {
 
   /** One piece of forgetting: days too old go whole, others are rewritten without points that are kept for less. */
   async forget(policy: RetentionPolicy, now: Millis): Promise<boolean> {
-    const { dropBefore, thin } = planRetention(this.segmentList, policy, now, await this.thinnedBefore());
+    const { dropBefore, thin } = planRetention(this.segmentList, policy, now, this.thinnedBefore);
     if (dropBefore !== undefined) {
+      if (dropBefore > this.droppedBefore) {
+        await this.write((connection) =>
+          connection.run(`INSERT OR REPLACE INTO meta VALUES ('${DROPPED}', '${int(dropBefore)}')`),
+        );
+        this.droppedBefore = dropBefore;
+      }
       await this.replace(
         this.segmentList.filter(({ day }) => day !== LATE && day < dropBefore),
         [],
@@ -157,6 +170,7 @@ export class History {
     await this.write((connection) =>
       connection.run(`INSERT OR REPLACE INTO meta VALUES ($1, '${next.day + 1}')`, [`${THINNED}${next.name}`]),
     );
+    this.thinnedBefore = new Map(this.thinnedBefore).set(next.name, next.day + 1);
     return true;
   }
 
@@ -173,11 +187,20 @@ export class History {
     });
   }
 
-  private async thinnedBefore(): Promise<Map<string, number>> {
-    const rows = await this.database.read((connection) =>
-      connection.runAndReadAll(`SELECT key, value FROM meta WHERE starts_with(key, '${THINNED}')`),
+  /** Before when readings are gone, of all points and by the names of those that are kept for less. */
+  get forgotten(): { readonly before: Millis; readonly byName: ReadonlyMap<string, Millis> } {
+    const byName = new Map([...this.thinnedBefore].map(([name, day]) => [name, day * DAY_MS]));
+    return { before: this.droppedBefore * DAY_MS, byName };
+  }
+
+  private async loadForgotten(connection: DuckDBConnection): Promise<void> {
+    const rows = await connection.runAndReadAll(
+      `SELECT key, value FROM meta WHERE starts_with(key, '${THINNED}') OR key = '${DROPPED}'`,
     );
-    return new Map(rows.getRows().map(([key, day]) => [(key as string).slice(THINNED.length), Number(day)]));
+    const days = new Map(rows.getRows().map(([key, day]) => [key as string, Number(day)]));
+    this.droppedBefore = days.get(DROPPED) ?? 0;
+    days.delete(DROPPED);
+    this.thinnedBefore = new Map([...days].map(([key, day]) => [key.slice(THINNED.length), day]));
   }
 
   /** Takes a damaged file out of service; the rest is served on. */

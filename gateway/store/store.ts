@@ -279,7 +279,7 @@ export interface Store {
 }
 
 export class StoreError extends Error {
-  readonly code: 'store-full' | 'store-broken' | 'query-too-large' | 'query-timeout';
+  readonly code: 'store-full' | 'store-broken' | 'query-too-large' | 'query-timeout' | 'history-away';
   readonly retryable: boolean;
   constructor(code: StoreError['code'], message: string, options: { retryable: boolean; cause?: unknown }) {
     super(message, { cause: options.cause });

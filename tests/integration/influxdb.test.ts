@@ -5,13 +5,16 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { BAD, GOOD, type QualityCode, reasonCode, UNCERTAIN } from '../../contract/reading.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
+import { Archive } from '../../gateway/influxdb/archive.ts';
+import { archivedStore } from '../../gateway/influxdb/archived-store.ts';
 import { InfluxClient } from '../../gateway/influxdb/client.ts';
 import { seriesKey } from '../../gateway/influxdb/lines.ts';
 import { Outlet, type OutletOptions } from '../../gateway/influxdb/outlet.ts';
 import { PositionFile } from '../../gateway/influxdb/position.ts';
 import { openOutgoing } from '../../gateway/notify/outgoing.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
-import type { DeadLetter } from '../../gateway/store/store.ts';
+import type { RetentionPolicy } from '../../gateway/store/retention.ts';
+import type { DeadLetter, Store } from '../../gateway/store/store.ts';
 import { removeFolder } from '../support/folders.ts';
 import { Influxd } from '../support/influxd.ts';
 import { describeWithPeers } from '../support/peers.ts';
@@ -28,6 +31,8 @@ describeWithPeers(['influxd'], 'a copy in InfluxDB', () => {
   let outlet: Outlet | undefined;
   let letters: DeadLetter[];
   let commit: number;
+  let retention: RetentionPolicy;
+  let now: number;
 
   const dataDir = () => join(folder, 'data');
   const open = async (target = 'influx') => {
@@ -36,6 +41,8 @@ describeWithPeers(['influxd'], 'a copy in InfluxDB', () => {
       dataDir: dataDir(),
       newId: () => 'store',
       ballastBytes: 0,
+      retention: () => retention,
+      now: () => now,
       copiedUpTo: () => position.record.position.commit,
     });
     position.inStore(store.id);
@@ -75,10 +82,11 @@ describeWithPeers(['influxd'], 'a copy in InfluxDB', () => {
     await store.commit({ number: ++commit, at: T0, inputs: [], readings });
   };
   /** Sealed, and its table gone. */
-  const seal = async () => {
+  const seal = async (at = T0) => {
+    now = at;
     await store.rotate();
     await store.saveSnapshot(commit, '');
-    await store.settle(T0);
+    await store.settle(now);
   };
   const spooled = () => readdirSync(join(dataDir(), 'influxdb', 'spool'));
   const copied = () =>
@@ -101,6 +109,8 @@ describeWithPeers(['influxd'], 'a copy in InfluxDB', () => {
     folder = mkdtempSync(join(tmpdir(), 'hanfeng-influxdb-'));
     letters = [];
     commit = 0;
+    retention = {};
+    now = T0;
     influxd = await Influxd.start(join(folder, 'influxd'));
     await open();
   });
@@ -269,5 +279,76 @@ describeWithPeers(['influxd'], 'a copy in InfluxDB', () => {
     expect(await influxd.rows(`SELECT value FROM flow WHERE device = 'fm-0' AND time = ${T0}ms`)).toMatchObject([
       { value: 99 },
     ]);
+  });
+
+  const withOlder = (): Store =>
+    archivedStore(store, {
+      archive: new Archive(clientOf()),
+      registry: {
+        point: (id) => ({ id, device: `fm-${id}`, measurement: 'flow', maxSilenceMs: 600_000, reportingDelayMs: 0 }),
+        device: (id) => ({ id, class: id === 'fm-2' ? 'lamp' : 'flow-meter', origin: 'declared', attributes: {} }),
+      },
+      forgotten: () => ({ before: store.forgotten.before, ofClass: store.forgotten.byName }),
+    });
+  const DAY = 86_400_000;
+  /** Values that any sum of two halves is exact for. */
+  const days = (n: number): Row[] =>
+    Array.from({ length: n * 96 * 2 }, (_, row): Row => {
+      const ts = T0 + Math.floor(row / 2) * 900_000;
+      if (row % 50 === 7) return [1 + (row % 2), ts, Number.NaN, BAD, 'timeout'];
+      return [1 + (row % 2), ts, row % 64, row % 30 === 3 ? UNCERTAIN : GOOD, row % 30 === 3 ? 'clock' : ''];
+    });
+
+  it('answers what retention has taken away, as the store did before', async () => {
+    copy();
+    await put(days(6));
+    await copied();
+    const end = T0 + 6 * DAY;
+    const ask = async (from: Store) => [
+      await from.readings(1, { from: T0, to: end }, 10_000),
+      await from.readings(2, { from: T0 + 1, to: T0 + 2 * DAY }, 10),
+      await from.buckets(1, { from: T0, to: end }, 36, 600_000),
+      await from.buckets(2, { from: T0, to: T0 + DAY }, 24, 3_600_000),
+      ...(await Promise.all(
+        (['min', 'max', 'mean', 'sum', 'last', 'count'] as const).map((aggregate) =>
+          from.query({ points: [1, 2], from: T0, to: end, stepMs: 5 * 3_600_000, aggregate }),
+        ),
+      )),
+      await from.query({ points: [1, 2], from: T0, to: end, stepMs: 3_600_000, aggregate: 'max', across: 'sum' }),
+    ];
+    const before = await ask(store);
+    retention = { maxAgeMs: 3 * DAY, shorter: [{ name: 'lamp', maxAgeMs: 2 * DAY, points: [2] }] };
+    await seal(end + DAY);
+    expect(store.forgotten.before).toBeGreaterThan(T0);
+    expect(store.forgotten.byName.get('lamp')).toBeGreaterThan(store.forgotten.before);
+    expect(await store.readings(1, { from: T0, to: T0 + DAY }, 10)).toEqual([]);
+    expect(await ask(withOlder())).toEqual(before);
+    // Also after a restart.
+    await outlet?.stop();
+    await store.close();
+    await open();
+    expect(await ask(withOlder())).toEqual(before);
+  });
+
+  it('answers with a hint rather than with half an answer while InfluxDB is away', async () => {
+    copy();
+    await put(days(4));
+    await copied();
+    const end = T0 + 4 * DAY;
+    retention = { maxAgeMs: 2 * DAY };
+    await seal(end);
+    await influxd.goAway();
+    const older = withOlder();
+    await expect(older.readings(1, { from: T0, to: end }, 10)).rejects.toMatchObject({
+      code: 'history-away',
+      message: expect.stringMatching(/^What lies before 2026-11-22T00:00:00.000Z is in InfluxDB only/),
+    });
+    const kept = { from: store.forgotten.before, to: end };
+    expect((await older.readings(1, kept, 1000)).length).toBeGreaterThan(100);
+    await expect(older.exportParquet([1], { from: T0, to: end }, join(dataDir(), 'out.parquet'))).rejects.toMatchObject(
+      {
+        code: 'query-too-large',
+      },
+    );
   });
 });
