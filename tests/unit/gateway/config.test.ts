@@ -92,4 +92,42 @@ alarms: [{point: flow, kind: high, setpoint: 80 parsec}]
     expect(parseGatewayConfig('a: [', 'g.yaml').mistakes[0]).toMatchObject({ file: 'g.yaml', allowed: 'YAML' });
     expect(() => loadGatewayConfig(join(folder, 'gone.yaml'), ROOT, {})).toThrow(ConfigError);
   });
+
+  it('takes InfluxDB as history, by a word or with where and how; the environment has the last word', () => {
+    expect(load('').history).toEqual({ kind: 'parquet' });
+    expect(load('history: influxdb').history).toMatchObject({
+      kind: 'influxdb',
+      target: { url: 'http://127.0.0.1:8086', database: 'hanfeng', gzip: false },
+      bufferBytes: 10 * 1024 ** 3,
+    });
+    writeFileSync(join(folder, 'influx.secret'), 'swordfish\n');
+    const text = `history: {influxdb: {url: 'https://influx.example.org', org: o, bucket: b, tokenFile: influx.secret, buffer: 1 GiB}}`;
+    expect(load(text).history).toMatchObject({
+      target: { url: 'https://influx.example.org', org: 'o', bucket: 'b', database: 'b', token: 'swordfish' },
+      bufferBytes: 1024 ** 3,
+    });
+    const env = { HANFENG_INFLUXDB_URL: 'http://localhost:9', HANFENG_INFLUXDB_TOKEN: 'other' };
+    expect(load(text, env).history).toMatchObject({ target: { url: 'http://localhost:9', token: 'other' } });
+  });
+
+  it('refuses an InfluxDB inside that nobody allowed, and settings that do not go together', () => {
+    const refuses = (settings: string, found: RegExp) =>
+      expect(() => load(`history: {influxdb: ${settings}}`)).toThrow(found);
+    refuses(
+      '{url: http://10.0.0.7:8086}',
+      /history\.influxdb\.url: found http:\/\/10\.0\.0\.7:8086, allowed: .*allowHosts/,
+    );
+    expect(load('history: {influxdb: {url: http://10.0.0.7:8086, allowHosts: [10.0.0.0/8]}}').history.kind).toBe(
+      'influxdb',
+    );
+    expect(
+      load('notify: {allowHosts: [10.0.0.7]}\nhistory: {influxdb: {url: http://10.0.0.7:8086}}').history.kind,
+    ).toBe('influxdb');
+    refuses('{url: ftp://influx}', /history/);
+    refuses('{url: "http://me:secret@localhost:8086"}', /history/);
+    refuses('{org: o}', /bucket/);
+    refuses('{username: me, tokenFile: t}', /username/);
+    refuses('{tokenFile: nowhere}', /history\.influxdb\.tokenFile/);
+    refuses('{databse: d}', /databse/);
+  });
 });
