@@ -22,26 +22,7 @@ export interface PeerStore {
 export async function startInfluxdb(folder: string): Promise<PeerStore | undefined> {
   if (!existsSync('/usr/bin/influxd')) return undefined;
   const [port, rpc] = [await freePort(), await freePort()];
-  const config = join(folder, 'influxdb.conf');
-  await mkdir(folder, { recursive: true });
-  await writeFile(
-    config,
-    `reporting-disabled = true
-bind-address = "127.0.0.1:${rpc}"
-[meta]
-  dir = "${folder}/meta"
-[data]
-  dir = "${folder}/data"
-  wal-dir = "${folder}/wal"
-  index-version = "tsi1"
-  cache-snapshot-write-cold-duration = "5s"
-[http]
-  bind-address = "127.0.0.1:${port}"
-  log-enabled = false
-[logging]
-  level = "error"
-`,
-  );
+  const config = await writeInfluxdbConfig(folder, { port, rpc });
   const child = spawn('/usr/bin/influxd', ['-config', config], { stdio: 'ignore' });
   const base = `http://127.0.0.1:${port}`;
   await answers(`${base}/ping`);
@@ -65,6 +46,37 @@ bind-address = "127.0.0.1:${rpc}"
     settle: () => new Promise((resolve) => setTimeout(resolve, 12_000)),
     stop: () => end(child),
   };
+}
+
+/** A configuration of InfluxDB 1 that keeps everything below a folder. @returns its path */
+export async function writeInfluxdbConfig(
+  folder: string,
+  { port, rpc, auth = false }: { readonly port: number; readonly rpc: number; readonly auth?: boolean },
+): Promise<string> {
+  const config = join(folder, 'influxdb.conf');
+  await mkdir(folder, { recursive: true });
+  await writeFile(
+    config,
+    `reporting-disabled = true
+bind-address = "127.0.0.1:${rpc}"
+[meta]
+  dir = "${folder}/meta"
+[data]
+  dir = "${folder}/data"
+  wal-dir = "${folder}/wal"
+  index-version = "tsi1"
+  cache-snapshot-write-cold-duration = "5s"
+[monitor]
+  store-enabled = false
+[http]
+  bind-address = "127.0.0.1:${port}"
+  auth-enabled = ${auth}
+  log-enabled = false
+[logging]
+  level = "error"
+`,
+  );
+  return config;
 }
 
 export async function startVictoriaMetrics(folder: string): Promise<PeerStore | undefined> {

@@ -90,13 +90,13 @@ describeWithPeers(['influxd'], 'a gateway with InfluxDB', () => {
       return told.historyCopy.state === 'ok' && told;
     });
     expect(done.historyCopy).toMatchObject({ lost: 0 });
-    for (const [series, valueOf] of [
+    for (const [series, valueAt] of [
       ['flow', (at: number) => at],
       ['level', (at: number) => 1000 - at],
     ] as const) {
       const rows = await influxd.rows(`SELECT value FROM ${series} WHERE device = 'fm-1' AND site = 'town'`);
       expect(rows.map(({ time, value }) => [time, value])).toEqual(
-        Array.from({ length: n }, (_, at) => [T0 + at * 1000, valueOf(at)]),
+        Array.from({ length: n }, (_, at) => [T0 + at * 1000, valueAt(at)]),
       );
     }
     const metrics = await (await fetch(`${base}/metrics`, { headers: headers() })).text();

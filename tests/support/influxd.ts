@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeInfluxdbConfig } from '../../bench/peer-stores.ts';
 import { freePort, until } from './ports.ts';
 
 /** An InfluxDB 1 of its own, below a folder, that can go away and come back with what it had. */
@@ -17,27 +16,7 @@ export class Influxd {
   /** @param auth - every request needs the login of a user */
   static async start(folder: string, { auth = false } = {}): Promise<Influxd> {
     const [port, rpc] = [await freePort(), await freePort()];
-    const config = join(folder, 'influxdb.conf');
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(
-      config,
-      `reporting-disabled = true
-bind-address = "127.0.0.1:${rpc}"
-[meta]
-  dir = "${folder}/meta"
-[data]
-  dir = "${folder}/data"
-  wal-dir = "${folder}/wal"
-[monitor]
-  store-enabled = false
-[http]
-  bind-address = "127.0.0.1:${port}"
-  auth-enabled = ${auth}
-  log-enabled = false
-[logging]
-  level = "error"
-`,
-    );
+    const config = await writeInfluxdbConfig(folder, { port, rpc, auth });
     const influxd = new Influxd(`http://127.0.0.1:${port}`, config);
     await influxd.comeBack();
     return influxd;
