@@ -3,7 +3,15 @@ import type { Millis } from '../contract/time.ts';
 import type { Verdict } from './domain/judge.ts';
 import type { DeviceInfo, JudgeInput, PointInfo, SourceInfo } from './domain/plant.ts';
 import { ReadingBuffer } from './domain/readings.ts';
-import type { AuditEntry, Commit, DeadLetter, EdgeRecord, LaneMark, Notification } from './store/store.ts';
+import type {
+  AuditEntry,
+  Commit,
+  DeadLetter,
+  EdgeRecord,
+  IdempotencyKey,
+  LaneMark,
+  Notification,
+} from './store/store.ts';
 
 /** Somebody who waits for a bundle to be on disk. */
 export interface Waiter {
@@ -26,7 +34,7 @@ export class Bundle {
   readonly notifications = new Map<string, Notification>();
   deadLetters: DeadLetter[] = [];
   audit: AuditEntry[] = [];
-  idempotencyKeys: string[] = [];
+  idempotencyKeys: IdempotencyKey[] = [];
   /** Set by things that must be on disk though they leave no other trace. */
   touched = false;
   private waiters: Waiter[] = [];

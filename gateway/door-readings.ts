@@ -2,7 +2,7 @@ import type { RejectReason } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
 import type { Admission, Admitted, DoubtfulReading, Rejection, SourceRange } from './admission.ts';
 import type { CommitQueue } from './commit-queue.ts';
-import type { Store, StoredReading } from './store/store.ts';
+import type { IdempotencyKey, Store, StoredReading } from './store/store.ts';
 
 /** A way in without lanes. */
 export type Door = 'mqtt' | 'http' | 'line-protocol';
@@ -17,11 +17,19 @@ export interface DoorReceipt {
   readonly rejected: readonly { readonly reason: RejectReason; readonly detail: string }[];
 }
 
+/** A key stands for one request: another body under it is a mistake of the sender, and its readings would be lost silently. */
+export class KeyReusedError extends Error {
+  readonly code = 'idempotency-key-reused';
+  constructor() {
+    super('This Idempotency-Key was used for other readings within the last day; nothing of this request was taken.');
+  }
+}
+
 /** Look-ups repeated because a commit went between; after these the reading is stored as it is, and the last committed wins. */
 const LOOKUPS_MAX = 5;
 
 export interface DoorParts {
-  readonly store: Pick<Store, 'existing' | 'hasIdempotencyKey'>;
+  readonly store: Pick<Store, 'existing' | 'idempotencyFingerprint'>;
   readonly queue: CommitQueue;
   readonly admission: Admission;
   readonly judgeRanges: (ranges: readonly SourceRange[], receivedAt: Millis) => void;
@@ -36,20 +44,23 @@ export interface DoorParts {
 /** Readings from doors without lanes, where identity is (point, ts): stored exactly once when they carry a time. */
 export class DoorReadings {
   private readonly parts: DoorParts;
-  private readonly keysUnderWay = new Map<string, Promise<DoorReceipt>>();
+  private readonly keysUnderWay = new Map<
+    string,
+    { readonly fingerprint: string; readonly receipt: Promise<DoorReceipt> }
+  >();
 
   constructor(parts: DoorParts) {
     this.parts = parts;
   }
 
-  readings(door: Door, entries: readonly unknown[], receivedAt: Millis, idempotencyKey?: string): Promise<DoorReceipt> {
-    if (idempotencyKey === undefined) return this.takeReadings(door, entries, receivedAt);
-    const underWay = this.keysUnderWay.get(idempotencyKey);
-    if (underWay !== undefined) return underWay;
-    const receipt = this.takeKeyed(door, entries, receivedAt, idempotencyKey).finally(() =>
-      this.keysUnderWay.delete(idempotencyKey),
-    );
-    this.keysUnderWay.set(idempotencyKey, receipt);
+  /** @throws KeyReusedError */
+  readings(door: Door, entries: readonly unknown[], receivedAt: Millis, once?: IdempotencyKey): Promise<DoorReceipt> {
+    if (once === undefined) return this.takeReadings(door, entries, receivedAt);
+    const underWay = this.keysUnderWay.get(once.key);
+    if (underWay !== undefined)
+      return underWay.fingerprint === once.fingerprint ? underWay.receipt : Promise.reject(new KeyReusedError());
+    const receipt = this.takeKeyed(door, entries, receivedAt, once).finally(() => this.keysUnderWay.delete(once.key));
+    this.keysUnderWay.set(once.key, { fingerprint: once.fingerprint, receipt });
     return receipt;
   }
 
@@ -57,11 +68,12 @@ export class DoorReadings {
     door: Door,
     entries: readonly unknown[],
     receivedAt: Millis,
-    key: string,
+    once: IdempotencyKey,
   ): Promise<DoorReceipt> {
-    if (await this.parts.store.hasIdempotencyKey(key))
-      return { stored: 0, duplicate: countValues(entries), corrected: 0, rejected: [] };
-    return this.takeReadings(door, entries, receivedAt, key);
+    const used = await this.parts.store.idempotencyFingerprint(once.key);
+    if (used === undefined) return this.takeReadings(door, entries, receivedAt, once);
+    if (used !== '' && used !== once.fingerprint) throw new KeyReusedError();
+    return { stored: 0, duplicate: countValues(entries), corrected: 0, rejected: [] };
   }
 
   /** Newer than anything of its point is new without a look-up; the rest is looked up in what is stored and under way. */
@@ -69,14 +81,14 @@ export class DoorReadings {
     door: Door,
     entries: readonly unknown[],
     receivedAt: Millis,
-    key?: string,
+    once?: IdempotencyKey,
   ): Promise<DoorReceipt> {
     const doubtful: DoubtfulReading[] = [];
     const finish = (
       counts: { duplicate: number; corrected: number; late: number },
       admitted: Admitted,
     ): DoorReceipt => {
-      if (key !== undefined) this.parts.queue.filling.idempotencyKeys.push(key);
+      if (once !== undefined) this.parts.queue.filling.idempotencyKeys.push(once);
       const stored = admitted.stored + counts.late;
       const receipt: DoorReceipt = {
         stored,

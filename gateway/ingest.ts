@@ -12,9 +12,19 @@ import type { Readings } from './domain/readings.ts';
 import { countValues, type Door, DoorReadings, type DoorReceipt } from './door-readings.ts';
 import { countDuplicates, countReadings, missingReadings, newLane, placeBatch } from './lanes.ts';
 import { type PlantCatalog, PlantGrowth, UNNAMED_LINE } from './plant-growth.ts';
+import { EdgePresence } from './presence.ts';
 import { recoverPlant } from './recovery.ts';
 import type { PlantRegistry } from './registry.ts';
-import type { AuditEntry, Commit, DeadLetter, EdgeRecord, LaneMark, Notification, Store } from './store/store.ts';
+import type {
+  AuditEntry,
+  Commit,
+  DeadLetter,
+  EdgeRecord,
+  IdempotencyKey,
+  LaneMark,
+  Notification,
+  Store,
+} from './store/store.ts';
 
 export type { DoorReceipt };
 
@@ -40,8 +50,13 @@ export interface Committed {
 export interface Ingest {
   /** A batch of an edge's outbox; stored once, whatever comes twice, late or out of order. */
   batch(edge: string, envelope: BatchEnvelope, receivedAt: Millis): Promise<LaneMark>;
-  /** Readings from a door without lanes (a device's own message, HTTP, line protocol). */
-  readings(door: Door, entries: readonly unknown[], receivedAt: Millis, idempotencyKey?: string): Promise<DoorReceipt>;
+  /**
+   * Readings from a door without lanes (a device's own message, HTTP, line protocol).
+   *
+   * @param once - done once however often it comes
+   * @throws KeyReusedError when the key was used for other readings
+   */
+  readings(door: Door, entries: readonly unknown[], receivedAt: Millis, once?: IdempotencyKey): Promise<DoorReceipt>;
   edgeState(edge: string, state: EdgeState, at: Millis): Promise<void>;
   /** @throws OperatorError when the alarm is unknown or the action makes no sense in its state */
   operate(command: OperatorCommand): Promise<Alarm>;
@@ -123,6 +138,7 @@ export class IngestPath implements Ingest {
   private readonly queue: CommitQueue;
   private readonly doors: DoorReadings;
   private readonly lanes = new Map<string, LaneMark>();
+  private readonly presence = new EdgePresence();
   private readonly heardAt = new Map<string, Millis>();
   /** Readings missing per edge, as the judge was told since the start: the first time also that there is none. */
   private readonly missing = new Map<string, number>();
@@ -187,8 +203,8 @@ export class IngestPath implements Ingest {
     return this.queue.enqueue(() => this.takeBatch(edge, envelope, receivedAt), `edge/${edge}`);
   }
 
-  readings(door: Door, entries: readonly unknown[], receivedAt: Millis, idempotencyKey?: string): Promise<DoorReceipt> {
-    return this.doors.readings(door, entries, receivedAt, idempotencyKey);
+  readings(door: Door, entries: readonly unknown[], receivedAt: Millis, once?: IdempotencyKey): Promise<DoorReceipt> {
+    return this.doors.readings(door, entries, receivedAt, once);
   }
 
   edgeState(edge: string, state: EdgeState, at: Millis): Promise<void> {
@@ -206,6 +222,7 @@ export class IngestPath implements Ingest {
       });
       this.growth.learn(edge, state, (device) => this.admission.accepts(device));
       const { heartbeatMs } = state;
+      this.presence.state(edge, heartbeatMs);
       this.judgeInput({
         kind: 'edge',
         edge,
@@ -269,6 +286,7 @@ export class IngestPath implements Ingest {
     this.lastTickAt = at;
     await this.queue.enqueue(() => {
       this.judgeDelivery(at);
+      this.judgePresence(at);
       this.judgeInput({ kind: 'tick', at });
     });
   }
@@ -361,16 +379,30 @@ export class IngestPath implements Ingest {
     }
   }
 
+  /** Edges that have been silent for too long are shown offline, whether or not a last will came. */
+  private judgePresence(at: Millis): void {
+    this.presence.tick(at);
+    for (const { id } of this.options.registry.edges()) {
+      const known = this.edgeRecord(id);
+      if (known?.online !== true || !this.presence.isSilent(id)) continue;
+      this.filling.edges.set(id, { ...known, online: false, changedAt: at });
+    }
+  }
+
   /** An edge is alive, whatever its retained state says. */
   private hear(edge: string, at: Millis): void {
     this.filling.heard.set(edge, at);
-    if (this.edgeRecord(edge) === undefined)
+    this.presence.heard(edge);
+    const known = this.edgeRecord(edge);
+    // Whoever sends batches is online, also when its birth got lost or its last will came late.
+    if (known?.online !== true)
       this.filling.edges.set(edge, {
         id: edge,
+        state: '{"online":true}',
+        ...known,
         online: true,
         changedAt: at,
         lastHeardAt: at,
-        state: '{"online":true}',
       });
     const last = this.heardAt.get(edge);
     if (last !== undefined && Math.abs(at - last) < HEARD_MS) return;

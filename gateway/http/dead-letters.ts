@@ -4,6 +4,7 @@ import type { Identity } from './auth.ts';
 import { countSchema, cursorSchema, isoSchema, present } from './inputs.ts';
 import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';
+import { fingerprintOf } from './readings.ts';
 import { type Route, route } from './route.ts';
 
 const letterView = z.object({
@@ -65,7 +66,10 @@ export function deadLetterRoutes({ store, ingest, now, historyCopy }: Door): rea
         const entries = readingsIn(letter.payload);
         if (entries === undefined)
           throw new Problem('not-replayable', 'Only letters that hold readings with a device can be replayed.');
-        const receipt = await ingest.readings('http', entries, letter.at, `replay:${letter.id}`);
+        const receipt = await ingest.readings('http', entries, letter.at, {
+          key: `replay:${letter.id}`,
+          fingerprint: fingerprintOf(entries),
+        });
         const { stored, duplicate, corrected, rejected } = receipt;
         await audited();
         return { stored, duplicate, corrected, rejected: rejected.length };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EARLIEST_TIME_MS, LATEST_TIME_MS, type Millis, parseDuration, parseTime } from '../../contract/time.ts';
-import { Problem } from './problem.ts';
+import { foreignCursor, Problem } from './problem.ts';
 
 /** A moment as ISO 8601 or epoch milliseconds; UTC milliseconds after. */
 export const momentSchema = z
@@ -106,10 +106,9 @@ export function decodeCursor<K extends 'string' | 'number'>(
   } catch {
     position = undefined;
   }
-  if (typeof position === kind) return position as K extends 'string' ? string : number;
-  throw new Problem('input-invalid', 'query.cursor is none of ours', {
-    errors: [{ path: 'query.cursor', found: text.slice(0, 60), allowed: 'the cursor of the page before' }],
-  });
+  if (kind === 'number' ? Number.isSafeInteger(position) : typeof position === 'string')
+    return position as K extends 'string' ? string : number;
+  throw foreignCursor(text.slice(0, 60));
 }
 
 export const cursorSchema = z.string().min(1).max(500);

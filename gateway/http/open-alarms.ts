@@ -1,6 +1,6 @@
 import type { Alarm } from '../../contract/alarm.ts';
 import type { Committed } from '../ingest.ts';
-import type { AlarmFilter, Page, Store } from '../store/store.ts';
+import { type AlarmFilter, decodePageKey, encodePageKey, type Page, type PageKey, type Store } from '../store/store.ts';
 
 /** Open alarms per priority; only what counts for the annunciator: not normal and under no hold. */
 export type AlarmCounts = Readonly<Record<'1' | '2' | '3' | '4', number>>;
@@ -67,7 +67,7 @@ export class OpenAlarms {
   list(filter: OpenFilter): Page<Alarm> & { readonly total: number } {
     const sorted = this.inOrder();
     const fits = fitting(filter);
-    const after = filter.cursor === undefined ? undefined : readCursor(filter.cursor);
+    const after = filter.cursor === undefined ? undefined : decodePageKey(filter.cursor, 'string');
     const items: Alarm[] = [];
     let total = 0;
     let isMore = false;
@@ -79,7 +79,11 @@ export class OpenAlarms {
       else isMore = true;
     }
     const last = items.at(-1);
-    return { items, total, ...(isMore && last !== undefined ? { cursor: writeCursor(last) } : {}) };
+    return {
+      items,
+      total,
+      ...(isMore && last !== undefined ? { cursor: encodePageKey([last.raisedAt, last.id]) } : {}),
+    };
   }
 
   private inOrder(): readonly Alarm[] {
@@ -135,21 +139,8 @@ function saysIn({ message, messageZh = '', asset, location = '', kind }: Alarm, 
   return [message, messageZh, asset, location, kind].some((text) => text.toLowerCase().includes(words));
 }
 
-type Place = readonly [raisedAt: number, id: string];
+type Place = PageKey<string>;
 
 const newestFirst = (a: Alarm, b: Alarm) => b.raisedAt - a.raisedAt || (a.id < b.id ? 1 : -1);
 const follows = (alarm: Alarm, [raisedAt, id]: Place) =>
   alarm.raisedAt < raisedAt || (alarm.raisedAt === raisedAt && alarm.id < id);
-const writeCursor = ({ raisedAt, id }: Alarm) => Buffer.from(JSON.stringify([raisedAt, id])).toString('base64url');
-
-/** A cursor we didn't write starts from the beginning rather than failing, as the store does. */
-function readCursor(cursor: string): Place | undefined {
-  try {
-    const place = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown;
-    if (Array.isArray(place) && Number.isFinite(place[0]) && typeof place[1] === 'string')
-      return place as unknown as Place;
-  } catch {
-    // Falls through.
-  }
-  return undefined;
-}

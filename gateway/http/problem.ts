@@ -38,6 +38,7 @@ export const PROBLEMS = {
   'not-replayable': { status: 409, title: 'This dead letter can not be replayed' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'media-type': { status: 415, title: 'The content type is not one we read' },
+  'idempotency-key-reused': { status: 422, title: 'The key was used for something else' },
   'query-too-large': { status: 422, title: 'The query would read too much' },
   'login-limited': { status: 429, title: 'Too many failed attempts to sign in' },
   'exports-busy': { status: 429, title: 'Other exports or backups are running' },
@@ -97,6 +98,13 @@ const FRAMEWORK: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'body-not-json',
 };
 
+/** A cursor that no page of ours gave out: starting over instead would look like the next page. */
+export function foreignCursor(found: string): Problem {
+  return new Problem('input-invalid', 'query.cursor is none of ours', {
+    errors: [{ path: 'query.cursor', found, allowed: 'the cursor of the page before' }],
+  });
+}
+
 /** Whatever was thrown as a problem; what we did not foresee becomes `internal` and shows no detail. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
@@ -109,6 +117,7 @@ export function problemOf(error: unknown): Problem {
       const isShown = PROBLEMS[known].status < 500 || known === 'history-away';
       return new Problem(known, isShown ? text : PROBLEMS[known].title);
     }
+    if (code === 'cursor-invalid') return foreignCursor('another text');
     const framework = FRAMEWORK[code];
     if (framework !== undefined) return new Problem(framework, text);
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { QUALITIES, READINGS_MAX } from '../../contract/reading.ts';
 import { formatTime } from '../../contract/time.ts';
@@ -75,7 +76,7 @@ export function readingRoutes(door: Door): readonly Route[] {
           return { buckets: buckets.map(viewBucket) };
         }
         const limit = query.limit ?? 1000;
-        const from = decodeCursor(query.cursor, 'number') ?? range.from;
+        const from = Math.max(decodeCursor(query.cursor, 'number') ?? range.from, range.from);
         if (from >= range.to) return { readings: [] };
         const readings = await readingsOf(door, point, { from, to: range.to }, limit);
         const last = readings.at(-1);
@@ -99,7 +100,8 @@ export function readingRoutes(door: Door): readonly Route[] {
         const key = idempotencyKey(request.headers['idempotency-key'], identity as Identity);
         const entries = Array.isArray(body) ? body : [body];
         const bytes = Number(request.headers['content-length'] ?? entries.length * ENTRY_BYTES);
-        const receipt = await door.room.hold(bytes, () => ingest.readings('http', entries, now(), key));
+        const once = key === undefined ? undefined : { key, fingerprint: fingerprintOf(entries) };
+        const receipt = await door.room.hold(bytes, () => ingest.readings('http', entries, now(), once));
         reply.headers(receiptHeaders(receipt));
         if (receipt.rejected.length > 0) throw rejection(receipt);
       },
@@ -127,6 +129,11 @@ function rejection({ stored, duplicate, corrected, rejected }: DoorReceipt): Pro
       members: { stored, duplicate, corrected, rejected: rejected.length },
     },
   );
+}
+
+/** Tells one body from another, so that a key does not swallow what it was not used for. */
+export function fingerprintOf(entries: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(entries)).digest('base64url');
 }
 
 /** A person's keys are his own: nobody can use up another's. */

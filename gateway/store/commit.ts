@@ -142,7 +142,11 @@ async function writeLogs(connection: DuckDBConnection, commit: Commit): Promise<
     await upsertRows(
       connection,
       'idempotency_keys',
-      [text(idempotencyKeys), integer(idempotencyKeys.map(() => commit.at))],
+      [
+        text(idempotencyKeys.map(({ key }) => key)),
+        integer(idempotencyKeys.map(() => commit.at)),
+        text(idempotencyKeys.map(({ fingerprint }) => fingerprint)),
+      ],
       'ON CONFLICT DO NOTHING',
     );
     await connection.run(`DELETE FROM idempotency_keys WHERE moment < ${int(commit.at - IDEMPOTENCY_MS)}`);

@@ -323,11 +323,11 @@ export class DuckDbStore implements Store {
     return answers;
   }
 
-  async hasIdempotencyKey(key: string): Promise<boolean> {
+  async idempotencyFingerprint(key: string): Promise<string | undefined> {
     const rows = await this.database.read((connection) =>
-      connection.runAndReadAll('SELECT 1 FROM idempotency_keys WHERE key = $1', [key]),
+      connection.runAndReadAll('SELECT fingerprint FROM idempotency_keys WHERE key = $1', [key]),
     );
-    return rows.currentRowCount > 0;
+    return rows.getRows()[0]?.[0] as string | undefined;
   }
 
   alarms(filter: AlarmFilter) {

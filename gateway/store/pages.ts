@@ -2,12 +2,20 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Alarm, Flood, JournalEntry } from '../../contract/alarm.ts';
 import { int } from './columns.ts';
 import { FLOOD_OPEN } from './commit.ts';
-import type { AlarmFilter, AuditEntry, DeadLetter, Notification, Page, Range, Store } from './store.ts';
+import {
+  type AlarmFilter,
+  type AuditEntry,
+  type DeadLetter,
+  decodePageKey,
+  encodePageKey,
+  type Notification,
+  type Page,
+  type Range,
+  type Store,
+} from './store.ts';
 
 /** Most items of one page, whatever was asked for. */
 export const PAGE_MAX = 10_000;
-
-type Key = readonly [number, string | number];
 
 /** Newest raised first. */
 export async function alarmPage(connection: DuckDBConnection, filter: AlarmFilter): Promise<Page<Alarm>> {
@@ -126,12 +134,12 @@ class Where {
 async function page<T>(
   connection: DuckDBConnection,
   table: string,
-  [first, second]: readonly [string, string],
+  [first, second]: readonly [first: string, second: 'id' | 'n'],
   where: Where,
   { limit, cursor }: { readonly limit: number; readonly cursor?: string },
 ): Promise<Page<T>> {
   const rowsMax = Math.max(1, Math.min(Math.floor(limit), PAGE_MAX));
-  const after = cursor === undefined ? undefined : readCursor(cursor);
+  const after = cursor === undefined ? undefined : decodePageKey(cursor, second === 'id' ? 'string' : 'number');
   if (after !== undefined) {
     const [a, b] = after;
     const place = typeof b === 'number' ? int(b) : `$${where.values.push(b)}`;
@@ -149,21 +157,5 @@ async function page<T>(
   const last = rows.length > rowsMax ? rows[rowsMax - 1] : undefined;
   return last === undefined
     ? { items }
-    : { items, cursor: writeCursor([last[1] as number, last[2] as string | number]) };
-}
-
-function writeCursor(key: Key): string {
-  return Buffer.from(JSON.stringify(key)).toString('base64url');
-}
-
-/** A cursor we didn't write starts from the beginning rather than failing. */
-function readCursor(cursor: string): Key | undefined {
-  try {
-    const key = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown;
-    if (!Array.isArray(key) || key.length !== 2 || !Number.isSafeInteger(key[0])) return undefined;
-    if (typeof key[1] !== 'string' && !Number.isSafeInteger(key[1])) return undefined;
-    return key as unknown as Key;
-  } catch {
-    return undefined;
-  }
+    : { items, cursor: encodePageKey([last[1] as number, last[2] as string | number]) };
 }

@@ -6,6 +6,7 @@ import { markLog } from './migrations/0004-mark-log.ts';
 import { shards } from './migrations/0005-shards.ts';
 import { floods } from './migrations/0006-floods.ts';
 import { annunciations } from './migrations/0007-annunciations.ts';
+import { idempotencyFingerprints } from './migrations/0008-idempotency-fingerprints.ts';
 import { StoreError } from './store.ts';
 
 /** Migrations in order; they only go forward, and one that was released is never edited. */
@@ -17,6 +18,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   shards,
   floods,
   annunciations,
+  idempotencyFingerprints,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

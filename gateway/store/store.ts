@@ -71,6 +71,12 @@ export interface EdgeRecord {
   readonly state: string;
 }
 
+/** A request that is done once, and what tells its body from another. */
+export interface IdempotencyKey {
+  readonly key: string;
+  readonly fingerprint: string;
+}
+
 /** Everything one commit writes, in one transaction. Absent = nothing of that kind. */
 export interface Commit {
   /** 1, 2, 3 … assigned by ingest. */
@@ -92,7 +98,7 @@ export interface Commit {
   readonly deadLetters?: readonly DeadLetter[];
   readonly audit?: readonly AuditEntry[];
   /** Requests that must not be done twice. */
-  readonly idempotencyKeys?: readonly string[];
+  readonly idempotencyKeys?: readonly IdempotencyKey[];
 }
 
 /** What a start needs. */
@@ -237,7 +243,8 @@ export interface Store {
   existing(
     pairs: readonly { readonly point: number; readonly ts: Millis }[],
   ): Promise<readonly (StoredReading | undefined)[]>;
-  hasIdempotencyKey(key: string): Promise<boolean>;
+  /** What a key was used for: the fingerprint given then, '' when it was kept without; undefined = never used. */
+  idempotencyFingerprint(key: string): Promise<string | undefined>;
 
   /** Lists come newest first. */
   alarms(filter: AlarmFilter): Promise<Page<Alarm>>;
@@ -279,11 +286,42 @@ export interface Store {
 }
 
 export class StoreError extends Error {
-  readonly code: 'store-full' | 'store-broken' | 'query-too-large' | 'query-timeout' | 'history-away';
+  readonly code:
+    | 'store-full'
+    | 'store-broken'
+    | 'query-too-large'
+    | 'query-timeout'
+    | 'history-away'
+    | 'cursor-invalid';
   readonly retryable: boolean;
   constructor(code: StoreError['code'], message: string, options: { retryable: boolean; cause?: unknown }) {
     super(message, { cause: options.cause });
     this.code = code;
     this.retryable = options.retryable;
   }
+}
+
+/** Where a list goes on: the last key of the page before, of two columns. */
+export type PageKey<K extends string | number> = readonly [number, K];
+
+export function encodePageKey(key: PageKey<string | number>): string {
+  return Buffer.from(JSON.stringify(key)).toString('base64url');
+}
+
+/**
+ * @param kind - of the key's second column
+ * @throws StoreError `cursor-invalid` for a text that no list of this kind gave out
+ */
+export function decodePageKey<K extends 'string' | 'number'>(
+  cursor: string,
+  kind: K,
+): PageKey<K extends 'string' ? string : number> {
+  try {
+    const key = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown;
+    if (Array.isArray(key) && key.length === 2 && Number.isSafeInteger(key[0]))
+      if (kind === 'string' ? typeof key[1] === 'string' : Number.isSafeInteger(key[1])) return key as never;
+  } catch {
+    // Falls through.
+  }
+  throw new StoreError('cursor-invalid', 'this cursor is none of ours', { retryable: false });
 }

@@ -349,7 +349,11 @@ for (const { name, open } of IMPLEMENTATIONS) {
       expect((await store.alarms({ states: ['acknowledged'], limit: 10 })).items.map(({ id }) => id)).toEqual(['a0']);
       expect(await store.alarm('a0')).toMatchObject({ state: 'acknowledged' });
       expect(await store.alarm("no'such")).toBeUndefined();
-      expect((await store.alarms({ limit: 10, cursor: 'rubbish' })).items).toHaveLength(7);
+      for (const cursor of ['rubbish', 'W10', 'WzEsMV0', 'WzEuNSwieCJd'])
+        await expect(store.alarms({ limit: 10, cursor })).rejects.toMatchObject({ code: 'cursor-invalid' });
+      await expect(store.journal({ limit: 10, cursor: 'WzEsIngiXQ' })).rejects.toMatchObject({
+        code: 'cursor-invalid',
+      });
     });
 
     it('keeps journal, notifications, dead letters, audit and idempotency keys', async () => {
@@ -370,7 +374,7 @@ for (const { name, open } of IMPLEMENTATIONS) {
           notifications: [note, { ...note, id: 'n2', dueAt: T0 + MINUTE }],
           deadLetters: [letter, { ...letter, id: 'd2', reason: 'bad-time' }],
           audit: [{ at: T0, who: 'ann', what: 'login', target: '-' }],
-          idempotencyKeys: ['k1'],
+          idempotencyKeys: [{ key: 'k1', fingerprint: 'f1' }],
         }),
       );
       expect((await store.journal({ limit: 10 })).items.map(({ alarm: id }) => id)).toEqual(['a2', 'a1']);
@@ -384,7 +388,10 @@ for (const { name, open } of IMPLEMENTATIONS) {
       expect(await store.deadLetter('d1')).toEqual(letter);
       expect(await store.deadLetter('d9')).toBeUndefined();
       expect((await store.audit({ limit: 10 })).items).toHaveLength(1);
-      expect([await store.hasIdempotencyKey('k1'), await store.hasIdempotencyKey('k2')]).toEqual([true, false]);
+      expect([await store.idempotencyFingerprint('k1'), await store.idempotencyFingerprint('k2')]).toEqual([
+        'f1',
+        undefined,
+      ]);
     });
 
     it('gives back texts of every kind as they were, in more rows than one statement', async () => {

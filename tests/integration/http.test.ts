@@ -85,10 +85,10 @@ async function call(method: string, path: string, cookie: string, body?: unknown
   return { status: response.status, headers: response.headers, body: answer };
 }
 
-async function signIn(username = 'olga'): Promise<string> {
+async function signIn(username = 'olga', password = 'a long enough password'): Promise<string> {
   const { status, headers } = await call('POST', '/api/v1/session', '', {
     username,
-    password: 'a long enough password',
+    password,
   });
   expect(status).toBe(200);
   return String(headers.get('set-cookie')).split(';', 1)[0] as string;
@@ -192,6 +192,48 @@ describe('the API over the real store, judge and accounts', () => {
     expect(body.edges).toMatchObject([{ edge: 'cabinet-1', made: 6, stored: 4, missing: 2 }]);
     const { body: list } = await call('GET', '/api/v1/edges', cookie);
     expect(list.edges).toMatchObject([{ id: 'cabinet-1', devices: ['fm-13'], lanes: [{ mark: 1, ahead: 1 }] }]);
+  });
+
+  it('a key is for one body: another one under it is refused, also after a restart', async () => {
+    const cookie = await signIn();
+    const send = (value: number) =>
+      fetch(`${running.base}/api/v1/readings`, {
+        method: 'POST',
+        headers: { cookie, 'content-type': 'application/json', 'idempotency-key': 'k1' },
+        body: JSON.stringify({ device: 'fm-1', values: { flow: value } }),
+      });
+    expect((await send(1)).status).toBe(204);
+    expect((await send(1)).status).toBe(204);
+    await running.stop();
+    running = await start();
+    expect((await send(1)).status).toBe(204);
+    const refused = await send(2);
+    expect(refused.status).toBe(422);
+    expect(refused.headers.get('content-type')).toContain('application/problem+json');
+    expect(await refused.json()).toMatchObject({ code: 'idempotency-key-reused' });
+    const { body } = await call('GET', '/api/v1/points/fm-1/flow/readings', cookie);
+    expect(body.readings.map(({ value }: { value: number }) => value)).toEqual([1]);
+  });
+
+  it('every list refuses a cursor that is none of its own', async () => {
+    const cookie = await signIn('admin', 'the first password');
+    await call('POST', '/api/v1/readings', cookie, { device: 'fm-1', values: { flow: 1 } });
+    await call('POST', '/api/v1/assets', cookie, { id: 'inlet' });
+    const { paths } = (await call('GET', '/api/v1/openapi.json', cookie)).body;
+    const lists = Object.entries(paths as Record<string, { get?: { parameters?: { name: string }[] } }>).flatMap(
+      ([path, { get }]) => (get?.parameters?.some(({ name }) => name === 'cursor') === true ? [path] : []),
+    );
+    expect(lists.length).toBeGreaterThan(10);
+    const named: Readonly<Record<string, string>> = { device: 'fm-1', measurement: 'flow', asset: 'inlet' };
+    const texts = ['rubbish', 'bnVsbA', 'MS41', 'WzEuNSwieCJd', 'WyJ4IiwxXQ'];
+    for (const list of lists) {
+      const path = list.replaceAll(/\{(\w+)\}/g, (_, name: string) => named[name] ?? name);
+      expect((await call('GET', path, cookie)).status, path).toBe(200);
+      for (const text of texts) {
+        const { status, body } = await call('GET', `${path}?cursor=${text}`, cookie);
+        expect([path, text, status, body.code]).toEqual([path, text, 400, 'input-invalid']);
+      }
+    }
   });
 
   it('a restart signs nobody out and forgets nothing', async () => {

@@ -4,6 +4,7 @@ import { QUALITIES, type Quality, type QualityCode, REASONS, walkReadings } from
 import type { Millis } from '../../contract/time.ts';
 import type { DeviceInfo, PointInfo } from '../../gateway/domain/plant.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
+import { KeyReusedError } from '../../gateway/door-readings.ts';
 import type { Account, Accounts } from '../../gateway/http/auth.ts';
 import { type Committed, type Ingest, OperatorError } from '../../gateway/ingest.ts';
 import type { LastValue, Registry } from '../../gateway/registry.ts';
@@ -62,7 +63,7 @@ export function fakeGateway(now: () => Millis): FakeGateway {
   const notifications: Notification[] = [];
   const letters: DeadLetter[] = [];
   const audited: AuditEntry[] = [];
-  const keys = new Set<string>();
+  const keys = new Map<string, string>();
   const listeners = new Set<(committed: Committed) => void>();
   const users = new Map<string, Account & { password: string }>();
   const tokens = new Map<string, string>();
@@ -150,7 +151,7 @@ export function fakeGateway(now: () => Millis): FakeGateway {
       }
     }),
     existing: guarded((pairs) => pairs.map(({ point, ts }) => stored.get(point)?.find((reading) => reading.ts === ts))),
-    hasIdempotencyKey: guarded((key) => keys.has(key)),
+    idempotencyFingerprint: guarded((key) => keys.get(key)),
     alarms: guarded(({ states, open, priorities, asset, kind, limit, cursor }) =>
       page(
         [...alarms.values()].filter(
@@ -235,12 +236,14 @@ export function fakeGateway(now: () => Millis): FakeGateway {
     batch: async () => {
       throw new Error('the HTTP door sends no batches');
     },
-    async readings(_door, entries, receivedAt, idempotencyKey) {
+    async readings(_door, entries, receivedAt, once) {
       const rejected: { reason: never; detail: string }[] = [];
       const receipt = { stored: 0, duplicate: 0, corrected: 0 };
-      if (idempotencyKey !== undefined) {
-        if (keys.has(idempotencyKey)) return { ...receipt, rejected };
-        keys.add(idempotencyKey);
+      if (once !== undefined) {
+        const used = keys.get(once.key);
+        if (used !== undefined && used !== once.fingerprint) throw new KeyReusedError();
+        if (used !== undefined) return { ...receipt, rejected };
+        keys.set(once.key, once.fingerprint);
       }
       const columns = new ReadingBuffer();
       walkReadings(entries, {

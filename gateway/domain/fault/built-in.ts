@@ -3,6 +3,14 @@ import type { DeviceInfo, PointInfo, Rule } from '../plant.ts';
 
 /** An edge that has been silent for this long is offline: three missed heartbeats of 10 s. */
 export const EDGE_SILENCE_MS = 30_000;
+/** Missed heartbeats after which an edge with a slow one is offline. */
+const MISSED_MAX = 3;
+
+/** How long an edge that says its heartbeat may be silent. */
+export function silenceAllowedMs(heartbeatMs: number): number {
+  return Math.max(EDGE_SILENCE_MS, MISSED_MAX * heartbeatMs);
+}
+
 /** Readings may be under way for this long before they count as missing. */
 export const DELIVERY_GAP_MS = 60_000;
 /** Failing for less than this is no fault, however fast the polling (fault-rules, 6: 3 polls and 60 s; maxSilence is the 3 polls). */

@@ -4,15 +4,12 @@ import type { RuleTable } from '../rule-table.ts';
 import {
   DELIVERY_GAP_MS,
   deliveryGapRule,
-  EDGE_SILENCE_MS,
   offlineEdgeRule,
+  silenceAllowedMs,
   silenceText,
   silenceTextZh,
 } from './built-in.ts';
 import type { HealthSink } from './device-health.ts';
-
-/** Missed heartbeats after which an edge with a slow one is offline. */
-const MISSED_MAX = 3;
 
 interface EdgeState {
   /** The judge's clock, and the wall clock, when it was last heard. */
@@ -42,6 +39,7 @@ export class EdgeSilence {
     const state = this.known(edge, at, clock);
     state.heardClock = clock;
     state.heardAt = at;
+    state.online = true;
     if (!state.isOffline) return;
     state.isOffline = false;
     sink.cleared(this.row(edge), at);
@@ -75,7 +73,7 @@ export class EdgeSilence {
         sink.tripped(this.gapRow(edge), missing.since, at, evidence);
       }
       const silenceMs = clock - state.heardClock;
-      if (state.isOffline || silenceMs < Math.max(EDGE_SILENCE_MS, MISSED_MAX * (state.heartbeatMs ?? 0))) continue;
+      if (state.isOffline || silenceMs < silenceAllowedMs(state.heartbeatMs ?? 0)) continue;
       state.isOffline = true;
       sink.tripped(this.row(edge), state.heardAt, at, {
         against: silenceText(silenceMs),

@@ -155,10 +155,21 @@ describe('ingest', () => {
     });
 
     it('do a request with a known key once, while it is under way and after a restart', async () => {
-      const put = () => rig.ingest.readings('http', [flow(undefined, 1)], T0, 'key-1');
+      const put = () => rig.ingest.readings('http', [flow(undefined, 1)], T0, { key: 'key-1', fingerprint: 'one' });
       await Promise.all([put(), put()]);
       await rig.restart();
       expect(await put()).toMatchObject({ stored: 0, duplicate: 1 });
+      expect(await stored()).toHaveLength(1);
+    });
+
+    it('refuse a known key for other readings, while the first is under way and after a restart', async () => {
+      const put = (fingerprint: string) =>
+        rig.ingest.readings('http', [flow(undefined, 1)], T0, { key: 'key-1', fingerprint });
+      const refused = { code: 'idempotency-key-reused' };
+      await Promise.all([put('one'), expect(put('two')).rejects.toMatchObject(refused)]);
+      await rig.restart();
+      await expect(put('two')).rejects.toMatchObject(refused);
+      expect(await put('one')).toMatchObject({ stored: 0, duplicate: 1 });
       expect(await stored()).toHaveLength(1);
     });
 
@@ -216,6 +227,50 @@ describe('ingest', () => {
     expect(rig.registry.edge('e1')?.state).toContain('fm-1');
     await rig.ingest.batch('e1', envelope(2, [flow(T0 + 1, 1)], { upTo: { l1: T0 + 1 } }), T0);
     expect(rig.judge.told.at(-3)).toBe(`edge/e1/l1: fm-1/flow@${T0 + 1}=1`);
+  });
+
+  it('shows an edge online as soon as its batches come, whatever its last will said, and offline when it falls silent', async () => {
+    rig = await openRig();
+    const online = () => rig.registry.edge('e1')?.online;
+    let at = T0;
+    const tick = async (seconds: number) => {
+      for (let n = 0; n < seconds; n++) {
+        at += 1000;
+        await rig.ingest.tick(at);
+      }
+    };
+    const send = (seq: number) => rig.ingest.batch('e1', envelope(seq, [flow(at, seq)]), at);
+    await rig.ingest.edgeState('e1', { online: false, version: '1' }, at);
+    expect(online()).toBe(false);
+    await tick(1);
+    await send(1);
+    expect(rig.registry.edge('e1')).toMatchObject({ online: true, changedAt: at });
+    expect(rig.registry.edge('e1')?.state).toContain('version');
+    await tick(20);
+    await send(2);
+    await tick(29);
+    expect(online()).toBe(true);
+    await tick(2);
+    expect(rig.registry.edge('e1')).toMatchObject({ online: false, lastHeardAt: T0 + 21_000 });
+    await rig.restart();
+    expect(online()).toBe(false);
+    await send(3);
+    expect(online()).toBe(true);
+    // One that is paid by the byte says that it sends seldom.
+    await rig.ingest.edgeState('e1', { online: true, heartbeatMs: 60_000 }, at);
+    await tick(170);
+    expect(online()).toBe(true);
+    await rig.ingest.edgeState('e1', { online: false }, at);
+    expect(online()).toBe(false);
+  });
+
+  it('calls no edge silent because the clock was set', async () => {
+    rig = await openRig();
+    await rig.ingest.tick(T0);
+    await rig.ingest.batch('e1', envelope(1, [flow(T0, 1)]), T0);
+    await rig.ingest.tick(T0 + 3_600_000);
+    await rig.ingest.tick(T0 + 3_601_000);
+    expect(rig.registry.edge('e1')?.online).toBe(true);
   });
 
   it('tells listeners after the commit, with last values up to date, and survives one that throws', async () => {
