@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Millis } from '../../contract/time.ts';
 import { int } from './columns.ts';
+import { correctedBy } from './corrections.ts';
 import type { Database } from './database.ts';
 import type { HotTable } from './hot-tables.ts';
 import { type Sources, segmentReadings, segmentsOf } from './relation.ts';
@@ -52,6 +53,8 @@ export class History {
   /** What retention has taken away: days before this one of all points, and of those kept for less. */
   private droppedBefore = 0;
   private thinnedBefore: ReadonlyMap<string, number> = new Map();
+  /** Quarters of open days in which a moment stands in two files. */
+  private corrected: ReadonlySet<Millis> = new Set();
   /** Since when each file is known, for those that wait for company. */
   private readonly knownSince = new Map<number, Millis>();
 
@@ -76,6 +79,8 @@ export class History {
     const { writer, dataDir } = this.database;
     this.segmentList = await readManifest(writer);
     await this.loadForgotten(writer);
+    const corrected = await writer.runAndReadAll('SELECT ts::DOUBLE FROM corrected_quarters');
+    this.corrected = new Set(corrected.getRows().map(([ts]) => ts as Millis));
     const all = (await writer.runAndReadAll('SELECT coalesce(max(id), 0)::INTEGER FROM segments')).getRows();
     this.nextId = (all[0]?.[0] as number) + 1;
     await removeStrays(dataDir, await everyFile(writer, this.segmentList));
@@ -96,12 +101,15 @@ export class History {
     const relation = `SELECT point, ts, value, quality, reason, commit, rowid AS place FROM ${name}`;
     const origin = { ...this.origin(0), firstCommit, lastCommit };
     const written = await this.database.background((worker) => writeDays(worker, relation, origin));
+    const corrected = await this.correctedBy(written);
     await this.write(async (connection) => {
       await transaction(connection, async () => {
         await insertSegments(connection, written);
+        await this.keepCorrected(connection, corrected);
         await connection.run(`UPDATE hot_tables SET sealed = 1 WHERE n = ${n}`);
       });
       this.segmentList = [...this.segmentList, ...written];
+      this.corrected = new Set([...this.corrected, ...corrected]);
       onSealed();
     });
   }
@@ -144,6 +152,7 @@ export class History {
       case 'sum-day':
         await this.exchange(due.old, (lend) => sumDay(lend, due.readings, due.kept, this.origin(due.level)));
         if (this.unsummed.has(due.day)) await this.summed(due.day);
+        if (due.level === DAY_LEVEL) await this.closed(due.day);
         return true;
     }
   }
@@ -254,6 +263,7 @@ export class History {
       hotTables: hotTables.map(({ name }) => name),
       segments: this.segmentList,
       unsummed: this.unsummed,
+      corrected: this.corrected,
     };
   }
 
@@ -264,9 +274,14 @@ export class History {
       (each) => each.day === LATE && each.kind === 'quarters' && each.lastCommit === lastCommit,
     );
     const { dataDir } = this.database;
-    await this.exchange([late, ...sums], (lend) =>
-      lend((worker) => writeDays(worker, segmentReadings(dataDir, late), origin)),
-    );
+    await this.exchange([late, ...sums], async (lend) => {
+      const written = await lend((worker) => writeDays(worker, segmentReadings(dataDir, late), origin));
+      const corrected = await this.correctedBy(written);
+      // Known a moment before its files are: then these quarters are read for nothing, which is right as well.
+      await this.write((connection) => this.keepCorrected(connection, corrected));
+      this.corrected = new Set([...this.corrected, ...corrected]);
+      return written;
+    });
   }
 
   /** Sums of a day are whole again: the damaged file is of no interest any more. */
@@ -276,6 +291,29 @@ export class History {
     );
     this.unsummed.delete(day);
     this.quarantinedList = this.quarantinedList.filter((each) => each.kind === 'readings' || each.day !== day);
+  }
+
+  /** Of files that are written and not known yet. */
+  private correctedBy(written: readonly Segment[]): Promise<readonly Millis[]> {
+    return this.database.background((worker) => correctedBy(worker, this.database.dataDir, written, this.segmentList));
+  }
+
+  private async keepCorrected(connection: DuckDBConnection, corrected: readonly Millis[]): Promise<void> {
+    const added = corrected.filter((ts) => !this.corrected.has(ts)).map((ts) => `(${int(ts)})`);
+    if (added.length > 0) await connection.run(`INSERT INTO corrected_quarters VALUES ${added.join(', ')}`);
+  }
+
+  /** The sums of a closed day are of its merged readings, in which each moment stands once. */
+  private async closed(day: number): Promise<void> {
+    // One that was sealed meanwhile is in no sum of the day yet.
+    if (this.segmentList.some((each) => each.day === day && each.kind === 'readings' && each.level < DAY_LEVEL)) return;
+    const [from, to] = [day * DAY_MS, (day + 1) * DAY_MS];
+    const rest = [...this.corrected].filter((ts) => ts < from || ts >= to);
+    if (rest.length === this.corrected.size) return;
+    await this.write((connection) =>
+      connection.run(`DELETE FROM corrected_quarters WHERE ts >= ${int(from)} AND ts < ${int(to)}`),
+    );
+    this.corrected = new Set(rest);
   }
 
   private async exchange(old: readonly Segment[], write: (lend: Lend) => Promise<Segment[]>): Promise<void> {

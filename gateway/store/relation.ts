@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Millis } from '../../contract/time.ts';
 import { int } from './columns.ts';
 import { QUARTER_MS, quarterSums } from './quarters.ts';
 import { DAY_LEVEL, DAY_MS, mayRepeat, quote, type Segment } from './segments.ts';
@@ -13,6 +14,8 @@ export interface Sources {
   readonly segments: readonly Segment[];
   /** Days of which sums are missing until they are made anew. */
   readonly unsummed: ReadonlySet<number>;
+  /** Beginnings of quarters whose sums count a corrected moment twice. */
+  readonly corrected: ReadonlySet<Millis>;
 }
 
 /**
@@ -73,35 +76,52 @@ export function segmentsOf(
 
 /**
  * Sums per point and quarter of an hour, or day where a day lies in one step, of a range that begins on a quarter:
- * ready-made ones of sealed segments, and those of the hot tables and of a last piece of a quarter made on the way.
+ * ready-made ones of sealed segments, and those of the hot tables and of some quarters made on the way.
  * Columns as {@link quarterSums}; one quarter may stand in several rows.
- * A moment corrected after it was sealed counts with both values until its day is closed.
+ *
+ * @param read - quarters that are summed from their readings, each moment once; among them the piece of one at the end
  */
-export function storedSums(sources: Sources, query: Pick<SeriesQuery, 'points' | 'from' | 'to' | 'stepMs'>): string {
+export function storedSums(
+  sources: Sources,
+  query: Pick<SeriesQuery, 'points' | 'from' | 'to' | 'stepMs'>,
+  read: readonly Millis[],
+): string {
   const { dataDir, hotTables } = sources;
   const { points, from, to } = query;
-  const wholeTo = Math.floor(to / QUARTER_MS) * QUARTER_MS;
   const named = `point IN (${points.map(int).join(', ')})`;
-  const days = segmentsOf(sources, 'days', query, points).filter(({ day }) => isInOneStep(day, query));
+  const isRead = (day: number) => read.some((ts) => Math.floor(ts / DAY_MS) === day);
+  const days = segmentsOf(sources, 'days', query, points).filter(({ day }) => isInOneStep(day, query) && !isRead(day));
   const summed = new Set(days.map(({ day }) => day));
-  const quarters = segmentsOf(sources, 'quarters', { from, to: wholeTo }, points).filter(
+  const quarters = segmentsOf(sources, 'quarters', query, points).filter(
     ({ day, level }) => level < DAY_LEVEL || !summed.has(day),
   );
-  const rest = wholeTo < to ? segmentsOf(sources, 'readings', { from: wholeTo, to }, points) : [];
-  const sums = (segments: readonly Segment[], until: number) =>
+  const list = read.map(int).join(', ');
+  const others = read.length === 0 ? '' : `AND (ts // ${QUARTER_MS}) * ${QUARTER_MS} NOT IN (${list})`;
+  const sums = (segments: readonly Segment[], where: string) =>
     `SELECT point, ts, min, max, sum, readings, last, last_ts, worst FROM ${files(dataDir, segments)}
-       WHERE ${named} AND ts >= ${int(from)} AND ts < ${int(until)}`;
-  const raw = (relation: string, since: number) =>
+       WHERE ${named} AND ts >= ${int(from)} AND ts < ${int(to)} ${where}`;
+  const raw = (relation: string, where: string) =>
     quarterSums(
-      `SELECT point, ts, value, quality FROM (${relation}) WHERE ${named} AND ts >= ${int(since)} AND ts < ${int(to)}`,
+      `SELECT point, ts, newest.value AS value, newest.quality AS quality FROM (
+         SELECT point, ts, arg_max({'value': value, 'quality': quality}, {'commit': commit, 'place': place}) AS newest
+         FROM (${relation}) WHERE ${named} AND ts >= ${int(from)} AND ts < ${int(to)} ${where} GROUP BY point, ts)`,
     );
-  return [
-    ...(days.length === 0 ? [] : [sums(days, to)]),
-    ...(quarters.length === 0 ? [] : [sums(quarters, wholeTo)]),
-    ...(rest.length === 0 ? [] : [raw(filesReadings(dataDir, rest), wholeTo)]),
-    ...hotTables.map((table) => raw(`SELECT * FROM ${table}`, from)),
-    ...(hotTables.length === 0 ? [raw(NO_READINGS, from)] : []),
-  ].join(' UNION ALL ');
+  const hot = storedReadings({ ...sources, segments: [] }, query);
+  const parts = [
+    ...(days.length === 0 ? [] : [sums(days, '')]),
+    ...(quarters.length === 0 ? [] : [sums(quarters, others)]),
+    ...(hotTables.length === 0 && quarters.length + days.length > 0 ? [] : [raw(hot, others)]),
+  ];
+  const [first] = read;
+  const last = read.at(-1);
+  if (first !== undefined && last !== undefined)
+    parts.push(
+      raw(
+        storedReadings(sources, { from: first, to: last + QUARTER_MS }, points),
+        `AND ts >= ${int(first)} AND ts < ${int(last + QUARTER_MS)} AND (ts // ${QUARTER_MS}) * ${QUARTER_MS} IN (${list})`,
+      ),
+    );
+  return parts.join(' UNION ALL ');
 }
 
 function isInOneStep(day: number, { from, to, stepMs }: Pick<SeriesQuery, 'from' | 'to' | 'stepMs'>): boolean {

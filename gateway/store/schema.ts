@@ -7,6 +7,7 @@ import { shards } from './migrations/0005-shards.ts';
 import { floods } from './migrations/0006-floods.ts';
 import { annunciations } from './migrations/0007-annunciations.ts';
 import { idempotencyFingerprints } from './migrations/0008-idempotency-fingerprints.ts';
+import { correctedQuarters } from './migrations/0009-corrected-quarters.ts';
 import { StoreError } from './store.ts';
 
 /** Migrations in order; they only go forward, and one that was released is never edited. */
@@ -19,6 +20,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   floods,
   annunciations,
   idempotencyFingerprints,
+  correctedQuarters,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -3,6 +3,7 @@ import { QUALITIES, type Quality, type QualityCode, REASONS, type Reason } from 
 import type { Millis } from '../../contract/time.ts';
 import { fillBuckets, SlotBuilder, slotLength } from './buckets.ts';
 import { int, streamColumns } from './columns.ts';
+import { quartersToRead } from './corrections.ts';
 import { QUARTER_MS } from './quarters.ts';
 import { type Sources, segmentsOf, storedReadings, storedSums } from './relation.ts';
 import { DAY_MS, mayRepeat } from './segments.ts';
@@ -123,7 +124,9 @@ export async function seriesOf(connection: DuckDBConnection, sources: Sources, q
     throw tooLarge(`${values} values`, `use a longer step or fewer points: at most ${QUERY_VALUES_MAX} values`);
   }
   const isSummed = from % QUARTER_MS === 0 && stepMs % QUARTER_MS === 0 && !isMissingSums(sources, query);
-  const slotted = isSummed ? slotsOfSums(sources, query) : slotsOfReadings(sources, query);
+  const slotted = isSummed
+    ? slotsOfSums(sources, query, await quartersToRead(connection, sources, query))
+    : slotsOfReadings(sources, query);
   const sql =
     across === undefined
       ? `SELECT point, slot, value, readings, worst FROM (${slotted}) ORDER BY point, slot`
@@ -158,12 +161,12 @@ function isMissingSums({ unsummed }: Sources, { from, to }: Range): boolean {
   return [...unsummed].some((day) => day * DAY_MS < to && (day + 1) * DAY_MS > from);
 }
 
-function slotsOfSums(sources: Sources, query: SeriesQuery): string {
+function slotsOfSums(sources: Sources, query: SeriesQuery, read: readonly Millis[]): string {
   const { from, stepMs, aggregate } = query;
   return `
     SELECT point, ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot, ${AGGREGATES[aggregate].sums} AS value,
       sum(readings)::DOUBLE AS readings, max(worst) AS worst
-    FROM (${storedSums(sources, query)}) GROUP BY point, slot`;
+    FROM (${storedSums(sources, query, read)}) GROUP BY point, slot`;
 }
 
 function slotsOfReadings(sources: Sources, query: SeriesQuery): string {

@@ -266,6 +266,72 @@ describe('sealed history', () => {
     ]);
   });
 
+  it('counts a corrected moment once, wherever its values lie, while its day is open', async () => {
+    const from = Date.UTC(2026, 10, 20, 8);
+    const minutes = (n: number, value: (minute: number) => number): Row[] =>
+      Array.from({ length: n }, (_, minute): Row => [minute % 2, from + minute * 60_000, value(minute)]);
+    const bad = async (point: number, ts: number) => {
+      const readings = new ReadingBuffer();
+      readings.push(point, ts, Number.NaN, 2, 2);
+      await store.commit({ number: ++commit, at: now, inputs: [], readings });
+    };
+    const expectRight = async () => {
+      for (const aggregate of ['min', 'max', 'mean', 'sum', 'last', 'count'] as const) {
+        const query = { from, to: from + 4 * 3_600_000, points: [0, 1], aggregate };
+        const sums = await store.query({ ...query, stepMs: 3_600_000 });
+        // The same steps by a length that sums don't have.
+        const raw = await Promise.all(
+          [0, 1, 2, 3].map((hour) =>
+            store.query({
+              ...query,
+              from: from + hour * 3_600_000 - 1,
+              to: from + (hour + 1) * 3_600_000,
+              stepMs: DAY,
+            }),
+          ),
+        );
+        for (const [index, { values: list }] of sums.entries())
+          expect(list.map(({ value, count }) => [value, count])).toEqual(
+            raw.flatMap(
+              (hour) => hour[index]?.values.map(({ value, count }) => [expect.closeTo(value, 6), count]) ?? [],
+            ),
+          );
+      }
+    };
+    await put(minutes(200, (minute) => minute));
+    await seal();
+    // Not sealed, in the same table, and a value taken back.
+    await put([
+      [0, from, 1000],
+      [0, from, 2000],
+      [1, from + 60_000, -500],
+    ]);
+    await bad(0, from + 2 * 60_000);
+    await put([[0, from + 201 * 60_000, 3]]);
+    await expectRight();
+    await seal();
+    await expectRight();
+    // Again, beside new ones, merged with what is there.
+    for (let n = 0; n < MERGE_SEGMENTS; n++) {
+      await put([
+        [0, from + 16 * 60_000, n],
+        [1, from + (203 + 2 * n) * 60_000, n],
+      ]);
+      await seal();
+    }
+    await expectRight();
+    await store.close();
+    store = await start();
+    await expectRight();
+    now = from + 2 * DAY;
+    await store.settle(now);
+    await expectRight();
+    // Late for a closed day, scattered with others.
+    await put(Array.from({ length: 12 }, (_, day): Row => [0, from + 4 * 60_000 - day * DAY, 77]));
+    await seal();
+    await expectRight();
+  });
+
   it('ends a range of sums in the middle of a quarter', async () => {
     const from = Date.UTC(2026, 10, 20, 8);
     await put(Array.from({ length: 120 }, (_, index): Row => [0, from + index * 60_000, index]));
