@@ -89,6 +89,9 @@ export class Problem extends Error {
   }
 }
 
+/** Of our side, with a message that was written for people. */
+const OUR_WORDS: readonly ProblemCode[] = ['history-away', 'query-timeout'];
+
 /** Codes of the web framework's own refusals. */
 const FRAMEWORK: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
@@ -114,7 +117,7 @@ export function problemOf(error: unknown): Problem {
     if (Object.hasOwn(PROBLEMS, code)) {
       const known = code as ProblemCode;
       // Messages of errors on our side may name files and statements: they belong into the log.
-      const isShown = PROBLEMS[known].status < 500 || known === 'history-away';
+      const isShown = PROBLEMS[known].status < 500 || OUR_WORDS.includes(known);
       return new Problem(known, isShown ? text : PROBLEMS[known].title);
     }
     if (code === 'cursor-invalid') return foreignCursor('another text');

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { QUALITIES } from '../../contract/reading.ts';
 import { formatTime } from '../../contract/time.ts';
+import { Fold } from '../across.ts';
 import type { Series, SeriesQuery } from '../store/store.ts';
 import { POINTS_SELECTED_MAX, plainPoint, type Selected, selectPoints, seriesOf } from './asset-points.ts';
 import { durationSchema, isoSchema, rangeFields, rangeOf } from './inputs.ts';
@@ -14,6 +15,12 @@ const SLOTS_MAX = 20_000;
 const VALUES_MAX = 1_000_000;
 /** Values read and written at once, some 1.5 MB of text: what is longer goes out in pieces, each read when the last was taken. */
 const VALUES_AT_ONCE = 25_000;
+
+/** Steps of this and its multiples are read from sums. */
+const SUMMED_STEP_MS = 900_000;
+/** Values of single points that are folded into one series, at once and in all. */
+const FOLDED_AT_ONCE = 100_000;
+const FOLDED_VALUES_MAX = 5_000_000;
 
 const idsSchema = z.array(z.string().max(129)).min(1).max(POINTS_SELECTED_MAX);
 const selectorSchema = z.strictObject({
@@ -72,7 +79,7 @@ export function queryRoutes(door: Door): readonly Route[] {
         const query = { ...range, stepMs, aggregate };
         if (across !== undefined) {
           const dense = plain.flatMap((point) => point?.id ?? []);
-          const folded = dense.length === 0 ? [] : await store.query({ ...query, points: dense, across });
+          const folded = dense.length === 0 ? [] : await acrossOf(store, { ...query, points: dense, across }, slots);
           return { series: folded.map(({ values }) => ({ values: values.map(viewValue) })) };
         }
         const pieces = inPieces(door, points, query, Math.max(1, Math.floor(VALUES_AT_ONCE / slots)));
@@ -85,6 +92,22 @@ export function queryRoutes(door: Door): readonly Route[] {
       },
     }),
   ];
+}
+
+/** Steps that are no sums yet are read for some points after the other: of hundreds at once they are more than one read may take. */
+async function acrossOf(
+  store: Pick<Door['store'], 'query'>,
+  query: SeriesQuery & { readonly across: NonNullable<SeriesQuery['across']> },
+  slots: number,
+): Promise<readonly Series[]> {
+  const { across, points, ...each } = query;
+  const isSummed = query.stepMs % SUMMED_STEP_MS === 0 && query.from % SUMMED_STEP_MS === 0;
+  if (isSummed || slots * points.length > FOLDED_VALUES_MAX) return store.query(query);
+  const pointsAtOnce = Math.max(1, Math.floor(FOLDED_AT_ONCE / slots));
+  const fold = new Fold();
+  for (let from = 0; from < points.length; from += pointsAtOnce)
+    fold.add(await store.query({ ...each, points: points.slice(from, from + pointsAtOnce) }));
+  return [{ values: fold.end(across) }];
 }
 
 interface SeriesView {

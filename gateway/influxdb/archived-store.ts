@@ -1,5 +1,5 @@
-import type { Quality } from '../../contract/reading.ts';
 import { formatTime, type Millis } from '../../contract/time.ts';
+import { Fold, worse } from '../across.ts';
 import type { Registry } from '../registry.ts';
 import { slotLength } from '../store/buckets.ts';
 import { type Bucket, type Series, type SeriesQuery, type Store, StoreError } from '../store/store.ts';
@@ -79,7 +79,10 @@ export function archivedStore(store: Store, { archive, registry, forgotten }: Pa
       }
     }
     const series = points.map((point) => ({ point, values: byPoint.get(point) ?? [] }));
-    return across === undefined ? series : [{ values: folded(series, across) }];
+    if (across === undefined) return series;
+    const fold = new Fold();
+    fold.add(series);
+    return [{ values: fold.end(across) }];
   };
 
   const exportParquet: Store['exportParquet'] = async (points, range, file) => {
@@ -155,12 +158,6 @@ function joined(a: Value, b: Value, aggregate: SeriesQuery['aggregate']): Value 
   return { ts: a.ts, value: values[aggregate](), count, worstQuality: worse(a.worstQuality, b.worstQuality) };
 }
 
-const ORDER: readonly Quality[] = ['good', 'uncertain', 'bad'];
-
-function worse(a: Quality, b: Quality): Quality {
-  return ORDER.indexOf(a) >= ORDER.indexOf(b) ? a : b;
-}
-
 /** The bucket in which the local history begins. */
 function joinedBuckets(old: Bucket, local: Bucket): Bucket {
   if (local.count === 0) return old;
@@ -179,27 +176,4 @@ function joinedBuckets(old: Bucket, local: Bucket): Bucket {
     ...both('max', Math.max),
     ...both('mean', (x, y) => (x * old.count + y * local.count) / count),
   };
-}
-
-/** All points of a step folded into one value. */
-function folded(series: readonly Series[], across: NonNullable<SeriesQuery['across']>): Value[] {
-  const steps = new Map<Millis, { values: number; sum: number; max: number; count: number; worst: Quality }>();
-  for (const { values } of series)
-    for (const { ts, value, count, worstQuality } of values) {
-      const step = steps.get(ts) ?? { values: 0, sum: 0, max: Number.NEGATIVE_INFINITY, count: 0, worst: 'good' };
-      step.values++;
-      step.sum += value;
-      step.max = Math.max(step.max, value);
-      step.count += count;
-      step.worst = worse(step.worst, worstQuality);
-      steps.set(ts, step);
-    }
-  return [...steps]
-    .sort(([a], [b]) => a - b)
-    .map(([ts, { values, sum, max, count, worst }]) => ({
-      ts,
-      value: across === 'sum' ? sum : across === 'mean' ? sum / values : max,
-      count,
-      worstQuality: worst,
-    }));
 }

@@ -122,10 +122,14 @@ export class Database {
     } catch (error) {
       if (expired) {
         this.cutOff++;
-        throw new StoreError('query-timeout', `the query took longer than ${READ_TIMEOUT_MS / 1000} s`, {
-          retryable: false,
-          cause: error,
-        });
+        throw new StoreError(
+          'query-timeout',
+          `The question took longer than ${READ_TIMEOUT_MS / 1000} s: ask for a shorter range or fewer points, or in steps of whole quarters of an hour from a whole quarter on, which are summed already.`,
+          {
+            retryable: false,
+            cause: error,
+          },
+        );
       }
       throw error;
     } finally {

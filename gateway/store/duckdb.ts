@@ -27,7 +27,7 @@ import { recover, replay } from './recovery.ts';
 import { type Sources, segmentReadings, storedReadings } from './relation.ts';
 import type { RetentionPolicy } from './retention.ts';
 import type { Segment } from './segments.ts';
-import { bucketsOf, existingOf, newerOf, newestOf, newestTime, readingsOf, seriesOf } from './series.ts';
+import { bucketsOf, existingOf, newerOf, newestOf, newestTime, pieceOf, readingsOf, seriesOf } from './series.ts';
 import { saveSnapshot } from './snapshot.ts';
 import { type CopyFeed, Spool } from './spool.ts';
 import {
@@ -66,6 +66,8 @@ export interface DuckDbStoreOptions {
 const EXISTING_PAIRS_MAX = 2000;
 /** Files looked through before asking whether enough was found: a page of a year's readings must not read the year. */
 const FILES_AT_ONCE = 16;
+/** Files read at once for buckets: a month of days, some 3 million readings of a point that is read every second. */
+const FILES_OF_BUCKETS = 32;
 /** A range no segment lies in: hot tables only. */
 const NOTHING: Range = { from: 0, to: 0 };
 
@@ -262,10 +264,12 @@ export class DuckDbStore implements Store {
   }
 
   buckets(point: number, range: Range, count: number, maxSilenceMs: number) {
-    const wider = { from: range.from - Math.ceil(maxSilenceMs), to: range.to };
-    return this.readStored(wider, (connection, sources) =>
-      bucketsOf(connection, storedReadings(sources, wider, [point]), point, range, count, maxSilenceMs),
-    );
+    return bucketsOf(range, count, maxSilenceMs, (from) => {
+      const piece = { from, to: this.history.endOfFiles(point, { from, to: range.to }, FILES_OF_BUCKETS) };
+      return this.readStored(piece, (connection, sources) =>
+        pieceOf(connection, storedReadings(sources, piece, [point]), point, piece),
+      );
+    });
   }
 
   query(query: SeriesQuery) {

@@ -23,6 +23,8 @@ export const BUCKETS_MAX = 20_000;
 export const QUERY_VALUES_MAX = 2_000_000;
 /** Most sealed readings, of all points, that a query over many points may have to look through. */
 export const QUERY_READINGS_MAX = 2_000_000_000;
+/** Readings folded into slots before others get their turn: some 5 ms. */
+const ROWS_A_TURN = 100_000;
 /** Most raw readings of one answer. */
 export const READINGS_LIMIT_MAX = 1_000_000;
 
@@ -65,32 +67,65 @@ function storedReading(ts: Millis, value: number, quality: number, reason: numbe
   };
 }
 
-/** @see fillBuckets for what a bucket means */
+/** Some readings of one point in the order of time, and where the next ones begin. */
+export interface Piece {
+  readonly ts: readonly Millis[];
+  /** NaN = none. */
+  readonly value: readonly number[];
+  readonly quality: readonly number[];
+  readonly to: Millis;
+}
+
+/**
+ * Equal slots over a range, of readings that come piece by piece: a long range of a fast point is more than one read may take.
+ *
+ * @param readPiece - the readings from a moment on
+ * @see fillBuckets for what a bucket means
+ */
 export async function bucketsOf(
-  connection: DuckDBConnection,
-  relation: string,
-  point: number,
   range: Range,
   count: number,
   maxSilenceMs: number,
+  readPiece: (from: Millis) => Promise<Piece>,
 ): Promise<Bucket[]> {
   if (range.to <= range.from) return [];
   if (count > BUCKETS_MAX) throw tooLarge(`${count} buckets`, `ask for at most ${BUCKETS_MAX}`);
   const stepMs = slotLength(range, count);
   const slots = new SlotBuilder(range, stepMs, maxSilenceMs);
+  for (let from = Math.floor(range.from - maxSilenceMs); from < range.to; ) {
+    const { ts, value, quality, to } = await readPiece(from);
+    for (let row = 0; row < ts.length; row++) {
+      slots.add(ts[row] as number, value[row] as number, quality[row] as number);
+      if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+    from = to;
+  }
+  return fillBuckets(slots.end(), range, stepMs, maxSilenceMs);
+}
+
+/** Readings of one point in the order of time; of several of one moment the one committed last comes last. */
+export async function pieceOf(
+  connection: DuckDBConnection,
+  relation: string,
+  point: number,
+  { from, to }: Range,
+): Promise<Piece> {
+  const piece = { ts: [] as number[], value: [] as number[], quality: [] as number[], to };
   // Ordered there, folded here: the same in SQL took longer to plan than to run.
   await streamColumns(
     connection,
     `SELECT ts, value, quality FROM (${relation})
-       WHERE point = ${int(point)} AND ts >= ${int(Math.floor(range.from - maxSilenceMs))} AND ts < ${int(range.to)}
-       ORDER BY ts, commit, place`,
+       WHERE point = ${int(point)} AND ts >= ${int(from)} AND ts < ${int(to)} ORDER BY ts, commit, place`,
     ['bigint', 'double', 'utinyint'],
     ([ts, value, quality], rows) => {
-      for (let row = 0; row < rows; row++)
-        slots.add(ts?.[row] as number, value?.[row] as number, quality?.[row] as number);
+      for (let row = 0; row < rows; row++) {
+        piece.ts.push(ts?.[row] as number);
+        piece.value.push(value?.[row] as number);
+        piece.quality.push(quality?.[row] as number);
+      }
     },
   );
-  return fillBuckets(slots.end(), range, stepMs, maxSilenceMs);
+  return piece;
 }
 
 /** Over raw readings, and over sums of quarters or days. */

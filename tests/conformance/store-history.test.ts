@@ -332,6 +332,18 @@ describe('sealed history', () => {
     await expectRight();
   });
 
+  it('makes buckets over more days than one read takes as over all of them at once', async () => {
+    const rows = Array.from({ length: 40 * 12 }, (_, n): Row => [0, T0 + n * 7_200_000 + (n % 5) * 1000, n % 17]);
+    await put(rows);
+    await put([[0, T0 + 20 * DAY, 99]]);
+    const ask = () => store.buckets(0, { from: T0, to: T0 + 40 * DAY }, 77, 7_300_000);
+    const before = await ask();
+    expect(before.reduce((sum, { count }) => sum + count, 0)).toBe(40 * 12);
+    await seal();
+    expect(files().length).toBeGreaterThan(32);
+    expect(await ask()).toEqual(before);
+  });
+
   it('ends a range of sums in the middle of a quarter', async () => {
     const from = Date.UTC(2026, 10, 20, 8);
     await put(Array.from({ length: 120 }, (_, index): Row => [0, from + index * 60_000, index]));
