@@ -98,7 +98,9 @@ export function ruleOf(alarm: ClassAlarm | DeviceAlarm, place: RulePlace): Rule 
     ...given('response', alarm.response),
     ...given('responseZh', alarm.responseZh),
     ...given('cause', alarm.cause),
+    ...given('causeZh', alarm.causeZh),
     ...given('consequence', alarm.consequence),
+    ...given('consequenceZh', alarm.consequenceZh),
     timeToRespondMs: alarm.timeToRespond ?? TIME_TO_RESPOND_MS[priority],
   };
 }

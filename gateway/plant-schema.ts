@@ -209,7 +209,9 @@ const alarmKeys = {
   response: textSchema.describe('What to do; its first sentence goes into messages'),
   responseZh: textSchema,
   cause: textSchema.describe('What is usually behind it'),
+  causeZh: textSchema,
   consequence: textSchema.describe('What happens when nobody acts'),
+  consequenceZh: textSchema,
   timeToRespond: delaySchema.describe('How long people have; by priority unless said: 10m, 4h, 7d, 30d'),
   basis: textSchema.describe('Where the numbers come from: standard and clause, or engineering default'),
 };
@@ -233,7 +235,9 @@ export const classAlarmSchema = z.strictObject({
   response: alarmKeys.response,
   responseZh: alarmKeys.responseZh.optional(),
   cause: alarmKeys.cause.optional(),
+  causeZh: alarmKeys.causeZh.optional(),
   consequence: alarmKeys.consequence.optional(),
+  consequenceZh: alarmKeys.consequenceZh.optional(),
   timeToRespond: alarmKeys.timeToRespond.optional(),
   basis: alarmKeys.basis.optional(),
 });

@@ -105,6 +105,17 @@ export function responseOf({ response, responseZh }: Alarm, language: Language):
   return language === 'zh' ? (responseZh ?? response) : response;
 }
 
+/** What is usually behind an alarm and what follows when nobody acts; in the reader's language where it is known. */
+export function backgroundOf(
+  alarm: Alarm,
+  language: Language,
+): { readonly cause?: string; readonly consequence?: string } {
+  const zh = language === 'zh';
+  const cause = (zh ? alarm.causeZh : undefined) ?? alarm.cause;
+  const consequence = (zh ? alarm.consequenceZh : undefined) ?? alarm.consequence;
+  return { ...(cause === undefined ? {} : { cause }), ...(consequence === undefined ? {} : { consequence }) };
+}
+
 /** The alarms that this one explains, worst first: they are suppressed while it stands. */
 export function explainedBy(root: Alarm, alarms: Iterable<Alarm>): readonly Alarm[] {
   if (root.rule === undefined) return [];

@@ -13,6 +13,8 @@ import './styles/explore.css';
 import './styles/console.css';
 import './styles/details.css';
 import './styles/leakage.css';
+import './styles/leak.css';
+import './styles/leakage-figures.css';
 import './styles/performance.css';
 import './styles/settings.css';
 import './styles/entrance.css';

@@ -94,7 +94,9 @@ export interface Rule {
   readonly responseZh?: string;
   /** What is usually behind it, what happens when nobody acts, and how long people have. */
   readonly cause?: string;
+  readonly causeZh?: string;
   readonly consequence?: string;
+  readonly consequenceZh?: string;
   readonly timeToRespondMs?: number;
 }
 

@@ -145,7 +145,9 @@ export const alarmView = z.object({
     .optional()
     .meta({ description: 'why it is suppressed: the rule of its root alarm, or `maintenance: ...`' }),
   cause: z.string().optional().meta({ description: 'what is usually behind it' }),
+  causeZh: z.string().optional(),
   consequence: z.string().optional().meta({ description: 'what happens when nobody acts' }),
+  consequenceZh: z.string().optional(),
   timeToRespondMs: z.number().optional().meta({ description: 'how long people have' }),
   firstInGroup: z.boolean().optional().meta({ description: 'nothing else of its asset was in alarm before it' }),
   flood: z.string().optional().meta({ description: 'flood in which it was last raised' }),

@@ -1,6 +1,16 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Alarm, JournalEntry } from '../../../contract/alarm.ts';
-import { explainedBy, lampOf, messageOf, responseOf, restOf, stepsOf, wantsPress, whatOf } from '../alarms.ts';
+import {
+  backgroundOf,
+  explainedBy,
+  lampOf,
+  messageOf,
+  responseOf,
+  restOf,
+  stepsOf,
+  wantsPress,
+  whatOf,
+} from '../alarms.ts';
 import { api } from '../api.ts';
 import { writeAge } from '../format.ts';
 import { type Leak, leakOf } from '../leak.ts';
@@ -31,6 +41,7 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
   const point = usePoint(alarm.point ?? '');
   const message = messageOf(alarm, language.value);
   const steps = stepsOf(responseOf(alarm, language.value));
+  const { cause, consequence } = backgroundOf(alarm, language.value);
   const leak = alarm.kind === 'leak' ? leakOf(alarm.evidence) : undefined;
   const consequences = explainedBy(alarm, alarms.value.values());
   const journal = useJournal(alarm);
@@ -93,7 +104,10 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
         {leak !== undefined && <LeakChart leak={leak} since={alarm.since} raisedAt={alarm.raisedAt} />}
         {point !== undefined && <Trend key={point.id} point={point} height={phone ? '200px' : '190px'} />}
         <section class="details-part">
-          <h3>{words.whatToDo}</h3>
+          <h3>
+            {words.whatToDo}
+            {alarm.timeToRespondMs !== undefined && <TimeToRespond alarm={alarm} />}
+          </h3>
           {steps.length === 0 ? (
             <p class="faint">{words.noResponse}</p>
           ) : (
@@ -104,6 +118,20 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
             </ol>
           )}
         </section>
+        {(cause !== undefined || consequence !== undefined) && (
+          <section class="details-part background">
+            {cause !== undefined && (
+              <p>
+                <b>{words.cause}</b> {cause}
+              </p>
+            )}
+            {consequence !== undefined && (
+              <p>
+                <b>{words.consequence}</b> {consequence}
+              </p>
+            )}
+          </section>
+        )}
         {leak !== undefined && (
           <section class="details-part">
             <h3>{words.leakage.where}</h3>
@@ -158,6 +186,27 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
         )}
       </footer>
     </section>
+  );
+}
+
+/** How long people have, and what is left of it; counted while the alarm stands unanswered. */
+function TimeToRespond({ alarm }: { alarm: Alarm }) {
+  const words = text.value;
+  const { timeToRespondMs = 0, raisedAt } = alarm;
+  const within = words.respondWithin(writeAge(timeToRespondMs, language.value));
+  const left = raisedAt + timeToRespondMs - now.value;
+  const counts = alarm.state === 'unacknowledged' && alarm.holds.length === 0;
+  return (
+    <span class="respond">
+      {within}
+      {counts && (
+        <b>
+          {left > 0
+            ? words.respondLeft(writeAge(left, language.value))
+            : words.respondOver(writeAge(-left, language.value))}
+        </b>
+      )}
+    </span>
   );
 }
 

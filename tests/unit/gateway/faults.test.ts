@@ -67,8 +67,11 @@ describe('docs/faults.md', () => {
 
   it('says in both languages what to do, and what is behind it and what follows', () => {
     for (const { class: name, alarms } of classes.values())
-      for (const { point, kind, titleZh, responseZh, cause, consequence } of alarms)
-        for (const [key, text] of Object.entries({ titleZh, responseZh, cause, consequence }))
+      for (const { point, kind, titleZh, responseZh, cause, causeZh, consequence, consequenceZh } of alarms)
+        for (const [key, text] of Object.entries({
+          ...{ titleZh, responseZh, cause, causeZh },
+          ...{ consequence, consequenceZh },
+        }))
           expect(text ?? '', `${name} ${point} ${kind} ${key}`).not.toBe('');
   });
 

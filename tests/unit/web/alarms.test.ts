@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Alarm } from '../../../contract/alarm.ts';
 import {
+  backgroundOf,
   compareAlarms,
   countAlarms,
   indexAlarms,
@@ -100,5 +101,14 @@ describe('the words of an alarm', () => {
     expect(stepsOf('1. Call the crew.\n2. Close V-0716.')).toEqual(['Call the crew', 'Close V-0716']);
     expect(stepsOf('Call the crew. Close V-0716 at 0.4 MPa.')).toEqual(['Call the crew', 'Close V-0716 at 0.4 MPa']);
     expect(stepsOf(undefined)).toEqual([]);
+  });
+});
+
+describe('what is behind an alarm', () => {
+  it('is told in the language of the page, in English where its Chinese is not known, and not at all where nothing is', () => {
+    const known = alarm('known', { cause: 'Rain.', causeZh: '下雨。', consequence: 'Cars stall.' });
+    expect(backgroundOf(known, 'en')).toEqual({ cause: 'Rain.', consequence: 'Cars stall.' });
+    expect(backgroundOf(known, 'zh')).toEqual({ cause: '下雨。', consequence: 'Cars stall.' });
+    expect(backgroundOf(alarm('bare'), 'zh')).toEqual({});
   });
 });
