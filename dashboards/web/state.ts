@@ -30,6 +30,8 @@ export const route = signal(parseRoute(location.hash));
 export const fixedRange = signal<Range | undefined>(undefined);
 /** What came while the connection was lost; shown until it is read. */
 export const meanwhile = signal<{ readonly alarms: readonly Alarm[]; readonly at: Millis } | undefined>(undefined);
+/** Moves when the feed tells of a flood: it began, grew or is over. */
+export const floodNews = signal(0);
 export const loadError = signal<ApiError | undefined>(undefined);
 export const prefersDark = signal(matchMedia('(prefers-color-scheme: dark)').matches);
 /** This computer's clock; moves once a second and only for what is written on the screen. */
@@ -170,6 +172,10 @@ function leave(byGateway: boolean): void {
 function hear(news: FeedNews): void {
   if (news.kind === 'link') return hearLink(news.link);
   if (news.name === 'hello') return hearHello(news.data);
+  if (news.name === 'flood') {
+    floodNews.value += 1;
+    return;
+  }
   const change = readChange(news.name, news.data);
   if (change === undefined) return;
   waiting.push(change);

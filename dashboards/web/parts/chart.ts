@@ -4,6 +4,7 @@ import type { Alarm } from '../../../contract/alarm.ts';
 import type { Millis } from '../../../contract/time.ts';
 import { writeNumber, writeShort } from '../format.ts';
 import { type Stretch, type TrendShape, verticalSpan } from '../trend-shape.ts';
+import { decimalsOf, hatch, withAlpha } from './canvas.ts';
 
 /** Everything one drawing of a trend depends on; values in the unit people see. */
 export interface ChartContent {
@@ -207,7 +208,7 @@ export class Chart {
       if (stretch.kind !== 'no-data' && stretch.kind !== 'bad') continue;
       const left = this.#x(plot, stretch.from);
       const width = this.#x(plot, stretch.to) - left;
-      this.#hatch(ctx, left, bbox.top, width, bbox.height, 0.38, 7);
+      hatch(ctx, this.#colors['--ink2'] ?? '#888', left, bbox.top, width, bbox.height, 0.38, 7);
     }
     ctx.restore();
   }
@@ -257,7 +258,17 @@ export class Chart {
       return;
     }
     // A moment must be seen too, and half a hatch is a riddle.
-    this.#hatch(ctx, left, y, Math.max(width, 4 * ratio), STRIP_PX * ratio, 1, 3, kind === 'bad');
+    hatch(
+      ctx,
+      this.#colors['--ink2'] ?? '#888',
+      left,
+      y,
+      Math.max(width, 4 * ratio),
+      STRIP_PX * ratio,
+      1,
+      3,
+      kind === 'bad',
+    );
   }
 
   #drawBad(plot: uPlot): void {
@@ -365,54 +376,4 @@ export class Chart {
     ctx.fillStyle = this.#colors[color] ?? '#888';
     ctx.fillText(words, x, y);
   }
-
-  #hatch(
-    ctx: CanvasRenderingContext2D,
-    left: number,
-    top: number,
-    width: number,
-    height: number,
-    alpha: number,
-    spacing: number,
-    crossed = false,
-  ): void {
-    if (width <= 0) return;
-    const step = spacing * uPlot.pxRatio * Math.SQRT2;
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(left, top, width, height);
-    ctx.clip();
-    ctx.globalAlpha = alpha;
-    ctx.strokeStyle = this.#colors['--ink2'] ?? '#888';
-    ctx.lineWidth = uPlot.pxRatio * (alpha < 1 ? 1 : 1.2);
-    ctx.beginPath();
-    // Anchored to the canvas and not to the stretch, so that hatches of neighbours join.
-    const first = Math.floor((left + top) / step) * step - top - height;
-    for (let x = first; x < left + width + height; x += step) {
-      ctx.moveTo(x, top + height);
-      ctx.lineTo(x + height, top);
-      if (crossed) {
-        ctx.moveTo(x, top);
-        ctx.lineTo(x + height, top + height);
-      }
-    }
-    ctx.stroke();
-    ctx.restore();
-  }
-}
-
-/** Decimals that tell two ticks apart. */
-function decimalsOf(step: number): number {
-  for (let decimals = 0; decimals < 6; decimals += 1) {
-    const scaled = step * 10 ** decimals;
-    if (Math.abs(scaled - Math.round(scaled)) < 1e-6) return decimals;
-  }
-  return 6;
-}
-
-function withAlpha(color: string, alpha: number): string {
-  const match = /^#([\da-f]{2})([\da-f]{2})([\da-f]{2})$/i.exec(color);
-  if (match === null) return color;
-  const [red, green, blue] = match.slice(1).map((pair) => Number.parseInt(pair, 16));
-  return `rgba(${red}, ${green}, ${blue}, ${alpha})`;
 }

@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Alarm, AlarmState } from '../../../contract/alarm.ts';
+import type { Alarm, AlarmHold, AlarmState } from '../../../contract/alarm.ts';
 import { compareAlarms, lampOf, messageOf, wantsPress, whatOf } from '../alarms.ts';
 import { api } from '../api.ts';
 import { writeAge } from '../format.ts';
@@ -11,20 +11,34 @@ import { Empty, Skeleton } from '../parts/panel.tsx';
 import type { Flood } from '../performance.ts';
 import { silence } from '../ringing.ts';
 import { hrefOf } from '../route.ts';
-import { acknowledge, alarms, language, loaded, mayOperate, now, preferences, site, text } from '../state.ts';
+import {
+  acknowledge,
+  alarms,
+  floodNews,
+  language,
+  loaded,
+  mayOperate,
+  now,
+  preferences,
+  site,
+  text,
+} from '../state.ts';
 import { AlarmDetails } from './alarm-details.tsx';
 import { AlarmTabs } from './alarm-tabs.tsx';
 import { Frame } from './frame.tsx';
 import { useWide } from './layout.ts';
 import { FloodsNow } from './performance-parts.tsx';
 
-const FILTERS: readonly AlarmState[] = ['unacknowledged', 'rtn-unacknowledged', 'acknowledged'];
+type Filter = AlarmState | AlarmHold;
+const FILTERS: readonly Filter[] = ['unacknowledged', 'rtn-unacknowledged', 'acknowledged'];
+/** What is held has a filter only while there is some. */
+const HELD: readonly Filter[] = ['shelved', 'suppressed', 'out-of-service'];
 
 /** The alarm console: the list at the left, what to do at the right, everything by keyboard. */
 export function Alarms({ id }: { id: string | undefined }) {
   const words = text.value;
   const [wanted, setWanted] = useState('');
-  const [state, setState] = useState<AlarmState | undefined>(undefined);
+  const [state, setState] = useState<Filter | undefined>(undefined);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [cursor, setCursor] = useState<string | undefined>(id);
   const [problem, setProblem] = useState<string | undefined>(undefined);
@@ -114,7 +128,7 @@ export function Alarms({ id }: { id: string | undefined }) {
       <div class="console">
         <section class="panel alarm-table" aria-label={words.openAlarms}>
           <div class="console-tabs">
-            <AlarmTabs at="alarms" open={all.length} />
+            <AlarmTabs at="alarms" open={all.filter(({ holds }) => holds.length === 0).length} />
           </div>
           <FloodsNow floods={floods} />
           <div class="filters">
@@ -130,7 +144,7 @@ export function Alarms({ id }: { id: string | undefined }) {
               />
               {wide && preferences.value.keys && <kbd>/</kbd>}
             </label>
-            {FILTERS.map((one) => (
+            {[...FILTERS, ...HELD.filter((one) => all.some((alarm) => isOf(alarm, one)))].map((one) => (
               <button
                 key={one}
                 type="button"
@@ -138,7 +152,7 @@ export function Alarms({ id }: { id: string | undefined }) {
                 aria-pressed={state === one}
                 onClick={() => setState(state === one ? undefined : one)}
               >
-                {words.state[one]} <b>{all.filter((alarm) => alarm.state === one).length}</b>
+                {words.state[one]} <b>{all.filter((alarm) => isOf(alarm, one)).length}</b>
               </button>
             ))}
             <span class="space" />
@@ -283,8 +297,15 @@ export function Alarms({ id }: { id: string | undefined }) {
   );
 }
 
-function fits(alarm: Alarm, state: AlarmState | undefined, wanted: string): boolean {
-  if (state !== undefined && alarm.state !== state) return false;
+/** A hold counts before the state underneath. */
+function isOf(alarm: Alarm, filter: Filter): boolean {
+  const [hold] = alarm.holds;
+  return hold === undefined ? alarm.state === filter : hold === filter;
+}
+
+/** What a root explains stands under its root, not in the list: forty lamps without power are one line. */
+function fits(alarm: Alarm, filter: Filter | undefined, wanted: string): boolean {
+  if (filter === undefined ? alarm.holds.includes('suppressed') : !isOf(alarm, filter)) return false;
   const needle = wanted.trim().toLowerCase();
   if (needle === '') return true;
   const { name, other } = placeOf(alarm);
@@ -351,11 +372,11 @@ function AlarmRow(props: { alarm: Alarm; selected: boolean; current: boolean; on
   );
 }
 
-/** Floods that go on. Asked for when an alarm says it was raised in one, or left the list; never by the clock. */
+/** Floods that go on. Asked for when the feed tells of one, or an alarm was raised in one or left the list; never by the clock. */
 function useFloods(): readonly Flood[] {
   const [floods, setFloods] = useState<readonly Flood[]>([]);
   const flooded = [...alarms.value.values()].filter(({ flood }) => flood !== undefined);
-  const key = `${new Set(flooded.map(({ flood }) => flood)).size} ${flooded.length}`;
+  const key = `${floodNews.value} ${flooded.length}`;
   useEffect(() => {
     const abort = new AbortController();
     api

@@ -10,31 +10,45 @@ import { sumOf } from './leakage-cards.tsx';
 /** Loss above this part of the input is worse than grade II of CJJ 92. */
 const TARGET = 0.12;
 
-/** The water balance of what was chosen, and of a zone every figure with where it comes from, or why it is absent. */
-export function LeakageFigures(props: {
+interface FiguresProps {
   readonly figures: Figures;
   readonly zones: readonly LeakZone[];
   readonly chosen: Chosen;
-}) {
-  const { figures, zones, chosen } = props;
+}
+
+/** What the panels are of: the zone that was chosen, or the network. */
+function scopeOf({ figures, zones, chosen }: FiguresProps) {
   const words = text.value.leakage;
-  const rows = figures.zones.filter(
-    ({ period, zone }) => period === chosen.label && (chosen.zone === undefined || zone === chosen.zone),
-  );
-  const zone = zones.find((one) => one.zone === chosen.zone);
-  const name = chosen.zone === undefined ? words.wholeNetwork : (zone?.name ?? chosen.zone);
-  const only = chosen.zone === undefined ? undefined : rows[0];
+  const name =
+    chosen.zone === undefined
+      ? words.wholeNetwork
+      : (zones.find((one) => one.zone === chosen.zone)?.name ?? chosen.zone);
+  return {
+    rows: figures.zones.filter(
+      ({ period, zone }) => period === chosen.label && (chosen.zone === undefined || zone === chosen.zone),
+    ),
+    scope: words.balanceOf(name, periodWord(chosen.label)),
+  };
+}
+
+export function LeakageBalance(props: FiguresProps) {
+  const { rows, scope } = scopeOf(props);
   return (
-    <div class="leakage-side">
-      <Panel title={words.balance} scope={words.balanceOf(name, periodWord(chosen.label))}>
-        <Balance rows={rows} />
-      </Panel>
-      {only !== undefined && (
-        <Panel title={words.figures} scope={words.balanceOf(name, periodWord(chosen.label))}>
-          <FigureList row={only} />
-        </Panel>
-      )}
-    </div>
+    <Panel title={text.value.leakage.balance} scope={scope}>
+      <Balance rows={rows} />
+    </Panel>
+  );
+}
+
+/** Of the zone that was chosen every figure with where it comes from, or why it is absent. */
+export function LeakageFigures(props: FiguresProps) {
+  const { rows, scope } = scopeOf(props);
+  const only = props.chosen.zone === undefined ? undefined : rows[0];
+  if (only === undefined) return null;
+  return (
+    <Panel title={text.value.leakage.figures} scope={scope}>
+      <FigureList row={only} />
+    </Panel>
   );
 }
 

@@ -17,6 +17,7 @@ import { useWide } from './layout.ts';
 
 /** What exact rules say of customers' meters. */
 const METER_KINDS = ['premises-leak', 'register-backwards', 'counter-reset', 'meter-stopped'];
+const METERS_SHOWN = 3;
 
 interface Incident {
   readonly alarm: Alarm;
@@ -33,7 +34,9 @@ export function LeakIncidents({ zones, zone }: { zones: readonly LeakZone[]; zon
     .sort(compareAlarms)
     .flatMap(incidentOf);
   const past = usePast(open.map(({ alarm }) => `${alarm.id} ${alarm.state}`).join());
-  const meters = all.filter(({ kind }) => METER_KINDS.includes(kind)).sort(compareAlarms);
+  const meters = all
+    .filter(({ kind, assetClass }) => METER_KINDS.includes(kind) && assetClass === 'water-meter')
+    .sort(compareAlarms);
   const nameOf = (id: string | undefined) => zones.find((one) => one.zone === id)?.name ?? id ?? '';
   const shown =
     [...open, ...past].find(({ alarm }) => alarm.id === wanted) ??
@@ -97,10 +100,15 @@ export function LeakIncidents({ zones, zone }: { zones: readonly LeakZone[]; zon
             <p class="faint quiet-line">{words.noCustomers}</p>
           ) : (
             <ul class="brief-list">
-              {meters.map((alarm) => (
+              {meters.slice(0, METERS_SHOWN).map((alarm) => (
                 <AlarmBrief key={alarm.id} alarm={alarm} />
               ))}
             </ul>
+          )}
+          {meters.length > METERS_SHOWN && (
+            <a class="panel-foot" href={hrefOf({ page: 'alarms' })}>
+              {text.value.moreAlarms(meters.length - METERS_SHOWN)}
+            </a>
           )}
         </Panel>
       </div>

@@ -6,7 +6,7 @@ import { Empty, Failure, Skeleton } from '../parts/panel.tsx';
 import { alarms, language, now, site, text } from '../state.ts';
 import { Crumb, Frame } from './frame.tsx';
 import { LeakageCards } from './leakage-cards.tsx';
-import { LeakageFigures } from './leakage-figures.tsx';
+import { LeakageBalance, LeakageFigures } from './leakage-figures.tsx';
 import { LeakIncidents } from './leakage-incidents.tsx';
 import { LeakageZones } from './leakage-zones.tsx';
 import { WhatIfPanel } from './what-if.tsx';
@@ -80,16 +80,32 @@ export function Leakage({ zone }: { zone: string | undefined }) {
                 <Failure what={words.failed} still={problem} label={text.value.tryAgain} onAgain={again} />
               </div>
             )}
-            {figures === undefined ? (
-              problem === undefined && <FiguresSkeleton />
-            ) : chosen === undefined ? (
+            {figures !== undefined && chosen === undefined && (
               <div class="panel whole">
                 <Empty what={words.noFigures} why={words.noFiguresWhy} />
               </div>
-            ) : (
-              <FiguresOf figures={figures} zones={zones ?? []} chosen={chosen} />
             )}
-            <WhatIfPanel zones={zones ?? []} zone={known} />
+            {figures !== undefined && chosen !== undefined && (
+              <LeakageCards figures={figures} zones={zones ?? []} chosen={chosen} />
+            )}
+            <div class="leakage-body">
+              <div class="leakage-main">
+                {figures === undefined
+                  ? problem === undefined && <FiguresSkeleton />
+                  : chosen !== undefined && (
+                      <>
+                        <LeakageZones figures={figures} zones={zones ?? []} chosen={chosen} />
+                        <LeakageFigures figures={figures} zones={zones ?? []} chosen={chosen} />
+                      </>
+                    )}
+              </div>
+              <div class="leakage-main">
+                {figures !== undefined && chosen !== undefined && (
+                  <LeakageBalance figures={figures} zones={zones ?? []} chosen={chosen} />
+                )}
+                <WhatIfPanel zones={zones ?? []} zone={known} />
+              </div>
+            </div>
           </>
         )}
       </div>
@@ -97,27 +113,10 @@ export function Leakage({ zone }: { zone: string | undefined }) {
   );
 }
 
-function FiguresOf({ figures, zones, chosen }: { figures: Figures; zones: readonly LeakZone[]; chosen: Chosen }) {
-  return (
-    <>
-      <LeakageCards figures={figures} zones={zones} chosen={chosen} />
-      <div class="leakage-body">
-        <LeakageZones figures={figures} zones={zones} chosen={chosen} />
-        <LeakageFigures figures={figures} zones={zones} chosen={chosen} />
-      </div>
-    </>
-  );
-}
-
 function FiguresSkeleton() {
   return (
-    <div class="leakage-body">
-      <div class="panel">
-        <Skeleton rows={5} height={38} />
-      </div>
-      <div class="panel">
-        <Skeleton rows={5} height={38} />
-      </div>
+    <div class="panel">
+      <Skeleton rows={5} height={38} />
     </div>
   );
 }
