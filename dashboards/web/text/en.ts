@@ -291,6 +291,7 @@ export const en = {
     'risk-point': 'Risk points',
     'digital-inputs': 'Contacts',
     weather: 'Weather',
+    'history-copy': 'Copy in InfluxDB',
     generic: 'Other devices',
   } as Readonly<Record<string, string>>,
   devices: (count: number) => many(count, 'device'),

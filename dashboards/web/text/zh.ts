@@ -279,6 +279,7 @@ export const zh: Text = {
     'risk-point': '风险点',
     'digital-inputs': '开关量',
     weather: '气象',
+    'history-copy': 'InfluxDB 历史副本',
     generic: '其他设备',
   },
   devices: (devices) => `${count(devices)} 台设备`,
