@@ -10,7 +10,7 @@ import { removeFolder } from './folders.ts';
 import type { BenchOptions } from './index.ts';
 import { withFaults } from './leakage/faults.ts';
 import { type LTownPlan, makeLTownYear } from './leakage/l-town-years.ts';
-import { madeYears } from './leakage/made-years.ts';
+import { madeYears, randomYears } from './leakage/made-years.ts';
 import { type AlarmLine, alarmPicture } from './leakage/picture.ts';
 
 /** Years of L-Town that nothing was tuned with; made by EPANET once and kept in the folder for temporary files. */
@@ -47,8 +47,9 @@ interface Score {
 }
 
 /**
- * `hanfeng bench leakage [made|places]`: the public L-Town years through the gateway's judge, scored, each alarm drawn;
- * with `made` also years of L-Town made by EPANET, with `places` also years of other places.
+ * `hanfeng bench leakage [made|places|random]`: the public L-Town years through the gateway's judge, scored, each alarm drawn;
+ * with `made` also years of L-Town made by EPANET, with `places` also years of other places, with `random` of villages
+ * and towns drawn by lot.
  */
 export async function runLeakageBench({ root, args }: BenchOptions): Promise<number> {
   const shared = resolve(root, '../shared');
@@ -95,6 +96,7 @@ export async function runLeakageBench({ root, args }: BenchOptions): Promise<num
   }
   process.stdout.write(`a picture of each alarm: ${pictures}\n`);
   if (args.includes('places')) for (const line of madeYears()) process.stdout.write(`${line}\n`);
+  if (args.includes('random')) for (const line of randomYears()) process.stdout.write(`${line}\n`);
   return isMissed ? 1 : 0;
 }
 

@@ -15,6 +15,7 @@ import {
   VILLAGE,
   WORKS_TOWN,
 } from './made-network.ts';
+import { type PlaceKind, RANDOM_SEEDS, randomPlace } from './random-places.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -88,6 +89,24 @@ export function lineOf(name: string, leaks: number, tally: Tally): string {
     `  nuisance ${perYear(tally.nuisance)} a year  delay ${middle(tally.delaysH)} h / ${middle(tally.delaysD)} d` +
     `  saved ${(100 * (1 - tally.lost / tally.whole)).toFixed(0)} %`
   );
+}
+
+/** The same for places that are drawn by lot: a line a kind, with and without leaks. */
+export function* randomYears(
+  [first, last]: readonly [number, number] = RANDOM_SEEDS.heldOut,
+  kinds: readonly PlaceKind[] = ['village', 'town'],
+): Generator<string> {
+  for (const kind of kinds) {
+    for (const leaks of [0, LEAKS]) {
+      const tally = newTally();
+      for (let seed = first; seed <= last; seed++) {
+        const place = randomPlace(kind, seed);
+        const year = makeYear(place, seed * 7919, leaks);
+        count(year, judged(year, watchYear(place, year)), tally);
+      }
+      yield lineOf(`random ${kind}`, leaks, tally);
+    }
+  }
 }
 
 /** A year of readings through the detector, as a gateway would feed it. */

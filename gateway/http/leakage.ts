@@ -18,6 +18,10 @@ const zoneView = z.object({
   daysLeft: z.number().meta({ description: 'days of data still wanted before leaks are looked for; 0: learned' }),
   at: isoSchema.optional().meta({ description: 'until when the zone is balanced' }),
   nightFlow: z.number().optional().meta({ description: 'm3/h, least mean over an hour of the last local night' }),
+  smallestLeak: z.number().optional().meta({
+    description:
+      'm3/h, the smallest sudden leak that the nights would confirm within three days, by the noise learned here',
+  }),
   since: isoSchema.optional().meta({ description: 'when the oldest open leak began' }),
   size: z.number().meta({ description: 'm3/h, all open leaks together' }),
   lostM3: z.number().meta({ description: 'water that the open leaks have lost so far' }),

@@ -62,7 +62,6 @@ export interface FlowState {
   learned: (number | null)[];
   learnedDemand: (number | null)[];
   learnedSlot: number[];
-  learnedDays: number;
   profile: number[];
   profileN: number[];
   scale: Scale | null;
@@ -95,14 +94,12 @@ export interface FlowState {
   /** Told of and not repaired, oldest first. */
   leaks: OpenLeak[];
   lastAlarmAt: number;
-  lastGrowthAt: number;
   lastRepairAt: number;
   /** m3/h. */
   lastRepairSize: number;
   /** Growth told of as part of an open leak: what a repair leaves behind of it is no news. */
   grownTold: number;
   slowDays: number;
-  slowSince: number;
   history: number[];
   minima: number[];
   dayMin: number | null;
@@ -141,7 +138,6 @@ export function newFlowState(size: number, steps: number): FlowState {
     learned: [],
     learnedDemand: [],
     learnedSlot: [],
-    learnedDays: 0,
     profile: [],
     profileN: [],
     scale: null,
@@ -170,12 +166,10 @@ export function newFlowState(size: number, steps: number): FlowState {
     referenceMin: null,
     leaks: [],
     lastAlarmAt: 0,
-    lastGrowthAt: 0,
     lastRepairAt: 0,
     lastRepairSize: 0,
     grownTold: 0,
     slowDays: 0,
-    slowSince: 0,
     history: [],
     minima: [],
     dayMin: null,

@@ -1,7 +1,7 @@
 import { baseOf, expectedFlow, followProfile, refit, remember, trustAgain } from './expectation.ts';
 import type { FlowBin, FlowEvent, FlowState, FlowWatchOptions } from './flow-state.ts';
 import { DAY_MS, type Fall, FlowZone, type Sample } from './flow-zone.ts';
-import { addToNight, followNight, judgeNights } from './night-rise.ts';
+import { addToNight, closeNight, followNight, judgeNights, smallestAtNight } from './night-rise.ts';
 import { followLastHours } from './other-days.ts';
 import { isRefilling } from './passing-draws.ts';
 import { followScale, type Scale } from './scale.ts';
@@ -44,6 +44,17 @@ export class FlowWatch {
     return daysLeft(this.zone);
   }
 
+  /** Smallest sudden leak that would be found within three days, m3/h; undefined while that is not known. */
+  smallestLeak(): number | undefined {
+    const { scale, fit } = this.zone.state;
+    return scale === null || fit === null ? undefined : smallestAtNight(this.zone, scale);
+  }
+
+  /** How far the shape of the last day strayed, in times of usual; undefined: not known yet. */
+  oddness(): number | undefined {
+    return this.zone.nights.oddness();
+  }
+
   /** What the zone should take now, m3/h; undefined while it learns or when its demand is not known. */
   expectation(slot: number, demand: number | undefined): number | undefined {
     const base = baseOf(this.zone, { slot, demand });
@@ -71,7 +82,7 @@ function watch(zone: FlowZone, bin: FlowBin, scale: Scale, fall: Fall): FlowEven
   const isJudged = bin.slot % perDay === Math.floor((perDay * JUDGED_AT_HOUR) / 24);
   if (isJudged) events.push(...judgeDay(zone, bin.at));
   const isNightOver = options.metered ? isJudged : !zone.isQuiet(zone.hourOf(bin.slot));
-  if (isNightOver && state.nights.hours.length > 0 && zone.nights.close(bin.at, zone.known))
+  if (isNightOver && state.nights.hours.length > 0 && closeNight(zone, bin.at, scale))
     events.push(...judgeNights(zone, bin.at, scale));
   return events;
 }

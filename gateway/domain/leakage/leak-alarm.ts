@@ -1,15 +1,5 @@
 import type { Rule } from '../plant.ts';
 
-/** What was looked at and is not the reason. */
-export const RULED_OUT = {
-  abrupt: [
-    'a holiday or another sort of day: nights or all days of the last weeks say otherwise',
-    'flushing or fire flow: it lasts',
-    'a gap or a stuck meter: such samples are left out',
-  ],
-  slow: ['season and weather: they scale the whole day', 'irrigation: the lowest night hour rose, too'],
-} as const;
-
 /** A leak as the judge knows its rules; each has one of its own. */
 export function leakRule(key: string, zone: string, type: 'abrupt' | 'slow'): Rule {
   return {

@@ -43,7 +43,6 @@ function raise(zone: FlowZone, at: Millis, { kind, since, size, error, score }: 
   const { state } = zone;
   open(zone, { kind, since, at, size, found: size, grownAt: at });
   state.lastAlarmAt = at;
-  state.lastGrowthAt = at;
   state.slowDays = 0;
   return leakEvent(at, { kind, since, size, error, score });
 }
@@ -77,7 +76,6 @@ export function isGrowth({ state }: FlowZone, at: Millis, size: number, days: nu
 
 /** What grows is the newest leak that came slowly, otherwise the newest. */
 export function grow({ state }: FlowZone, at: Millis, size: number): FlowEvent {
-  state.lastGrowthAt = at;
   const growing = state.leaks.findLast(({ kind }) => kind === 'slow') ?? state.leaks.at(-1)!;
   growing.size += size;
   state.grownTold += size;

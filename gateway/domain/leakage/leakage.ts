@@ -3,12 +3,13 @@ import { formatTime, type Millis } from '../../../contract/time.ts';
 import type { Detector, Finding } from '../detector.ts';
 import type { FlowEvent } from './flow-state.ts';
 import { FlowWatch } from './flow-watch.ts';
-import { intervalWords, leakRule, RULED_OUT, round } from './leak-alarm.ts';
+import { intervalWords, leakRule, round } from './leak-alarm.ts';
 import { whyNoBalance, type ZoneModel } from './network.ts';
 import type { OpenLeak } from './open-leaks.ts';
 import { PressureField } from './pressure-field.ts';
 import { PressureWatch } from './pressure-watch.ts';
 import { median } from './profile.ts';
+import { type LeakFacts, ruledOut } from './ruled-out.ts';
 import { Signal } from './signal.ts';
 import { weekClock } from './week-clock.ts';
 import { type ZoneStatus, zoneStatus } from './zone-status.ts';
@@ -254,13 +255,41 @@ export class LeakageDetector implements Detector {
             sensors: sensors.slice(0, 8),
             ...lostOf(zone, lost),
             basis: zone.customers.length > 0 ? 'water balance' : 'net inflow',
-            ruledOut: RULED_OUT[event.kind],
+            ruledOut: ruledOut(this.factsOf(watch, event, sensors)),
             otherOpenLeaks: round(watch.flow.known - event.size),
             series: watch.series.map(([at, flow, expected]) => [formatTime(at), round(flow), round(expected)]),
           },
         },
       },
     });
+  }
+
+  private factsOf(
+    watch: Watch,
+    { kind, since, at, size }: Extract<FlowEvent, { kind: 'abrupt' | 'slow' }>,
+    sensors: LeakFacts['sensors'],
+  ): LeakFacts {
+    const { zone, flow, series } = watch;
+    const odd = flow.oddness();
+    return {
+      kind,
+      since,
+      at,
+      size,
+      series,
+      meters: [...zone.inlets, ...zone.outlets].map((point) => {
+        const { run, naturalRun } = this.signals.get(point)!.state;
+        return { point, alike: run, alikeUsual: naturalRun };
+      }),
+      tanks: zone.tanks.length,
+      longestDrawMs: flow.state.longestTransient,
+      ...(odd === undefined ? {} : { odd }),
+      others: this.watches.flatMap((other) => {
+        const change = other === watch ? undefined : strayedSince(other.series, since);
+        return change === undefined ? [] : [{ zone: other.zone.id, change }];
+      }),
+      sensors,
+    };
   }
 
   /** A leak that is open for another day: how large it is by now, and what it has cost. */
@@ -359,7 +388,11 @@ export class LeakageDetector implements Detector {
         const leak = leakOf(watch, alarm);
         return leak === undefined ? [] : [{ since: leak.since, size: leak.size, lostM3: alarm.lostM3 }];
       });
-      return zoneStatus({ zone, binMs, series, leaks, daysLeft: flow.daysLeft() }, (at) => this.slotOf(at, 24) % 24);
+      const smallestLeak = flow.smallestLeak();
+      return zoneStatus(
+        { zone, binMs, series, leaks, smallestLeak, daysLeft: flow.daysLeft() },
+        (at) => this.slotOf(at, 24) % 24,
+      );
     });
   }
 
@@ -432,6 +465,14 @@ interface Saved {
     readonly flow: FlowWatch['state'];
     readonly pressure?: { readonly points: readonly string[]; readonly state: PressureWatch['state'] };
   })[];
+}
+
+/** Mean of flow less expectation since then, m3/h; undefined: not known. */
+function strayedSince(series: Watch['series'], since: Millis): number | undefined {
+  const strayed = series.flatMap(([at, flow, expected]) =>
+    at <= since || flow === null || expected === null ? [] : [flow - expected],
+  );
+  return strayed.length === 0 ? undefined : strayed.reduce((sum, value) => sum + value, 0) / strayed.length;
 }
 
 /** What the rule keys of all leaks of a zone begin with. */

@@ -56,6 +56,24 @@ export function isBeyondAnyDay({ state, known }: FlowZone, sign: Sign): boolean 
   );
 }
 
+/** How much more than today the quiet hours of the last bins would show on another sort of day, at most, m3/h. */
+export function liftOfAnyDay(zone: FlowZone, bins: number): number {
+  const { state, perDay } = zone;
+  // Bins of three hours hold the morning of one sort of day and the night of another.
+  if (zone.options.metered || perDay < 24) return 0;
+  const lifts: number[] = SORTS_OF_DAY.map(() => 0);
+  let n = 0;
+  for (let ago = 1; ago <= Math.min(bins, zone.perWeek - 1); ago++) {
+    const slot = state.ringSlot[rowBack(zone, ago)]!;
+    if (!zone.isQuiet(zone.hourOf(slot))) continue;
+    n++;
+    SORTS_OF_DAY.forEach((day, index) => {
+      lifts[index]! += state.profile[day * perDay + (slot % perDay)]! - state.profile[slot]!;
+    });
+  }
+  return n === 0 ? 0 : (state.fit!.slope * Math.max(0, ...lifts)) / n;
+}
+
 /** Compared with what was normal in any of the last four weeks, too: people come back from holidays. */
 export function isNewAtNight({ state, known }: FlowZone, sum: Sum, sign: Sign, mean: number, least: number): boolean {
   const fit = state.fit!;

@@ -39,6 +39,10 @@ const WEEK_FOLLOW_SIGMAS = 2.5;
 /** Mean of |change| between two weeks to one deviation of a week: sqrt(pi) / 2. */
 const MEAN_CHANGE_TO_SIGMA = 0.886;
 
+/** Right after learning a rise must be larger by this part, by less each day, and as usual after so many days. */
+const YOUNG_NEEDS = 0.5;
+const GROWN_UP_DAYS = 42;
+
 interface Excess {
   /** Weekly offset above its reference, open leaks taken off, m3/h. */
   readonly excess: number;
@@ -76,7 +80,7 @@ export function judgeDay(zone: FlowZone, at: Millis): FlowEvent[] {
   }
   if (isLeftInWeek(zone, at, found.excess, found.least)) return [];
   forgetGrowth(zone, at);
-  countSlowDays(zone, at, found);
+  countSlowDays(zone, found);
   const { excess, least } = found;
   if (state.slowDays >= SLOW_DAYS) return [tellSlow(zone, at, found)];
   if (excess < -least && zone.known > 0) return repair(zone, at, at - DAY_MS, Math.min(zone.known, -excess));
@@ -109,7 +113,7 @@ function excessOf(zone: FlowZone, { slope, offset }: LineFit): Excess | undefine
     return undefined;
   }
   const noise = Math.max(
-    (SLOW_SIGMAS * state.weekScale) / zone.sensitivity,
+    (SLOW_SIGMAS * youth(zone) * state.weekScale) / zone.sensitivity,
     SLOW_MEAN_PART * Math.abs(state.meanFlow) * slope,
     NIGHT_FLOW_PART * nightLevel(zone, slope),
   );
@@ -119,6 +123,11 @@ function excessOf(zone: FlowZone, { slope, offset }: LineFit): Excess | undefine
     // Open leaks breathe with the pressure: what is new must stand out from them.
     least: Math.max(noise, Math.min(BREATHING_MAX * noise, BREATHING_PART * known)),
   };
+}
+
+/** The noise of a week can't be known from a few of them, and neither can the profile: a young zone needs more. */
+function youth({ state, perDay }: FlowZone): number {
+  return 1 + YOUNG_NEEDS * Math.max(0, 1 - state.bins / perDay / GROWN_UP_DAYS);
 }
 
 function rememberNormal({ state, known }: FlowZone, { slope, offset }: LineFit, least: number): void {
@@ -139,13 +148,13 @@ function correctNewest(zone: FlowZone, excess: number): void {
   enlarge(zone, newest, Math.min(Math.max(most, newest.size), wanted) - newest.size, newest.since);
 }
 
-function countSlowDays(zone: FlowZone, at: Millis, { excess, excessMin, least }: Excess): void {
+function countSlowDays(zone: FlowZone, { excess, excessMin, least }: Excess): void {
   const { state } = zone;
   const rawRise = zone.nights.rawRise();
   const isRaw = rawRise === undefined || rawRise > SLOW_RAW_PART * excess;
+  if (zone.nights.isFestive()) return;
   if (excess > least && excessMin > SLOW_MINIMUM_PART * excess && isRaw) {
     state.slowDays++;
-    if (state.slowDays === 1) state.slowSince = at;
   } else state.slowDays = 0;
 }
 
@@ -160,7 +169,6 @@ function tellSlow(zone: FlowZone, at: Millis, { excess, least }: Excess): FlowEv
   const since = riseBegan(zone, at, excess);
   open(zone, { kind: 'slow', since, at, size: excess, found: excess, grownAt: at });
   zone.nights.correct(at - 7 * DAY_MS, excess);
-  state.lastGrowthAt = at;
   return leakEvent(at, { kind: 'slow', since, size: excess, error, score: excess / Math.max(1e-9, least) });
 }
 

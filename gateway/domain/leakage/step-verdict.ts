@@ -1,13 +1,20 @@
 import type { FlowEvent, FlowState, Sum } from './flow-state.ts';
 import { DAY_MS, type Fall, type FlowZone, HOUR_MS, meanOf, QUIET_HOURS, type Sample, type Sign } from './flow-zone.ts';
 import { grow, isGrowth, learnIn, tell } from './leak-book.ts';
-import { isBeyondAnyDay, isNewAtNight, rawRise } from './other-days.ts';
+import { isBeyondAnyDay, isNewAtNight, liftOfAnyDay, rawRise } from './other-days.ts';
 import { binsToPersist, rememberTransient } from './passing-draws.ts';
 import type { Scale } from './scale.ts';
 import { CUSUM_LIMIT, resetSums, sumsOf } from './step-sums.ts';
 
+/** What the last half hour draws beyond most of three hours, in times what 3 h stray by themselves. */
+const DRAW_FACTOR = 2;
+/** Of a normal distribution a third lies so far below the mean; fewer values have no thirds. */
+const THIRDS_LEAST = 6;
+const LOW_THIRD_SIGMAS = 0.43;
 /** A step of which the last half hour shows less than this part is over. */
 const OVER_PART = 0.3;
+/** Part of what a night must show that must be left when the day is held for the sort of day with the most use. */
+const SORT_PART = 0.7;
 /** Part of a step that must show in the flow itself, not only against the demand of the day. */
 const RAW_PART = 0.4;
 /** Pressures that fell by so many deviations more than the flow explains confirm a step. */
@@ -55,15 +62,15 @@ interface Suspect {
   /** Mean of the quiet hours, and of the others. */
   readonly quietMean: number;
   readonly loudMean: number;
-  /** Mean of the last three hours. */
-  readonly mean3h: number;
+  /** What the last three hours show for most of their time: a flushing of an hour does not count. */
+  readonly lately: number;
 }
 
 /**
  * Judges the sums that reached their limit: what passed by itself, what the nights deny, and what is confirmed by a
  * night, by pressures or by its size.
  */
-export function judgeSums(zone: FlowZone, { at }: Sample, scale: Scale, fall: Fall): FlowEvent[] {
+export function judgeSums(zone: FlowZone, { at, sigma }: Sample, scale: Scale, fall: Fall): FlowEvent[] {
   const { state, options } = zone;
   const persist = binsToPersist(zone);
   const shortest = Math.min(persist, Math.max(2, Math.round(NIGHT_PERSIST_MS / options.binMs)));
@@ -79,7 +86,9 @@ export function judgeSums(zone: FlowZone, { at }: Sample, scale: Scale, fall: Fa
       resetSums(state);
       return [];
     }
-    const suspect = suspectOf(zone, sum, sign, fallOver);
+    const suspect = suspectOf(zone, sum, sign, sigma, fallOver);
+    // Somebody draws right now: it may be over within the hour.
+    if (sign > 0 && now - suspect.lately > DRAW_FACTOR * state.naturalMean3h) continue;
     if (sum.n < persist && !(suspect.isFelt && sum.quietN >= sum.n)) continue;
     if (!isNightly(zone, scale, suspect) && !isDaily(zone, suspect)) {
       if (isDenied(zone, suspect)) resetSums(state);
@@ -106,7 +115,7 @@ function oncePerSpan(fall: Fall): Fall {
   };
 }
 
-function suspectOf({ state, options }: FlowZone, sum: Sum, sign: Sign, fallOver: Fall): Suspect {
+function suspectOf({ state, options }: FlowZone, sum: Sum, sign: Sign, sigma: number, fallOver: Fall): Suspect {
   const fallen = sign > 0 && sum.n <= FELT_MAX_BINS ? fallOver(sum.n) : undefined;
   const quietMean = sum.quietWeight > 0 ? sum.quietExcess / sum.quietWeight : 0;
   const loudWeight = sum.weight - sum.quietWeight;
@@ -119,8 +128,17 @@ function suspectOf({ state, options }: FlowZone, sum: Sum, sign: Sign, fallOver:
     isFelt: fallen !== undefined && fallen > PRESSURE_SIGMAS,
     quietMean,
     loudMean: loudWeight > 0 ? (sum.excess - sum.quietExcess) / loudWeight : quietMean,
-    mean3h: meanOf(state.recent),
+    lately: mostly(sign, state.recent, sigma),
   };
+}
+
+/** The mean, or what two thirds of the values show when that is less. @param sigma - one deviation of a value, m3/h */
+function mostly(sign: Sign, values: readonly number[], sigma: number): number {
+  const mean = meanOf(values);
+  if (values.length < THIRDS_LEAST) return mean;
+  const sorted = [...values].sort((a, b) => sign * (a - b));
+  const lowThird = sorted[Math.floor(sorted.length / 3)]! + sign * LOW_THIRD_SIGMAS * sigma;
+  return sign * Math.min(sign * mean, sign * lowThird);
 }
 
 /** It shows at night, clearly, as it does by day: that is no use. */
@@ -135,6 +153,7 @@ function isNightly(zone: FlowZone, scale: Scale, suspect: Suspect): boolean {
     sign * quietMean > NIGHT_DAY_PART * sign * loudMean &&
     sign * quietMean > (sigmas / zone.sensitivity) * error &&
     isNewAtNight(zone, sum, sign, quietMean, (NIGHT_SIGMAS / zone.sensitivity) * error) &&
+    (isFelt || sign < 0 || quietMean - liftOfAnyDay(zone, sum.n) > SORT_PART * (sigmas / zone.sensitivity) * error) &&
     rawRise(zone, sign, sum.n, true) > RAW_PART * sign * quietMean
   );
 }
@@ -147,30 +166,30 @@ const nightError = ({ nightScale }: FlowState, { inflation }: Scale, sum: Sum, p
 
 /** It shows by day, larger and longer than what people draw, or pressures fell so far that no use explains it. */
 function isDaily(zone: FlowZone, suspect: Suspect): boolean {
-  const { sum, sign, mean3h } = suspect;
+  const { sum, sign, lately } = suspect;
   const bins = Math.min(sum.n, Math.round(zone.perDay / 8));
   return (
-    (isBig(zone, suspect) || isPlain(zone, suspect)) && rawRise(zone, sign, bins, false) > RAW_PART * sign * mean3h
+    (isBig(zone, suspect) || isPlain(zone, suspect)) && rawRise(zone, sign, bins, false) > RAW_PART * sign * lately
   );
 }
 
-function isBig(zone: FlowZone, { sign, durationMs, fallen, isFelt, mean3h }: Suspect): boolean {
+function isBig(zone: FlowZone, { sign, durationMs, fallen, isFelt, lately }: Suspect): boolean {
   const usual = zone.state.naturalMean3h;
   const isLong = durationMs >= (fallen === undefined ? BLIND_PERSIST_MS : DAY_PERSIST_MS);
   return (
-    (isLong || (isFelt && sign * mean3h > FELT_FACTOR * usual)) &&
-    (isFelt || sign < 0 || (fallen === undefined && mean3h > BLIND_FACTOR * usual)) &&
-    sign * mean3h > DAY_FACTOR * usual &&
+    (isLong || (isFelt && sign * lately > FELT_FACTOR * usual)) &&
+    (isFelt || sign < 0 || (fallen === undefined && lately > BLIND_FACTOR * usual)) &&
+    sign * lately > DAY_FACTOR * usual &&
     isBeyondAnyDay(zone, sign)
   );
 }
 
 /** A holiday or hot weather draws everywhere, and the flow explains the pressures then. */
-const isPlain = ({ state }: FlowZone, { fallen, durationMs, mean3h }: Suspect): boolean =>
+const isPlain = ({ state }: FlowZone, { fallen, durationMs, lately }: Suspect): boolean =>
   fallen !== undefined &&
   fallen > PLAIN_SIGMAS &&
   durationMs >= PLAIN_PERSIST_MS &&
-  mean3h > PLAIN_FACTOR * state.naturalMean3h;
+  lately > PLAIN_FACTOR * state.naturalMean3h;
 
 /** A night came and showed next to nothing of it: somebody drew it by day. */
 const isDenied = (zone: FlowZone, { sum, sign, size, quietMean, loudMean }: Suspect): boolean =>

@@ -20,6 +20,8 @@ export interface ZoneStatus {
   readonly at?: Millis;
   /** Least mean over an hour (a bin where bins are longer) of the last local night, m3/h. */
   readonly nightFlow?: number;
+  /** Smallest sudden leak that would be found here within three days, by the noise of its nights, m3/h. */
+  readonly smallestLeak?: number;
   /** When the oldest open leak began. */
   readonly since?: Millis;
   /** All open leaks together, m3/h. */
@@ -33,6 +35,8 @@ export interface WatchedZone {
   readonly zone: Pick<ZoneModel, 'id' | 'name'>;
   readonly binMs: number;
   readonly daysLeft: number;
+  /** m3/h; undefined: not known yet. */
+  readonly smallestLeak?: number | undefined;
   /** Ends of bins and their net inflow. */
   readonly series: readonly (readonly [Millis, number | null, ...unknown[]])[];
   /** Leaks that have an open alarm. */
@@ -41,7 +45,7 @@ export interface WatchedZone {
 
 /** @param hourOf - local hour of the day */
 export function zoneStatus(watched: WatchedZone, hourOf: (at: Millis) => number): ZoneStatus {
-  const { zone, binMs, daysLeft, series, leaks } = watched;
+  const { zone, binMs, daysLeft, smallestLeak, series, leaks } = watched;
   const at = series.at(-1)?.[0];
   const nightFlow = at === undefined ? undefined : lastNight(series, at, binMs, hourOf);
   return {
@@ -51,6 +55,7 @@ export function zoneStatus(watched: WatchedZone, hourOf: (at: Millis) => number)
     daysLeft,
     ...(at === undefined ? {} : { at }),
     ...(nightFlow === undefined ? {} : { nightFlow }),
+    ...(smallestLeak === undefined ? {} : { smallestLeak: Number(smallestLeak.toPrecision(3)) }),
     ...(leaks.length === 0 ? {} : { since: Math.min(...leaks.map(({ since }) => since)) }),
     size: leaks.reduce((sum, { size }) => sum + size, 0),
     lostM3: leaks.reduce((sum, { lostM3 }) => sum + lostM3, 0),
