@@ -90,7 +90,11 @@ export class PlantGrowth {
       const source = this.registry.source(id);
       if (source !== undefined) this.judge.addSource(source);
     }
-    for (const point of this.registry.points()) this.introduce(point);
+    let entry: DeviceEntry | undefined;
+    for (const point of this.registry.points()) {
+      if (entry?.device.id !== point.device) entry = this.registry.entry(point.device) as DeviceEntry;
+      this.introduce(point, entry);
+    }
   }
 
   /** A device nobody had heard of. */
@@ -200,8 +204,7 @@ export class PlantGrowth {
     return point;
   }
 
-  private introduce(point: PointInfo): void {
-    const entry = this.registry.entry(point.device) as DeviceEntry;
+  private introduce(point: PointInfo, entry = this.registry.entry(point.device) as DeviceEntry): void {
     const { device } = entry;
     const sheet = this.catalog.sheetFor?.(point, device);
     this.judge.addPoint(

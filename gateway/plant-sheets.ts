@@ -15,24 +15,29 @@ export function sheetsOf(
   rulesFor: PlantCatalog['rulesFor'],
   hasOwn: (point: PointInfo, device: DeviceInfo) => boolean,
 ): NonNullable<PlantCatalog['sheetFor']> {
-  const byClass = new Map<string, Map<string, PlantSheet | undefined>>();
+  const byClass = new Map<string, Map<string, Map<string | undefined, PlantSheet | undefined>>>();
   return (point, device) => {
     if (hasOwn(point, device)) return undefined;
-    let sheets = byClass.get(device.class);
-    if (sheets === undefined) {
-      sheets = new Map();
-      byClass.set(device.class, sheets);
-    }
-    const kind = `${point.measurement} ${point.unit ?? ''}`;
-    if (sheets.has(kind)) return sheets.get(kind);
+    const sheets = below(below(byClass, device.class), point.measurement);
+    const known = sheets.get(point.unit);
+    if (known !== undefined || sheets.has(point.unit)) return known;
     const alarms = classes.get(device.class)?.alarms ?? [];
     const isPlain = alarms.every((alarm) => alarm.point !== point.measurement || isFixedLimit(alarm));
     const limits = isPlain ? limitsOf(rulesFor(point, device)) : undefined;
     const sheet =
       limits === undefined ? undefined : { limits, make: (...of: [PointInfo, DeviceInfo]) => rulesFor(...of) };
-    sheets.set(kind, sheet);
+    sheets.set(point.unit, sheet);
     return sheet;
   };
+}
+
+/** The map below a key, made when it is first asked for. */
+function below<K, L, V>(maps: Map<K, Map<L, V>>, key: K): Map<L, V> {
+  const known = maps.get(key);
+  if (known !== undefined) return known;
+  const fresh = new Map<L, V>();
+  maps.set(key, fresh);
+  return fresh;
 }
 
 function isFixedLimit({ test, when, setpoint }: ClassAlarm): boolean {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Alarm } from '../contract/alarm.ts';
 import { newestPerId } from './bundle.ts';
 import type { Judge, Verdict } from './domain/judge.ts';
+import type { DeviceInfo, PointInfo } from './domain/plant.ts';
 import type { PlantGrowth } from './plant-growth.ts';
 import type { PlantRegistry } from './registry.ts';
 import type { Store } from './store/store.ts';
@@ -25,7 +26,7 @@ export interface Recovery {
 export async function recoverPlant({ store, judge, registry, growth, log }: RecoveryParts): Promise<Recovery> {
   const recovered = await store.recover();
   for (const device of recovered.devices) registry.putDevice(device);
-  for (const point of recovered.points) registry.putPoint(point);
+  for (const point of withSharedTexts(recovered.points, registry)) registry.putPoint(point);
   for (const source of recovered.sources) registry.putSource(source);
   for (const edge of recovered.edges) registry.putEdge(edge);
   for (const mark of recovered.marks) registry.putMark(mark);
@@ -39,6 +40,29 @@ export async function recoverPlant({ store, judge, registry, growth, log }: Reco
   if (recovered.snapshot !== undefined) restoreJudge(judge, recovered.snapshot.state, recovered.openAlarms, log);
   const forgotten = await replay(store, judge, snapshotCommit, log);
   return { lastCommit: recovered.lastCommit, snapshotCommit, forgotten };
+}
+
+/**
+ * Records came as text, so each has its own copy of its device's name and of its measurement's. With one copy of each,
+ * every later look-up by them finds the very same text, and the memory holds them once.
+ */
+function* withSharedTexts(points: readonly PointInfo[], registry: PlantRegistry): Generator<PointInfo> {
+  const texts = new Map<string, string>();
+  const shared = (text: string) => {
+    const known = texts.get(text);
+    if (known === undefined) texts.set(text, text);
+    return known ?? text;
+  };
+  let device: DeviceInfo | undefined;
+  for (const point of points) {
+    if (device?.id !== point.device) device = registry.device(point.device);
+    const { unit } = point;
+    yield Object.assign(point, {
+      device: device?.id ?? point.device,
+      measurement: shared(point.measurement),
+      ...(unit === undefined ? {} : { unit: shared(unit) }),
+    });
+  }
 }
 
 /** A gateway must start after an upgrade whatever the snapshot holds: then at least the open alarms are known. */

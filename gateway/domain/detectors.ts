@@ -18,6 +18,10 @@ export class Detectors {
     this.all = all;
   }
 
+  get areThere(): boolean {
+    return this.all.length > 0;
+  }
+
   /** @returns true when a detector wants the readings of this point */
   pointKnown(pointId: string, id: number, source: number): boolean {
     const wanting = this.all.filter((detector) => detector.pointKnown(pointId, id));

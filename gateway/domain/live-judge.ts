@@ -141,9 +141,7 @@ export class LiveJudge implements Judge {
     const running = isNew ? [] : this.takeRules(id);
     this.infos[id] = info;
     if (isNew) this.names.added(id);
-    const name = `${info.device}/${info.measurement}`;
-    this.evaluations.pointKnown(name, id, this.watchPoint);
-    if (this.detectors.pointKnown(name, id, sourceId)) this.watchPoint(id);
+    if (this.evaluations.areWaiting || this.detectors.areThere) this.tellName(info, sourceId);
     this.points.maxSilenceMs[id] = info.maxSilenceMs;
     if (isNew || this.points.source[id] !== sourceId) {
       this.points.source[id] = sourceId;
@@ -165,28 +163,34 @@ export class LiveJudge implements Judge {
     this.rearm(id);
   }
 
+  /** Rules over several points, and detectors, may want this one. */
+  private tellName({ id, device, measurement }: PointInfo, source: number): void {
+    const name = `${device}/${measurement}`;
+    this.evaluations.pointKnown(name, id, this.watchPoint);
+    if (this.detectors.pointKnown(name, id, source)) this.watchPoint(id);
+  }
+
   private addRules(point: number, rules: readonly Rule[] | RuleSheet): void {
     const { points, table } = this;
-    let low = Number.NEGATIVE_INFINITY;
-    let high = Number.POSITIVE_INFINITY;
-    const note = (side: number, setpoint: number) => {
-      if (side === 1) high = Math.min(high, setpoint);
-      if (side === -1) low = Math.max(low, setpoint);
-    };
     points.firstRule[point] = table.length;
-    if ('limits' in rules) {
-      table.addSheet(rules, point);
-      for (const { side, setpoint } of rules.limits) note(side, setpoint);
-    } else
-      for (const rule of rules) {
-        const row = table.add(rule, point);
-        this.evaluations.add(row, rule, this.findPoint, this.watchPoint);
-        note(table.side[row]!, rule.setpoint as number);
-      }
+    const { low, high } = 'limits' in rules ? table.addSheet(rules, point) : this.addEach(point, rules);
     points.ruleCount[point] = table.length - points.firstRule[point]!;
     this.conditions.resize(table.length);
     points.restLow[point] = low;
     points.restHigh[point] = high;
+  }
+
+  private addEach(point: number, rules: readonly Rule[]): { readonly low: number; readonly high: number } {
+    const { table } = this;
+    let low = Number.NEGATIVE_INFINITY;
+    let high = Number.POSITIVE_INFINITY;
+    for (const rule of rules) {
+      const row = table.add(rule, point);
+      this.evaluations.add(row, rule, this.findPoint, this.watchPoint);
+      if (table.side[row] === 1) high = Math.min(high, rule.setpoint as number);
+      if (table.side[row] === -1) low = Math.max(low, rule.setpoint as number);
+    }
+    return { low, high };
   }
 
   private readonly findPoint = (name: string): number | undefined => this.names.idOf(name);

@@ -27,6 +27,17 @@ export function limitsOf(rules: readonly Rule[]): readonly Limit[] | undefined {
   return limits.length === rules.length ? limits : undefined;
 }
 
+/** What is known of a sheet. */
+interface Sheet {
+  /** In the list of all sheets. */
+  readonly row: number;
+  readonly sides: Int8Array;
+  /** All limits are quiet in between. */
+  readonly low: number;
+  readonly high: number;
+  readonly make: RuleSheet['make'];
+}
+
 /** Finds a point by its name. */
 export type FindPoint = (name: string) => number | undefined;
 
@@ -39,9 +50,8 @@ export class RuleTable {
   side = new Int8Array(1024);
   /** Undefined: of a sheet, and not made yet. */
   private readonly rules: (Rule | undefined)[] = [];
-  /** Sheets by the first row that a point has of them. */
-  private readonly sheets = new Map<RuleSheet, number>();
-  private readonly sheetList: RuleSheet[] = [];
+  private readonly sheets = new Map<RuleSheet, Sheet>();
+  private readonly sheetList: Sheet[] = [];
   /** Row of a sheet in the list above, and place within it. */
   private sheet = new Int32Array(1024);
   private place = new Uint16Array(1024);
@@ -61,23 +71,25 @@ export class RuleTable {
   }
 
   add(rule: Rule, point: number): number {
-    const row = this.next(point, limitSide(rule));
+    const row = this.length++;
+    if (row >= this.point.length) this.widen();
+    this.point[row] = point;
+    this.side[row] = limitSide(rule);
     this.rules[row] = rule;
     return row;
   }
 
-  /** Rows for a point's limits, one after another. @returns the first */
-  addSheet(sheet: RuleSheet, point: number): number {
-    let known = this.sheets.get(sheet);
-    if (known === undefined) {
-      known = this.sheetList.push(sheet) - 1;
-      this.sheets.set(sheet, known);
-    }
+  /** Rows for a point's limits, one after another. @returns between which values all of them are quiet */
+  addSheet(sheet: RuleSheet, point: number): { readonly low: number; readonly high: number } {
+    const { row, sides, low, high } = this.sheets.get(sheet) ?? this.note(sheet);
     const first = this.length;
-    for (let place = 0; place < sheet.limits.length; place++) {
-      const row = this.next(point, sheet.limits[place]!.side);
-      this.sheet[row] = known;
-      this.place[row] = place;
+    this.length += sides.length;
+    while (this.length > this.point.length) this.widen();
+    for (let place = 0; place < sides.length; place++) {
+      this.point[first + place] = point;
+      this.side[first + place] = sides[place]!;
+      this.sheet[first + place] = row;
+      this.place[first + place] = place;
     }
     if (point >= this.sheetRow.length) {
       const wider = new Int32Array(Math.max(1024, 2 * point)).fill(-1);
@@ -85,7 +97,21 @@ export class RuleTable {
       this.sheetRow = wider;
     }
     this.sheetRow[point] = first;
-    return first;
+    return { low, high };
+  }
+
+  private note(sheet: RuleSheet): Sheet {
+    const setpoints = (side: number) => sheet.limits.flatMap((limit) => (limit.side === side ? [limit.setpoint] : []));
+    const noted: Sheet = {
+      row: this.sheetList.length,
+      sides: Int8Array.from(sheet.limits, ({ side }) => side),
+      low: Math.max(...setpoints(-1)),
+      high: Math.min(...setpoints(1)),
+      make: (point) => sheet.make(point),
+    };
+    this.sheetList.push(noted);
+    this.sheets.set(sheet, noted);
+    return noted;
   }
 
   /** Row of a built-in rule; made on first use. */
@@ -147,15 +173,6 @@ export class RuleTable {
     if (first !== undefined && first >= 0 && this.point[first] === point) this.rule(first);
   }
 
-  private next(point: number, side: -1 | 0 | 1): number {
-    const row = this.length++;
-    if (row >= this.point.length) this.widen();
-    this.point[row] = point;
-    this.side[row] = side;
-    this.rules.push(undefined);
-    return row;
-  }
-
   private widen(): void {
     const widen = <T extends Int32Array | Int8Array | Uint16Array>(from: T, to: T): T => {
       to.set(from);
@@ -166,5 +183,6 @@ export class RuleTable {
     this.side = widen(this.side, new Int8Array(capacity));
     this.sheet = widen(this.sheet, new Int32Array(capacity));
     this.place = widen(this.place, new Uint16Array(capacity));
+    while (this.rules.length < capacity) this.rules.push(undefined);
   }
 }

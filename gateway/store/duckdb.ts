@@ -76,8 +76,8 @@ const NOTHING: Range = { from: 0, to: 0 };
  * beside it; a start then reads at most the log of one table.
  */
 const ROTATED_WAL_BYTES = 64 * 1024 * 1024;
-/** Full tables that may wait for a snapshot, at full load 12 s each. */
-const TABLES_WAIT_MAX = 2;
+/** Full tables that may wait for a snapshot, at full load 12 s each: what a start replays, and what takes memory. */
+const TABLES_WAIT_MAX = 1;
 /** A query whose hot table was sealed away while it was being planned is planned again. */
 const PLANS_MAX = 5;
 

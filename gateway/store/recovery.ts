@@ -13,9 +13,9 @@ export async function recover(connection: DuckDBConnection): Promise<Recovered> 
   return {
     lastCommit: last[0]?.[0] as number,
     ...(snapshot === undefined ? {} : { snapshot }),
-    points: await records<PointInfo>(connection, 'SELECT id AS key, record FROM points'),
+    points: await records<PointInfo>(connection, 'SELECT id AS key, record FROM points', true),
     devices: await records<DeviceInfo>(connection, 'SELECT id AS key, record FROM devices'),
-    sources: await records<SourceInfo>(connection, 'SELECT id AS key, record FROM sources'),
+    sources: await records<SourceInfo>(connection, 'SELECT id AS key, record FROM sources', true),
     edges: await records<EdgeRecord>(connection, 'SELECT id AS key, record FROM edges'),
     marks: await records<LaneMark>(
       connection,
@@ -34,11 +34,14 @@ const RECORDS_A_TEXT = 4096;
  * 329,000 points took 2 s of a start.
  *
  * @param relation - columns `key` and `record`
+ * @param isDense - keys are 0, 1, 2 …: need not be counted
  */
-async function records<T>(connection: DuckDBConnection, relation: string): Promise<T[]> {
+async function records<T>(connection: DuckDBConnection, relation: string, isDense = false): Promise<T[]> {
+  const numbered = isDense
+    ? `SELECT record, key AS n FROM (${relation})`
+    : `SELECT record, row_number() OVER (ORDER BY key) AS n FROM (${relation})`;
   const texts = await connection.stream(
-    `SELECT '[' || string_agg(record, ',' ORDER BY n) || ']' FROM
-       (SELECT record, row_number() OVER (ORDER BY key) - 1 AS n FROM (${relation}))
+    `SELECT '[' || string_agg(record, ',' ORDER BY n) || ']' FROM (${numbered})
      GROUP BY n // ${RECORDS_A_TEXT} ORDER BY min(n)`,
   );
   const all: T[] = [];

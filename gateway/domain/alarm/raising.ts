@@ -58,6 +58,8 @@ export class Raising implements LateSink {
   private readonly parents: (asset: string) => readonly string[];
   /** Line a device talks over, and what hangs on what: for roots and their consequences. */
   private readonly lineOf = new Map<string, string | undefined>();
+  /** The last one that was noted: points of a device come one after another. */
+  private hung: { readonly device: string; readonly line: string | undefined } = { device: '', line: undefined };
   private readonly downstream = new Map<string, Set<string>>();
   /** Tripped, not written yet: it may end in the same input, or in the next ones of a backlog. */
   private readonly openings = new Map<number, Opening>();
@@ -175,6 +177,8 @@ export class Raising implements LateSink {
   /** Notes the line a device talks over, and everything it hangs on or lies within. */
   hang(device: string, line: string | undefined, isNewPoint: boolean): void {
     // A further point of a device says nothing new; one that is told again may hang elsewhere now.
+    if (isNewPoint && device === this.hung.device && line === this.hung.line) return;
+    this.hung = { device, line };
     if (isNewPoint && this.lineOf.has(device) && this.lineOf.get(device) === line) return;
     this.lineOf.set(device, line);
     const seen = new Set([device]);

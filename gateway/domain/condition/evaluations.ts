@@ -51,6 +51,11 @@ export class Evaluations {
     for (const point of inputs) if (point >= 0) this.follow(point, row, watch);
   }
 
+  /** Some rule looks at a point that has not come up yet. */
+  get areWaiting(): boolean {
+    return this.wanted.size > 0;
+  }
+
   /** A point came up that some rule may wait for. */
   pointKnown(pointId: string, point: number, watch: (point: number) => void): void {
     const places = this.wanted.get(pointId);
