@@ -51,7 +51,7 @@ export interface DuckDbStoreOptions {
   readonly threads?: number;
   /** The database's own memory; the process takes about half more. */
   readonly memoryLimitMb?: number;
-  /** Rows of a hot table before it is sealed, instead of the usual 8 million. */
+  /** Rows of a hot table before it is sealed, instead of the usual {@link SEAL_READINGS}. */
   readonly sealReadings?: number;
   readonly now?: () => Millis;
   /** Room kept back for the day the disk is full, instead of {@link BALLAST_BYTES}; 0 = none. */
@@ -75,9 +75,9 @@ const NOTHING: Range = { from: 0, to: 0 };
  * Log size above which a complete table is followed by a checkpoint: nobody appends to it any more, so commits go on
  * beside it; a start then reads at most the log of one table.
  */
-const ROTATED_WAL_BYTES = 64 * 1024 * 1024;
-/** Full tables that may wait for a snapshot, at full load 12 s each: what a start replays, and what takes memory. */
-const TABLES_WAIT_MAX = 1;
+const ROTATED_WAL_BYTES = 32 * 1024 * 1024;
+/** Full tables that may wait for a snapshot, at full load 6 s each: what a start replays, and what takes memory. */
+const TABLES_WAIT_MAX = 2;
 /** A query whose hot table was sealed away while it was being planned is planned again. */
 const PLANS_MAX = 5;
 
