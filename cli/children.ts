@@ -34,7 +34,8 @@ export interface ChildOptions {
 /** Starts `hanfeng <args>` as a process of its own group: a Ctrl-C of the terminal reaches only us. */
 export function startChild({ name, root, args, env, onLine }: ChildOptions): Child {
   const child: ChildProcess = spawn(process.execPath, [join(root, 'dist', 'cli', 'hanfeng.js'), ...args], {
-    env: { ...env, HANFENG_END_WITH_STDIN: '1' },
+    // The store alone may hold five: commits, a checkpoint, sealing and two queries. It can only be said before a start.
+    env: { UV_THREADPOOL_SIZE: '8', ...env, HANFENG_END_WITH_STDIN: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   });
