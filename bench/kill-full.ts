@@ -173,7 +173,8 @@ async function lookUp(dataDir: string, listFile: string, points: number): Promis
       SELECT id AS point, nth // ${perEdge} AS edge, (nth % ${perEdge}) // ${READINGS_PER_BATCH} AS batch FROM
         (SELECT id, regexp_extract(record, '"device":"dev-(\\d+)"', 1)::INTEGER * ${POINTS_PER_DEVICE}
            + regexp_extract(record, '"measurement":"m(\\d)"', 1)::INTEGER AS nth FROM points)`);
-    const hot = (await rows(`SELECT 'SELECT point, ts, value FROM hot_' || n FROM hot_tables`)).flat();
+    // A table whose readings are in sealed files may still be there for the replay of a start; nobody is answered from it.
+    const hot = (await rows(`SELECT 'SELECT point, ts, value FROM hot_' || n FROM hot_tables WHERE sealed = 0`)).flat();
     const sealed = (await rows(`SELECT file FROM segments WHERE kind = 'readings' AND state = 'live'`)).map(
       ([file]) => `SELECT point, ts, value FROM read_parquet('${join(dataDir, file as string)}')`,
     );

@@ -297,11 +297,14 @@ export class DuckDbStore implements Store {
         hotUntil: () =>
           this.readStored(NOTHING, (connection, sources) => newestTime(connection, storedReadings(sources, NOTHING))),
         readHot: (wanted, since, take) =>
-          this.readStored(NOTHING, async (connection, sources) => {
-            if (wanted !== undefined)
-              return newestOf(connection, storedReadings(sources, NOTHING), wanted, since, take);
-            for (const table of sources.hotTables) await newerOf(connection, table, since, take);
-          }),
+          wanted === undefined
+            ? // A start asks so, of all points: it must not fail because a busy machine needs longer than a query may take.
+              this.database.background(async (connection) => {
+                for (const { name } of this.hot.filled) await newerOf(connection, name, since, take);
+              })
+            : this.readStored(NOTHING, (connection, sources) =>
+                newestOf(connection, storedReadings(sources, NOTHING), wanted, since, take),
+              ),
         readSegment: (segment, wanted, since, take) =>
           this.database.read((connection) =>
             newestOf(connection, segmentReadings(this.database.dataDir, segment), wanted, since, take),

@@ -73,9 +73,9 @@ export async function* replay(
     const readings = readingsByCommit(connection, hotTables, commits[0]?.[0] as number, last);
     let held = await readings.next();
     for (const [number, at, inputs] of commits) {
+      while (held.value !== undefined && held.value.number < number) held = await readings.next();
       const own = held.value?.number === number ? held.value.readings : new ReadingBuffer(1);
       yield { number, at, inputs: JSON.parse(inputs) as JudgeInput[], readings: own };
-      if (held.value?.number === number) held = await readings.next();
     }
     next = last;
   }
