@@ -112,6 +112,11 @@ export class CommitQueue {
     return this.problem === undefined ? { ready: true } : { ready: false, reason: this.problem };
   }
 
+  /** The next commit is followed by a snapshot. */
+  snapshotSoon(): void {
+    this.snapshotAt = Number.NEGATIVE_INFINITY;
+  }
+
   /** Messages that wait for room. */
   get queued(): number {
     return this.waiting.length;

@@ -60,8 +60,12 @@ export interface Ingest {
   edgeState(edge: string, state: EdgeState, at: Millis): Promise<void>;
   /** @throws OperatorError when the alarm is unknown or the action makes no sense in its state */
   operate(command: OperatorCommand): Promise<Alarm>;
-  /** What the catalog says of these devices has changed: their points are judged by it from now on. */
-  renewRules(devices: readonly string[]): Promise<void>;
+  /**
+   * What the catalog says of these devices has changed: their points are judged by it from now on.
+   *
+   * @param change - who made which rules different, and why: their open alarms follow at once
+   */
+  renewRules(devices: readonly string[], change?: RulesChange): Promise<void>;
   notified(outcome: Notification): Promise<void>;
   deadLetter(letter: DeadLetter): Promise<void>;
   audit(entry: AuditEntry): Promise<void>;
@@ -81,6 +85,9 @@ export class OperatorError extends Error {
     this.code = code;
   }
 }
+
+/** Rules that somebody made different. */
+export type RulesChange = Omit<Extract<JudgeInput, { kind: 'rules' }>, 'kind'>;
 
 /** What came out of reading stored history with fresh detectors. */
 export type Lesson = Omit<Extract<JudgeInput, { kind: 'taught' }>, 'kind'>;
@@ -233,8 +240,13 @@ export class IngestPath implements Ingest {
     });
   }
 
-  renewRules(devices: readonly string[]): Promise<void> {
-    return this.queue.enqueue(() => this.growth.renew(devices));
+  renewRules(devices: readonly string[], change?: RulesChange): Promise<void> {
+    return this.queue.enqueue(() => {
+      this.growth.renew(devices);
+      if (change !== undefined) this.judgeInput({ kind: 'rules', ...change });
+      // A replay judges by the rules of its start: it shall not begin before these.
+      this.queue.snapshotSoon();
+    });
   }
 
   /** What the detectors learned from stored history takes the place of what they know. */

@@ -39,6 +39,7 @@ export async function recoverPlant({ store, judge, registry, growth, log }: Reco
   const snapshotCommit = recovered.snapshot?.commit ?? 0;
   if (recovered.snapshot !== undefined) restoreJudge(judge, recovered.snapshot.state, recovered.openAlarms, log);
   const forgotten = await replay(store, judge, snapshotCommit, log);
+  judge.reconcile(recovered.openAlarms, forgotten);
   return { lastCommit: recovered.lastCommit, snapshotCommit, forgotten };
 }
 

@@ -45,7 +45,8 @@ export async function endTemporaryChanges({ desk, registry, ingest, now, log }: 
     const change = desk.changes.of(key);
     await desk.changes.undo(key);
     const point = find(key)?.point;
-    if (point !== undefined) await ingest.renewRules([point.device]);
+    const by = { who: 'system', why: 'A temporary change is over.' };
+    if (point !== undefined) await ingest.renewRules([point.device], { keys: [key], by, at });
     const detail = JSON.stringify({ changedBy: change?.who, reason: change?.reason, over: 'its time is over' });
     await ingest.audit({ at, who: 'system', what: 'end-temporary-rule', target: key, detail });
     log.info({ rule: key }, 'a temporary change of a rule is over');

@@ -96,7 +96,7 @@ export class Delays {
   }
 
   /** Event time that a point's silence has reached. */
-  private pointTime(source: SourceState, point: number, clock: Millis): Millis {
+  pointTime(source: SourceState, point: number, clock: Millis): Millis {
     if (source.info.hasUpTo) return source.now;
     return this.points.newest(point) + (clock - this.points.heard[point]!);
   }

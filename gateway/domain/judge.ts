@@ -39,6 +39,11 @@ export interface Judge {
   restore(state: string): void;
   /** Instead of a snapshot that can't be used: alarms that are open by their records. They are not raised again. */
   adopt(open: readonly Alarm[]): void;
+  /**
+   * After the replay, once: the configuration may be another one than before. Alarms whose rule is gone are closed, the
+   * others follow their rule as it is now, and what is open on disk only is taken over.
+   */
+  reconcile(open: readonly Alarm[], verdict: Verdict): void;
 }
 
 export interface JudgeOptions {

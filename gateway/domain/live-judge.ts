@@ -15,7 +15,7 @@ import { EdgeSilence } from './fault/edge-silence.ts';
 import type { Judge, JudgeOptions, Verdict } from './judge.ts';
 import { adoptAlarms, freezeState, type JudgeParts, restoreState } from './judge-state.ts';
 import { tellPast } from './past-findings.ts';
-import type { JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
+import type { Author, JudgeInput, PointInfo, Refusal, Rule, SourceInfo } from './plant.ts';
 import { PointNames } from './point-names.ts';
 import {
   BUSY_BAD,
@@ -203,7 +203,8 @@ export class LiveJudge implements Judge {
 
   apply(input: JudgeInput, readings: Readings, verdict: Verdict): Refusal | undefined {
     this.raising.verdict = verdict;
-    if (this.checkRules) this.dropGoneRules();
+    if (input.kind === 'rules') this.raising.wall = Math.max(this.raising.wall, input.at);
+    if (this.checkRules) this.followRules(input.kind === 'rules' ? input.by : CONFIGURATION);
     let refusal: Refusal | undefined;
     switch (input.kind) {
       case 'readings':
@@ -244,6 +245,9 @@ export class LiveJudge implements Judge {
         break;
       case 'located':
         this.ledger.locate(input, verdict);
+        break;
+      case 'rules':
+        this.judgeAgain(input.keys);
         break;
     }
     this.raising.flush();
@@ -486,20 +490,53 @@ export class LiveJudge implements Judge {
     };
   }
 
-  /** Alarms whose rule is no longer configured are closed. */
-  private dropGoneRules(): void {
+  /**
+   * Rules were made different: what is known of their points is judged by the new limits and delays at once, not with a
+   * reading that may come tomorrow. Conditions over time or several points hear of it with their next reading.
+   */
+  private judgeAgain(keys: readonly string[]): void {
+    for (const row of this.table.rowsByKey(new Set(keys), this.findPoint).values()) {
+      const point = this.table.point[row]!;
+      const source = point < 0 ? undefined : this.sources.get(this.points.source[point]!);
+      if (source === undefined || !this.isCurrent(row)) continue;
+      const rule = this.table.rule(row);
+      this.conditions.setDelays(row, rule);
+      const value = this.points.value(point);
+      const newest = this.points.newest(point);
+      const ts = Math.max(newest, this.delays.pointTime(source, point, this.clock));
+      const isSilent = (this.points.busy[point]! & (BUSY_BAD | BUSY_STALE | BUSY_DEVICE_SILENT)) !== 0;
+      const isKnown = !isSilent && !Number.isNaN(value) && ts <= newest + this.points.maxSilenceMs[point]!;
+      const side = this.table.side[row]!;
+      if (side !== 0 && isKnown) {
+        const truth = beyondLimit(rule, side, value, this.conditions.isTripped(row));
+        this.conditions.feed(row, truth, ts, rule, this.raising);
+      }
+      this.delays.watch(source, row);
+      this.rearm(point);
+    }
+  }
+
+  private isCurrent(row: number): boolean {
+    if (this.table.isBuiltIn(row)) return true;
+    const point = this.table.point[row]!;
+    const first = point < 0 ? row : this.points.firstRule[point]!;
+    return row >= first && row < first + this.points.ruleCount[point]!;
+  }
+
+  /** Rules may be others than before: alarms whose rule is gone are closed, the others follow theirs. */
+  private followRules(by: Author): void {
     this.checkRules = false;
+    const { wall, verdict } = this.raising;
     const known = new Set<string>();
     const open = new Set<string>();
     for (const { rule, isActive } of this.ledger.open())
       (this.detectors.isOwn(rule.key, isActive) ? known : open).add(rule.key);
     for (const [key, row] of this.table.rowsByKey(open, this.findPoint)) {
-      const point = this.table.point[row]!;
-      const first = point < 0 ? row : this.points.firstRule[point]!;
-      const isCurrent = this.table.isBuiltIn(row) || (row >= first && row < first + this.points.ruleCount[point]!);
-      if (isCurrent) known.add(key);
+      if (!this.isCurrent(row)) continue;
+      known.add(key);
+      this.ledger.renew(this.table.rule(row), by, wall, verdict);
     }
-    this.ledger.closeUnknown((key) => known.has(key), this.raising.wall, this.raising.verdict);
+    this.ledger.closeUnknown((key) => known.has(key), by, wall, verdict);
   }
 
   // -- snapshot ---------------------------------------------------------------------------------------------------------
@@ -520,14 +557,22 @@ export class LiveJudge implements Judge {
     this.clock = clock;
     this.lastTick = lastTick;
     for (let point = 0; point < this.points.count; point++) if (this.infos[point] !== undefined) this.rearm(point);
-    this.checkRules = true;
+    this.checkRules = false;
   }
 
   adopt(open: readonly Alarm[]): void {
     for (const point of adoptAlarms(this.parts, open, this.clock)) this.rearm(point);
-    this.checkRules = true;
+  }
+
+  reconcile(open: readonly Alarm[], verdict: Verdict): void {
+    this.raising.verdict = verdict;
+    this.adopt(open.filter(({ id }) => !this.ledger.knows(id)));
+    this.followRules(CONFIGURATION);
   }
 }
+
+/** Who it was when no person is behind a change of rules. */
+const CONFIGURATION: Author = { who: 'system', why: 'the configuration is another one now' };
 
 /** What runs of a rule that is taken out, for the one that follows under its key. */
 interface RunningRule {

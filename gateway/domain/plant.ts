@@ -251,6 +251,8 @@ export type JudgeInput =
   /** A batch of the edge arrived: it is alive, whatever its retained state says. */
   | { readonly kind: 'heard'; readonly edge: string; readonly at: Millis }
   | { readonly kind: 'operator'; readonly command: OperatorCommand }
+  /** Somebody made these rules different; they are told anew beforehand. Open alarms follow, and what is known is judged again. */
+  | { readonly kind: 'rules'; readonly keys: readonly string[]; readonly by: Author; readonly at: Millis }
   /** Where an alarm's cause is, found after it was raised; a place only when it is likely. */
   | {
       readonly kind: 'located';
@@ -261,6 +263,13 @@ export type JudgeInput =
       readonly why: string;
       readonly details: Readonly<Record<string, unknown>>;
     };
+
+/** Who did something, and why. */
+export interface Author {
+  /** User name, or `system`. */
+  readonly who: string;
+  readonly why?: string;
+}
 
 /** What a person did to an alarm; `alarm` is the occurrence id. */
 export interface OperatorCommand {

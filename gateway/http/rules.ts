@@ -171,7 +171,7 @@ export function ruleRoutes(door: Door): readonly Route[] {
           at,
           reason,
         });
-        await ingest.renewRules([point.device]);
+        await ingest.renewRules([point.device], { keys: [rule.key], by: { who, why: reason }, at });
         await audit(who, 'change-rule', rule.key, { from, to: body });
         return view(point, find(rule.key).rule);
       },
@@ -188,8 +188,10 @@ export function ruleRoutes(door: Door): readonly Route[] {
         const { point, rule } = find(params.key);
         const from = limitsOf(rule, desk.changes.of(rule.key));
         if (await desk.changes.clear(rule.key)) {
-          await ingest.renewRules([point.device]);
-          await audit((identity as Identity).name, 'reset-rule', rule.key, { from });
+          const { name: who } = identity as Identity;
+          const by = { who, why: 'Back to what the files say.' };
+          await ingest.renewRules([point.device], { keys: [rule.key], by, at: now() });
+          await audit(who, 'reset-rule', rule.key, { from });
         }
         return view(point, find(rule.key).rule);
       },
@@ -207,9 +209,11 @@ export function ruleRoutes(door: Door): readonly Route[] {
         const { point, rule } = find(params.key);
         const from = limitsOf(rule, desk.changes.of(rule.key));
         if (await desk.changes.undo(rule.key)) {
-          await ingest.renewRules([point.device]);
+          const { name: who } = identity as Identity;
+          const by = { who, why: body?.reason ?? 'The last change was taken back.' };
+          await ingest.renewRules([point.device], { keys: [rule.key], by, at: now() });
           const to = limitsOf(find(rule.key).rule, desk.changes.of(rule.key));
-          await audit((identity as Identity).name, 'undo-rule', rule.key, { from, to, ...body });
+          await audit(who, 'undo-rule', rule.key, { from, to, ...body });
         }
         return view(point, find(rule.key).rule);
       },

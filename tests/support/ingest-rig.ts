@@ -73,6 +73,8 @@ export class FakeJudge implements Judge {
     this.adopted.push(...open.map(({ id }) => id));
   }
 
+  reconcile(): void {}
+
   restore(state: string): void {
     ({ sum: this.sum, inputs: this.inputs, clock: this.clock } = JSON.parse(state));
   }
@@ -102,6 +104,8 @@ export class FakeJudge implements Judge {
         return `taught at ${input.at}`;
       case 'operator':
         return `${input.command.action} ${input.command.alarm}`;
+      case 'rules':
+        return `${input.keys.join(' ')} changed by ${input.by.who}`;
       case 'located':
         return `located ${input.alarm}`;
     }

@@ -88,6 +88,12 @@ export class Conditions {
     if (due <= now && due <= heldUntil) this.settle(rule, due, sink);
   }
 
+  /** A delay that runs goes on with another length. */
+  setDelays(rule: number, delays: { readonly onDelayMs: number; readonly offDelayMs: number }): void {
+    if (this.isTimed(rule))
+      this.due[rule] = this.since[rule]! + (this.phase[rule] === PENDING ? delays.onDelayMs : delays.offDelayMs);
+  }
+
   /** Back to quiet without a word: the rule no longer applies. */
   drop(rule: number): void {
     this.phase[rule] = QUIET;

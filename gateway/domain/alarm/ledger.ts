@@ -1,6 +1,6 @@
 import type { Alarm, AlarmState, Flood, JournalEntry, Priority } from '../../../contract/alarm.ts';
 import { formatDuration, type Millis } from '../../../contract/time.ts';
-import type { JudgeInput, OperatorCommand, Refusal, Rule } from '../plant.ts';
+import type { Author, JudgeInput, OperatorCommand, Refusal, Rule } from '../plant.ts';
 import type { SiteClock } from '../site-clock.ts';
 import { FloodWatch } from './flood.ts';
 import { isClosed, isRefusal, type Life, type LifeEvent, lifeEventOf, NORMAL, step } from './lifecycle.ts';
@@ -85,6 +85,11 @@ export class AlarmLedger {
   constructor(clock: SiteClock, groupOf?: (alarm: Alarm) => string) {
     this.clock = clock;
     this.floods = new FloodWatch(groupOf === undefined ? {} : { groupOf });
+  }
+
+  /** Whether an occurrence is open or was lately. */
+  knows(id: string): boolean {
+    return this.byId.has(id);
   }
 
   isOpen(ruleKey: string): boolean {
@@ -304,8 +309,35 @@ export class AlarmLedger {
     if (changed.length > 0) floods?.push(...changed);
   }
 
-  /** Rules that left the configuration take their alarms with them. */
-  closeUnknown(known: (ruleKey: string) => boolean, now: Millis, out: Records): void {
+  /**
+   * Its rule is another one now. An open occurrence follows: limits, priority, delays and texts are those of the new rule,
+   * what was said when it was raised stays. More urgent than before, it asks for attention again, whoever acknowledged the
+   * lesser one (OPC 10000-9, 5.5: a change of Severity of an acked condition).
+   */
+  renew(rule: Rule, by: Author, now: Millis, out: Records): void {
+    const occurrence = this.byRule.get(rule.key);
+    if (occurrence === undefined || occurrence.rule === rule) return;
+    const { rule: before, evidence } = occurrence;
+    const priority = occurrence.priority ?? before.priority;
+    // Where it was found to come from outlasts what the files say of its place.
+    const place = 'located' in evidence ? before.location : undefined;
+    occurrence.rule = place === undefined ? rule : { ...rule, location: place };
+    const changes = differences(before, rule);
+    if (changes.length === 0) return;
+    if (occurrence.priority !== undefined && occurrence.priority >= rule.priority) delete occurrence.priority;
+    const isMoreUrgent = (occurrence.priority ?? rule.priority) < priority && occurrence.life.active;
+    const from = occurrence.life.state;
+    if (isMoreUrgent) {
+      const next = step(occurrence.life, { kind: 'escalate' });
+      if (!isRefusal(next)) occurrence.life = next;
+    }
+    this.settle(occurrence, now);
+    const why = [changes.join(', '), ...(by.why === undefined ? [] : [by.why])].join('. ');
+    this.write(occurrence, from, isMoreUrgent ? 'escalate' : 'change-rule', now, now, { who: by.who, why }, out);
+  }
+
+  /** Rules that left the configuration, or were switched off, take their alarms with them. */
+  closeUnknown(known: (ruleKey: string) => boolean, by: Author, now: Millis, out: Records): void {
     for (const [key, occurrence] of this.byRule) {
       if (known(key)) continue;
       const from = occurrence.life.state;
@@ -313,7 +345,7 @@ export class AlarmLedger {
       occurrence.life = NORMAL;
       occurrence.returnedAt ??= now;
       this.settle(occurrence, now);
-      this.write(occurrence, from, 'remove', now, now, { who: 'system', why: 'its rule left the configuration' }, out);
+      this.write(occurrence, from, 'remove', now, now, by, out);
     }
   }
 
@@ -536,6 +568,20 @@ export class AlarmLedger {
     out.journal.push({ ...entry, ...told, ...(flood === undefined ? {} : { flood }) });
     out.alarms.push(occurrence.flood === alarm.flood ? alarm : toAlarm(occurrence));
   }
+}
+
+/** What of a rule people go by is another than before, in words. */
+function differences(before: Rule, now: Rule): string[] {
+  const figure = (rule: Rule, value: number | undefined) =>
+    value === undefined ? 'none' : `${value}${rule.unit === undefined || rule.unit === '1' ? '' : ` ${rule.unit}`}`;
+  const all: readonly (readonly [name: string, before: string, now: string])[] = [
+    ['priority', `P${before.priority}`, `P${now.priority}`],
+    ['setpoint', figure(before, before.setpoint), figure(now, now.setpoint)],
+    ['deadband', figure(before, before.deadband), figure(now, now.deadband)],
+    ['onDelay', formatDuration(before.onDelayMs), formatDuration(now.onDelayMs)],
+    ['offDelay', formatDuration(before.offDelayMs), formatDuration(now.offDelayMs)],
+  ];
+  return all.flatMap(([name, was, is]) => (was === is ? [] : [`${name} ${was} became ${is}`]));
 }
 
 /** An open door is open: `1, limit 0.5` would tell nobody anything. */

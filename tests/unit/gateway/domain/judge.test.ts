@@ -374,6 +374,101 @@ describe('rules that change', () => {
     expect(line.at(1, 94).active).toEqual(['high']);
     expect(line.at(2, 92).active).toEqual([]);
   });
+
+  it('give an open alarm their priority: more urgent it asks again, with who and why', () => {
+    const line = new Timeline().at(0, 90);
+    line.operate(1, 'acknowledge');
+    line.change(2, { priority: 1 }, 'too slow last time');
+    expect(line.only()).toMatchObject({ priority: 1, state: 'unacknowledged', active: true });
+    expect(line.journal.at(-1)).toMatchObject({
+      ...{ event: 'escalate', from: 'acknowledged', to: 'unacknowledged', who: 'ann', told: 're-raise' },
+      why: 'priority P2 became P1. too slow last time',
+    });
+    line.operate(3, 'acknowledge');
+    line.change(4, { priority: 3 }, 'season is over');
+    expect(line.only()).toMatchObject({ priority: 3, state: 'acknowledged' });
+    expect(line.journal.at(-1)).toMatchObject({ event: 'change-rule', who: 'ann' });
+    expect(line.journal.at(-1)).not.toHaveProperty('told');
+  });
+
+  it('do not ring an alarm that is shelved, and leave one that is more urgent by its age as it is', () => {
+    const shelved = new Timeline().at(0, 90);
+    shelved.operate(1, 'shelve', { oneShot: true, comment: 'works' });
+    shelved.change(2, { priority: 1 });
+    expect(shelved.only()).toMatchObject({ priority: 1, holds: ['shelved'] });
+    expect(shelved.journal.at(-1)).not.toHaveProperty('told');
+    const rules = [highRule({ priority: 3, escalate: { afterMs: 10_000, priority: 1 } })];
+    const aged = new Timeline({ rules }).at(0, 90).ticks(0, 11);
+    expect(aged.only()).toMatchObject({ priority: 1 });
+    aged.change(12, { priority: 2, escalate: { afterMs: 10_000, priority: 1 } });
+    expect(aged.only()).toMatchObject({ priority: 1 });
+  });
+
+  it('end an alarm that a new limit no longer asks for, after its off-delay and without a further reading', () => {
+    const line = new Timeline({ rules: [highRule({ offDelayMs: 10_000 })] }).at(0, 90).upTo(5);
+    line.change(5, { setpoint: 95, offDelayMs: 10_000 });
+    expect(line.active).toEqual(['high']);
+    line.upTo(14);
+    expect(line.active).toEqual(['high']);
+    line.upTo(15);
+    expect(line.story()).toBe('raise@0 change-rule@5 return@15');
+    expect(line.only()).toMatchObject({ state: 'rtn-unacknowledged', setpoint: 95 });
+  });
+
+  it('raise what a new limit asks for, after its on-delay and without a further reading', () => {
+    const line = new Timeline().at(0, 70).upTo(5);
+    line.change(5, { setpoint: 60, onDelayMs: 10_000 });
+    expect(line.upTo(14).story()).toBe('');
+    expect(line.upTo(15).story()).toBe('raise@15');
+    expect(line.only().setpoint).toBe(60);
+  });
+
+  it('conclude nothing from a value that is bad or too old', () => {
+    const bad = new Timeline().at(0, 90).bad(1);
+    bad.change(2, { setpoint: 95 });
+    expect(bad.upTo(30).active).toContain('high');
+    const old = new Timeline().at(0, 70).upTo(59);
+    old.upTo(65).change(65, { setpoint: 60 });
+    expect(old.upTo(66).active).not.toContain('high');
+  });
+
+  it('cut or stretch a delay that runs', () => {
+    const line = new Timeline({ rules: [highRule({ onDelayMs: 30_000 })] }).at(0, 90).upTo(8);
+    line.change(8, { onDelayMs: 10_000 });
+    expect(line.upTo(9).story()).toBe('');
+    expect(line.upTo(10).story()).toBe('raise@10');
+    const longer = new Timeline({ rules: [highRule({ onDelayMs: 10_000 })] }).at(0, 90).upTo(8);
+    longer.change(8, { onDelayMs: 20_000 });
+    expect(longer.upTo(19).story()).toBe('');
+    expect(longer.upTo(20).story()).toBe('raise@20');
+  });
+
+  it('that are switched off close their alarm, with who and why', () => {
+    const line = new Timeline().at(0, 90);
+    line.change(1, undefined, 'meter is in the workshop');
+    expect(line.only()).toMatchObject({ state: 'normal', active: false });
+    expect(line.journal.at(-1)).toMatchObject({ event: 'remove', who: 'ann', why: 'meter is in the workshop' });
+  });
+
+  it('of another configuration are taken over at the start, and what is open on disk only is known again', () => {
+    const line = new Timeline().at(0, 90);
+    line.operate(1, 'acknowledge');
+    const lost = { ...line.only(), id: 'lost-1', rule: 'fm-12/flow#high-high', kind: 'high-high' };
+    const rules = [
+      highRule({ priority: 1, setpoint: 85 }),
+      highRule({ key: lost.rule, kind: lost.kind, setpoint: 89 }),
+    ];
+    line.restart(rules);
+    line.reconcile([line.only(), lost]);
+    expect(line.only('high')).toMatchObject({ priority: 1, setpoint: 85, state: 'unacknowledged' });
+    expect(line.journal.at(-1)).toMatchObject({ event: 'escalate', who: 'system' });
+    line.at(2, 20);
+    expect(line.active).toEqual([]);
+    expect(line.alarms.get('lost-1')).toMatchObject({ active: false });
+    const told = line.journal.length;
+    line.reconcile([...line.alarms.values()]);
+    expect(line.journal).toHaveLength(told);
+  });
 });
 
 describe('a snapshot that cannot be used', () => {
@@ -414,7 +509,7 @@ describe('a snapshot that cannot be used', () => {
     const line = new Timeline().at(0, 90);
     const next = new Timeline({ rules: [] });
     next.judge.adopt([...line.alarms.values()]);
-    next.tick(1);
+    next.reconcile();
     expect(next.only()).toMatchObject({ state: 'normal', active: false });
   });
 });

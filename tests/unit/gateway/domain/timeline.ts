@@ -51,7 +51,7 @@ export class Timeline {
   judge: Judge;
   readonly alarms = new Map<string, Alarm>();
   readonly journal: JournalEntry[] = [];
-  private readonly options: TimelineOptions;
+  private options: TimelineOptions;
   private readonly buffer = new ReadingBuffer();
 
   constructor(options: TimelineOptions = {}) {
@@ -75,9 +75,10 @@ export class Timeline {
     return judge;
   }
 
-  /** The process ends and another goes on from the snapshot. */
-  restart(): void {
+  /** The process ends and another goes on from the snapshot, by other rules if there are some. */
+  restart(rules = this.options.rules): void {
     const state = this.judge.snapshot();
+    if (rules !== undefined) this.options = { ...this.options, rules };
     this.judge = this.prepare();
     this.judge.restore(state);
   }
@@ -139,6 +140,20 @@ export class Timeline {
   ): Refusal | undefined {
     const command = { action, alarm: this.only().id, who: 'li', at: START + second * 1000, ...more };
     return this.take((verdict) => this.judge.apply({ kind: 'operator', command }, EMPTY, verdict));
+  }
+
+  /** What a start does after the replay. */
+  reconcile(open: readonly Alarm[] = []): void {
+    this.take((verdict) => this.judge.reconcile(open, verdict));
+  }
+
+  /** Ann makes the rule of the first point different at run time, or switches it off. */
+  change(second: number, rule: Partial<Rule> | undefined, why = 'test'): void {
+    const { points = [flowPoint()] } = this.options;
+    this.judge.addPoint(points[0] ?? flowPoint(), 0, rule === undefined ? [] : [highRule(rule)]);
+    const by = { who: 'ann', why };
+    const at = START + second * 1000;
+    this.take((verdict) => this.judge.apply({ kind: 'rules', keys: [highRule().key], by, at }, EMPTY, verdict));
   }
 
   take<T>(step: (verdict: Verdict) => T): T {
