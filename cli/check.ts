@@ -4,7 +4,8 @@ import { parse } from 'yaml';
 import { formatMistake, type Mistake } from '../contract/mistakes.ts';
 import { checkEdge } from '../edge/check.ts';
 import { parseModel } from '../edge/model.ts';
-import { checkDataFile, checkGatewayAndModels } from '../gateway/check.ts';
+import { checkDataFile, checkGatewayAndModels, type OpenChanges } from '../gateway/check.ts';
+import { changesAt } from '../gateway/check-against.ts';
 import { checkSimulation } from '../simulators/check.ts';
 import { checkAsserted, parseScenario } from '../simulators/scenario.ts';
 
@@ -15,15 +16,30 @@ interface Findings {
 }
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** Whose run-time changes a gateway's files are compared with, when not those of its own data folder. */
+export interface Against {
+  /** Address of a running gateway, or a data folder. */
+  readonly against?: string;
+  readonly tokenFile?: string;
+}
+
 /**
  * Checks files of any kind and prints every mistake of all of them.
  *
  * @returns exit code: 0 when there is none, 2 otherwise
+ * @throws Error when the gateway to compare with can't be asked
  */
-export async function checkFiles(files: readonly string[], root: string, env: Env): Promise<number> {
+export async function checkFiles(
+  files: readonly string[],
+  root: string,
+  env: Env,
+  { against, tokenFile }: Against = {},
+): Promise<number> {
   let mistakes = 0;
+  const token = tokenFile === undefined ? undefined : readFileSync(tokenFile, 'utf8').trim();
+  const changes = against === undefined ? undefined : await changesAt(against, token);
   for (const file of files) {
-    const findings = await checkFile(file, root, env);
+    const findings = await checkFile(file, root, env, changes);
     for (const mistake of findings.mistakes) process.stdout.write(`${formatMistake(mistake)}\n`);
     for (const note of findings.notes) process.stdout.write(`${file}: ${note}\n`);
     mistakes += findings.mistakes.length;
@@ -36,7 +52,7 @@ export async function checkFiles(files: readonly string[], root: string, env: En
   return mistakes === 0 ? 0 : 2;
 }
 
-function checkFile(file: string, root: string, env: Env): Findings | Promise<Findings> {
+function checkFile(file: string, root: string, env: Env, changes?: OpenChanges): Findings | Promise<Findings> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -67,7 +83,7 @@ function checkFile(file: string, root: string, env: Env): Findings | Promise<Fin
     case 'data':
       return checkDataFile(text, file, root);
     case 'gateway':
-      return checkGatewayAndModels(file, root, env);
+      return checkGatewayAndModels(file, root, env, changes);
   }
 }
 

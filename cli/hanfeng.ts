@@ -85,9 +85,14 @@ hanfeng
   .command('check')
   .description('validate configuration, device, class and scenario files; every mistake in one report')
   .argument('<file...>')
-  .action(async (files: string[]) => {
+  .option(
+    '--against <gateway>',
+    "show what was changed at run time beside gateway.yaml: a running gateway's address, or a data folder (default: its own)",
+  )
+  .option('--token-file <file>', 'file with an API token of that gateway (hanfeng token add)')
+  .action(async (files: string[], against: { against?: string; tokenFile?: string }) => {
     const { checkFiles } = await import('./check.ts');
-    process.exitCode = await checkFiles(files, PACKAGE_ROOT, process.env);
+    process.exitCode = await checkFiles(files, PACKAGE_ROOT, process.env, against);
   });
 
 const { defineAccountCommands } = await import('./accounts.ts');

@@ -1,19 +1,13 @@
 import { formatDuration, formatTime } from '../contract/time.ts';
-import { type Desk, openDesk } from './desk.ts';
+import type { Desk } from './desk.ts';
 import type { Rule } from './domain/plant.ts';
 import type { PlantCatalog } from './plant-growth.ts';
 import type { RuleChange } from './rule-changes.ts';
 
 const FIELDS = ['setpoint', 'deadband', 'onDelayMs', 'offDelayMs', 'priority', 'enabled'] as const;
 
-/**
- * Where a gateway's run-time limits differ from its files: a line per rule and field, with both values, who, when and why.
- *
- * @param dataDir - of the gateway, running or not; without one there are no differences
- * @throws Error when its files of changes can't be read
- */
-export function runTimeChanges(files: PlantCatalog, dataDir: string): string[] {
-  const desk = openDesk(files, dataDir);
+/** Where a gateway's run-time limits differ from its files: a line per rule and field, with both values, who, when and why. */
+export function runTimeChanges(files: PlantCatalog, desk: Desk): string[] {
   return desk.changes.keys().flatMap((key) => {
     const change = desk.changes.of(key) as RuleChange;
     const rule = ruleOfFiles(desk, files, key);

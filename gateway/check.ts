@@ -5,6 +5,7 @@ import type { Mistake } from '../contract/mistakes.ts';
 import { formatDuration } from '../contract/time.ts';
 import { runTimeChanges } from './check-changes.ts';
 import { type GatewayConfig, parseGatewayConfig, readGatewayConfig, twice } from './config.ts';
+import { type Desk, openDesk } from './desk.ts';
 import { whyNoBalance, type ZoneModel } from './domain/leakage/network.ts';
 import { Almanac } from './domain/schedule/almanac.ts';
 import { localDays } from './domain/schedule/local-days.ts';
@@ -14,6 +15,7 @@ import { modelSettings, zonesOf } from './leakage-config.ts';
 import { openModels } from './locate/models.ts';
 import { catalogOf, checkAlarms, withoutPlace } from './plant-catalog.ts';
 import { parseClassFile, parseDeviceFile, readPlant, shippedPlant } from './plant-files.ts';
+import type { PlantCatalog } from './plant-growth.ts';
 
 /** Days on which a schedule is shown: the longest and the shortest, and a night between. */
 const SHOWN_DAYS = ['2026-03-20', '2026-06-21', '2026-12-22'];
@@ -27,15 +29,20 @@ export interface Findings {
 }
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** What people changed at a gateway, over what these files say; absent: what the data folder of the configuration holds. */
+export type OpenChanges = (files: PlantCatalog) => Desk;
+
 /** Checks a gateway's configuration with every class and device file it names; all mistakes in one report. */
-export function checkGateway(file: string, root: string, env: Env): Findings {
+export function checkGateway(file: string, root: string, env: Env, openChanges?: OpenChanges): Findings {
   const { config, mistakes } = readGatewayConfig(file, env);
   if (config === undefined) return { mistakes: [...mistakes, ...mistakesOfNamed(file, root)], notes: [] };
   const { plant, mistakes: more } = readPlant(config, root);
   const all = [...mistakes, ...more];
   if (all.length > 0) return { mistakes: all, notes: [] };
   try {
-    return { mistakes: [], notes: [...notesOf(config, plant), ...runTimeChanges(catalogOf(plant), config.dataDir)] };
+    const files = catalogOf(plant);
+    const desk = openChanges === undefined ? openDesk(files, config.dataDir) : openChanges(files);
+    return { mistakes: [], notes: [...notesOf(config, plant), ...runTimeChanges(files, desk)] };
   } catch (error) {
     // A gateway would not start with it either.
     const found = (error as Error).message.slice(0, 300);
@@ -45,8 +52,13 @@ export function checkGateway(file: string, root: string, env: Env): Findings {
 }
 
 /** As {@link checkGateway}, and solves every hydraulic model once. */
-export async function checkGatewayAndModels(file: string, root: string, env: Env): Promise<Findings> {
-  const found = checkGateway(file, root, env);
+export async function checkGatewayAndModels(
+  file: string,
+  root: string,
+  env: Env,
+  openChanges?: OpenChanges,
+): Promise<Findings> {
+  const found = checkGateway(file, root, env, openChanges);
   const { config } = readGatewayConfig(file, env);
   if (config === undefined) return found;
   const { leakage } = config;

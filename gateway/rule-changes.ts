@@ -74,7 +74,7 @@ export class RuleChanges {
    * Takes the place of the change that is there; that one comes back with {@link undo} or at `until`.
    * On disk when it resolves. @throws RuleChangeError
    */
-  async set(rule: Rule, change: Omit<RuleChange, 'before'>): Promise<void> {
+  async set(rule: Pick<Rule, 'key' | 'setpoint'>, change: Omit<RuleChange, 'before'>): Promise<void> {
     if (change.setpoint !== undefined && rule.setpoint === undefined)
       throw new RuleChangeError(`${rule.key} has no setpoint to change.`);
     if (!this.changes.has(rule.key) && this.changes.size >= CHANGES_MAX)

@@ -9,6 +9,7 @@ import {
   durationSchema,
   isoSchema,
   momentSchema,
+  mustBeInOrder,
   present,
   rangeFields,
   wordsSchema,
@@ -35,13 +36,22 @@ const notificationView = z.object({
 const actionSchema = z
   .strictObject({
     comment: z.string().trim().min(1).max(1000).optional(),
-    reason: z.string().trim().min(1).max(1000).optional().meta({ description: 'another word for comment' }),
+    reason: z
+      .string()
+      .trim()
+      .min(1)
+      .max(1000)
+      .optional()
+      .meta({ description: 'another word for comment; shelving and taking out of service need one of the two' }),
     until: momentSchema.optional().meta({ description: 'shelve: until when' }),
     untilMs: momentSchema.optional().meta({ description: 'the same' }),
     for: durationSchema.optional().meta({ description: 'shelve: for how long' }),
     oneShot: z.boolean().optional().meta({ description: 'shelve: until it returns to normal' }),
   })
   .optional();
+
+/** What hides an alarm says why (ISA-18.2: unexplained suppression is counted against the site). */
+const NEED_REASON: readonly (typeof ALARM_ACTIONS)[number][] = ['shelve', 'out-of-service'];
 
 export function alarmRoutes(door: Door): readonly Route[] {
   const { store, ingest, now, openAlarms } = door;
@@ -80,6 +90,7 @@ export function alarmRoutes(door: Door): readonly Route[] {
       }),
       async handle({ query }) {
         const { state, priority, limit, q, ...rest } = query;
+        mustBeInOrder(rest);
         const filter = { limit, ...present({ ...rest, priorities: priority?.map(Number), states: state }) };
         if (state?.includes('normal') !== true) {
           const { items, total, cursor } = openAlarms.list({ ...filter, text: q });
@@ -110,6 +121,7 @@ export function alarmRoutes(door: Door): readonly Route[] {
       answer: z.object({ journal: z.array(journalView), cursor: z.string().optional() }),
       async handle({ query }) {
         const { limit, ...rest } = query;
+        mustBeInOrder(rest);
         const page = await store.journal({ limit, ...present(rest) });
         return { journal: page.items.map(viewJournal), ...present({ cursor: page.cursor }) };
       },
@@ -147,12 +159,17 @@ export function alarmRoutes(door: Door): readonly Route[] {
         answer: alarmView,
         async handle({ params, body = {}, identity }) {
           const at = now();
+          const comment = body.comment ?? body.reason;
+          if (comment === undefined && NEED_REASON.includes(action))
+            throw new Problem('action-invalid', `${action} needs a reason`, {
+              errors: [{ path: 'body.reason', found: 'nothing', allowed: 'why, in up to 1000 characters' }],
+            });
           const alarm = await ingest.operate({
             action,
             alarm: params.id,
             who: (identity as Identity).name,
             at,
-            ...present({ comment: body.comment ?? body.reason, until: untilOf(body, at), oneShot: body.oneShot }),
+            ...present({ comment, until: untilOf(body, at), oneShot: body.oneShot }),
           });
           return viewAlarm(alarm);
         },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { formatTime } from '../../contract/time.ts';
-import { countSchema, cursorSchema, isoSchema, present, rangeFields } from './inputs.ts';
+import { countSchema, cursorSchema, isoSchema, mustBeInOrder, present, rangeFields } from './inputs.ts';
 import type { Door } from './ports.ts';
 import { type Route, route } from './route.ts';
 
@@ -28,6 +28,7 @@ export function auditRoutes({ store }: Door): readonly Route[] {
       answer: z.object({ audit: z.array(auditView), cursor: z.string().optional() }),
       async handle({ query }) {
         const { limit, ...rest } = query;
+        mustBeInOrder(rest);
         const page = await store.audit({ limit, ...present(rest) });
         return {
           audit: page.items.map((entry) => ({ ...entry, at: formatTime(entry.at) })),

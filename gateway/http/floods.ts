@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Flood, floodToWire } from '../../contract/alarm.ts';
-import { countSchema, cursorSchema, isoSchema, present, rangeFields } from './inputs.ts';
+import { countSchema, cursorSchema, isoSchema, mustBeInOrder, present, rangeFields } from './inputs.ts';
 import type { Door } from './ports.ts';
 import { type Route, route } from './route.ts';
 
@@ -39,6 +39,7 @@ export function floodRoutes({ store }: Door): readonly Route[] {
       }),
       answer: z.object({ floods: z.array(floodView), cursor: z.string().optional() }),
       async handle({ query: { state, limit, ...rest } }) {
+        mustBeInOrder(rest);
         const page = await store.floods({
           limit,
           ...present({ ...rest, active: state === undefined ? undefined : state === 'active' }),

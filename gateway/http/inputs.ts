@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { EARLIEST_TIME_MS, LATEST_TIME_MS, type Millis, parseDuration, parseTime } from '../../contract/time.ts';
+import {
+  EARLIEST_TIME_MS,
+  formatTime,
+  LATEST_TIME_MS,
+  type Millis,
+  parseDuration,
+  parseTime,
+} from '../../contract/time.ts';
 import { foreignCursor, Problem } from './problem.ts';
 
 /** A moment as ISO 8601 or epoch milliseconds; UTC milliseconds after. */
@@ -67,6 +74,20 @@ export const rangeFields = {
   from: edgeSchema.optional(),
   to: edgeSchema.optional(),
 };
+
+/** @throws Problem when the range ends before it begins: an empty answer would look like a quiet time */
+export function mustBeInOrder({
+  from,
+  to,
+}: {
+  readonly from?: Millis | undefined;
+  readonly to?: Millis | undefined;
+}): void {
+  if (from !== undefined && to !== undefined && from > to)
+    throw new Problem('input-invalid', 'query.from must not be after query.to', {
+      errors: [{ path: 'query.from', found: formatTime(from), allowed: 'a time before `to`' }],
+    });
+}
 
 const DAY_MS = 86_400_000;
 

@@ -1,5 +1,6 @@
 import type { Alarm, AlarmState, Flood, JournalEntry, Priority } from '../../../contract/alarm.ts';
 import { formatDuration, type Millis } from '../../../contract/time.ts';
+import { unitLabel } from '../../../contract/units.ts';
 import type { Author, JudgeInput, OperatorCommand, Refusal, Rule } from '../plant.ts';
 import type { SiteClock } from '../site-clock.ts';
 import { FloodWatch } from './flood.ts';
@@ -512,6 +513,11 @@ export class AlarmLedger {
     if (!mayRise) delete occurrence.escalateAt;
     else occurrence.escalateAt ??= now + escalate.afterMs;
     occurrence.changedAt = now;
+    if (occurrence.life.state === 'unacknowledged') {
+      // Who acknowledged it before it came back has not seen this.
+      delete occurrence.acknowledgedAt;
+      delete occurrence.acknowledgedBy;
+    }
     this.watch(occurrence);
     if (!isClosed(occurrence.life)) {
       // A closed one that a person put on hold is open again.
@@ -573,7 +579,7 @@ export class AlarmLedger {
 /** What of a rule people go by is another than before, in words. */
 function differences(before: Rule, now: Rule): string[] {
   const figure = (rule: Rule, value: number | undefined) =>
-    value === undefined ? 'none' : `${value}${rule.unit === undefined || rule.unit === '1' ? '' : ` ${rule.unit}`}`;
+    value === undefined ? 'none' : `${value} ${rule.unit === undefined ? '' : unitLabel(rule.unit)}`.trim();
   const all: readonly (readonly [name: string, before: string, now: string])[] = [
     ['priority', `P${before.priority}`, `P${now.priority}`],
     ['setpoint', figure(before, before.setpoint), figure(now, now.setpoint)],

@@ -456,6 +456,11 @@ describe('alarms', () => {
     expect(await ids('q=sump')).toEqual([]);
     expect((await door.get('/api/v1/alarms?q=flow&state=normal', cookie)).status).toBe(400);
     expect((await door.get('/api/v1/alarms?state=ringing', cookie)).body.errors[0].allowed).toContain('unacknowledged');
+    for (const list of ['alarms', 'alarms?state=normal', 'alarms/journal', 'alarms/floods']) {
+      const ask = (query: string) => door.get(`/api/v1/${list}${list.includes('?') ? '&' : '?'}${query}`, cookie);
+      expect((await ask('from=2026-11-23&to=2026-11-22')).body.errors[0].path, list).toBe('query.from');
+      expect((await ask('from=1763856000000&to=2026-11-23')).status, list).toBe(200);
+    }
   });
 
   it('one is acknowledged: who, when and why are in the journal', async () => {
@@ -472,7 +477,14 @@ describe('alarms', () => {
     const act = (action: string, body?: unknown) => door.post(`/api/v1/alarms/${id}/${action}`, body, cookie);
     expect((await act('acknowledge')).status).toBe(200);
     expect(await act('acknowledge')).toMatchObject({ status: 409, body: { code: 'action-not-possible' } });
-    expect(await act('shelve')).toMatchObject({ status: 400, body: { code: 'action-invalid' } });
+    for (const [action, body] of [
+      ['shelve', undefined],
+      ['shelve', { reason: 'no end' }],
+      ['shelve', { for: '2h' }],
+      ['shelve', { for: '2h', reason: ' ' }],
+      ['out-of-service', {}],
+    ] as const)
+      expect(await act(action, body), `${action} ${JSON.stringify(body)}`).toMatchObject({ status: 400 });
     expect((await act('shelve', { for: '2h', reason: 'works' })).body).toMatchObject({
       holds: ['shelved'],
       shelvedUntil: '2026-11-23T14:00:00.000Z',

@@ -2,6 +2,8 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { changesAt } from '../../../../gateway/check-against.ts';
+import { runTimeChanges } from '../../../../gateway/check-changes.ts';
 import { type Desk, openDesk } from '../../../../gateway/desk.ts';
 import type { PlantCatalog } from '../../../../gateway/plant-growth.ts';
 import { endTemporaryChanges } from '../../../../gateway/rule-expiry.ts';
@@ -154,6 +156,27 @@ describe('alarm rules', () => {
     const { body } = await door.get('/api/v1/rules?asset=inlet-7', cookie);
     expect(body.rules).toMatchObject([{ key: 'inlet-7/flow#high', setpoint: 95 }]);
     expect(judged()).toEqual([]);
+  });
+
+  it('changed ones of a running gateway are shown beside the files of another place', async () => {
+    await put('fm-12/flow#high', { setpoint: 95, enabled: true, reason: 'pump test' });
+    await put('fm-12/door#open', { priority: 1, reason: 'break-ins' });
+    const base = await door.app.listen({ port: 0 });
+    const token = 'token-of-olga';
+    const open = await changesAt(`${base}/`, token);
+    const elsewhere: PlantCatalog = {
+      ...files,
+      rulesFor: (point, device) => files.rulesFor(point, device).map((rule) => ({ ...rule, onDelayMs: 5000 })),
+    };
+    expect(runTimeChanges(elsewhere, open(elsewhere)).map((line) => line.replace(/2026-\S+/, '<time>'))).toEqual([
+      'changed at run time: fm-12/door#open priority: file 3, now 1; ada, <time> break-ins',
+      'changed at run time: fm-12/flow#high setpoint: file 80, now 95; ada, <time> pump test',
+    ]);
+    await expect(changesAt(base, 'wrong')).rejects.toThrow('401');
+    await expect(changesAt(base, undefined)).rejects.toThrow('--token-file');
+    await expect(changesAt(join(tmpdir(), 'no-such-folder'), undefined)).rejects.toThrow('no data folder');
+    await door.app.close();
+    await expect(changesAt(base, token)).rejects.toThrow('does not answer');
   });
 
   it('changed ones are there again after a restart', async () => {
