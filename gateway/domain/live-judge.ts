@@ -506,7 +506,7 @@ export class LiveJudge implements Judge {
       const ts = Math.max(newest, this.delays.pointTime(source, point, this.clock));
       const isSilent = (this.points.busy[point]! & (BUSY_BAD | BUSY_STALE | BUSY_DEVICE_SILENT)) !== 0;
       const isKnown = !isSilent && !Number.isNaN(value) && ts <= newest + this.points.maxSilenceMs[point]!;
-      const side = this.table.side[row]!;
+      const side = this.table.side[row] as -1 | 0 | 1;
       if (side !== 0 && isKnown) {
         const truth = beyondLimit(rule, side, value, this.conditions.isTripped(row));
         this.conditions.feed(row, truth, ts, rule, this.raising);
