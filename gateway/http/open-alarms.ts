@@ -10,6 +10,9 @@ export const NO_ALARMS: AlarmCounts = { 1: 0, 2: 0, 3: 0, 4: 0 };
 /** Pages read at start: with 1,000 alarms each far more than the 50,000 active ones a site is built for. */
 const PAGES_MAX = 1000;
 
+/** New ones that wait for their place: more are put in order as they come, so that the next who asks need not wait for it. */
+const ADDED_MAX = 2000;
+
 /** What the list of open alarms can be narrowed by, beside what the store can do. */
 export interface OpenFilter extends Omit<AlarmFilter, 'open' | 'states'> {
   readonly states?: readonly Alarm['state'][] | undefined;
@@ -24,10 +27,12 @@ export interface OpenFilter extends Omit<AlarmFilter, 'open' | 'states'> {
 export class OpenAlarms {
   private readonly open = new Map<string, Alarm>();
   private readonly counts = new Map<string, Record<'1' | '2' | '3' | '4', number>>();
-  /** Newest raised first; undefined when one came or went since it was last asked for. */
-  private sorted: Alarm[] | undefined;
-  /** Place in `sorted`, so that a change of a record needs no sorting. */
-  private places = new Map<string, number>();
+  /** Newest raised first, as of the last look. */
+  private sorted: readonly Alarm[] = [];
+  /** Something came, went or changed since. */
+  private isOld = false;
+  /** Ids whose place in `sorted` is not known. */
+  private readonly added = new Set<string>();
 
   async load(store: Store): Promise<void> {
     let cursor: string | undefined;
@@ -86,27 +91,37 @@ export class OpenAlarms {
     };
   }
 
+  /** What came is sorted and merged into what was in order: of tens of thousands only the new ones are compared. */
   private inOrder(): readonly Alarm[] {
-    if (this.sorted === undefined) {
-      this.sorted = [...this.open.values()].sort(newestFirst);
-      this.places = new Map(this.sorted.map(({ id }, place) => [id, place]));
+    if (!this.isOld) return this.sorted;
+    const fresh = [...this.added].flatMap((id) => this.open.get(id) ?? []).sort(newestFirst);
+    const merged: Alarm[] = [];
+    let next = 0;
+    for (const { id } of this.sorted) {
+      const alarm = this.added.has(id) ? undefined : this.open.get(id);
+      if (alarm === undefined) continue;
+      for (; next < fresh.length && newestFirst(fresh[next]!, alarm) < 0; next++) merged.push(fresh[next]!);
+      merged.push(alarm);
     }
-    return this.sorted;
+    for (; next < fresh.length; next++) merged.push(fresh[next]!);
+    this.added.clear();
+    this.isOld = false;
+    this.sorted = merged;
+    return merged;
   }
 
   private apply(alarm: Alarm): void {
     const before = this.open.get(alarm.id);
     if (before !== undefined) this.count(before, -1);
+    this.isOld = true;
     if (!isOpen(alarm)) {
-      if (this.open.delete(alarm.id)) this.sorted = undefined;
+      this.open.delete(alarm.id);
       return;
     }
     this.open.set(alarm.id, alarm);
     this.count(alarm, 1);
-    const place = this.places.get(alarm.id);
-    if (this.sorted === undefined || place === undefined || before?.raisedAt !== alarm.raisedAt)
-      this.sorted = undefined;
-    else this.sorted[place] = alarm;
+    if (before?.raisedAt !== alarm.raisedAt) this.added.add(alarm.id);
+    if (this.added.size >= ADDED_MAX) this.inOrder();
   }
 
   private count({ asset, priority, state, holds }: Alarm, step: 1 | -1): void {
