@@ -46,6 +46,8 @@ const actionSchema = z
     until: momentSchema.optional().meta({ description: 'shelve: until when' }),
     untilMs: momentSchema.optional().meta({ description: 'the same' }),
     for: durationSchema.optional().meta({ description: 'shelve: for how long' }),
+    duration: durationSchema.optional().meta({ description: 'the same' }),
+    durationMs: durationSchema.optional().meta({ description: 'the same' }),
     oneShot: z.boolean().optional().meta({ description: 'shelve: until it returns to normal' }),
   })
   .optional();
@@ -179,7 +181,8 @@ export function alarmRoutes(door: Door): readonly Route[] {
 }
 
 function untilOf(body: NonNullable<z.output<typeof actionSchema>>, now: Millis): Millis | undefined {
-  if (body.for !== undefined) return now + body.for;
+  const durationMs = body.for ?? body.duration ?? body.durationMs;
+  if (durationMs !== undefined) return now + durationMs;
   return body.until ?? body.untilMs;
 }
 

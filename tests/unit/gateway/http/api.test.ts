@@ -485,7 +485,7 @@ describe('alarms', () => {
       ['out-of-service', {}],
     ] as const)
       expect(await act(action, body), `${action} ${JSON.stringify(body)}`).toMatchObject({ status: 400 });
-    expect((await act('shelve', { for: '2h', reason: 'works' })).body).toMatchObject({
+    expect((await act('shelve', { duration: '2h', reason: 'works' })).body).toMatchObject({
       holds: ['shelved'],
       shelvedUntil: '2026-11-23T14:00:00.000Z',
     });
