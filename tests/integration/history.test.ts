@@ -12,7 +12,7 @@ const COMMAND = join(root, 'dist', 'cli', 'hanfeng.js');
 const DEMO = join(root, 'examples', 'demo');
 const PASSWORD = 'History-Passw0rd-1';
 const EDGES = ['edge-city', 'edge-water'];
-const DEVICES = ['wl-01', 'wl-02', 'ga-12', 'tl-01', 'pt-11', 'pt-13', 'cm-01', 'cm-02', 'cm-03', 'cm-04'];
+const DEVICES = ['wl-01', 'wl-02', 'ga-12', 'tl-01', 'pt-11', 'pt-13', ...several('cm'), ...several('amr')];
 const MINUTES = 2 * 1440;
 
 interface Delivery {
@@ -173,4 +173,9 @@ describe('the history of the demo', () => {
 function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(share * (sorted.length - 1))] as number;
+}
+
+/** The four of a kind. */
+function several(kind: string): readonly string[] {
+  return [1, 2, 3, 4].map((number) => `${kind}-0${number}`);
 }
