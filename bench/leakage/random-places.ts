@@ -1,7 +1,7 @@
 import { type Place, seeded } from './made-network.ts';
 
 /** Seeds of the places that rules were looked at with, and of those that were run once at the end. */
-export const RANDOM_SEEDS = { development: [2001, 2010], heldOut: [7001, 7006] } as const;
+export const RANDOM_SEEDS = { development: [2001, 2010], heldOut: [7101, 7106] } as const;
 
 export type PlaceKind = 'village' | 'town';
 

@@ -18,8 +18,11 @@ const TRANSIENT_KEPT = 0.99;
 const TRANSIENT_FACTOR = 2;
 
 /** Sees a supply interruption by next to no flow. @returns whether the zone is cut off or fills again: nothing is judged */
-export function isRefilling({ state, options }: FlowZone, { at, flow, expected, residual, sigma }: Sample): boolean {
-  const isLow = expected > 0 && flow < LOW_PART * expected && residual < -LOW_SIGMAS * sigma;
+export function isRefilling(zone: FlowZone, { at, flow, expected, residual, sigma }: Sample): boolean {
+  const { state, options } = zone;
+  // Without the open leaks: the repair of one larger than all use is no interruption.
+  const used = expected - zone.known;
+  const isLow = used > 0 && flow < LOW_PART * used && residual < -LOW_SIGMAS * sigma;
   state.lowBins = isLow ? state.lowBins + 1 : 0;
   const isInterrupted = (isLow && residual < -CUT_SIGMAS * sigma) || state.lowBins * options.binMs >= CUT_MS;
   if (isInterrupted) state.refillUntil = at + REFILL_MS;

@@ -76,6 +76,11 @@ describe('the inflow of a zone', () => {
     expect(events.map(({ kind }) => kind).filter((kind) => kind !== 'growth')).toEqual(['abrupt', 'repair', 'abrupt']);
   });
 
+  it('closes a leak that was larger than all use: its repair is no interruption', () => {
+    const events = run(70, [leak(30.1, 31, 4 * TOWN.meanFlow)]);
+    expect(events.map(({ kind }) => kind).filter((kind) => kind !== 'growth')).toEqual(['abrupt', 'repair']);
+  });
+
   it('tells a second burst during the first as one of its own', () => {
     expect(alarms(run(50, [leak(30.1, 50, 15), leak(40.1, 50, 18)]))).toHaveLength(2);
   });
