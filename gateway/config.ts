@@ -121,13 +121,16 @@ const storeSchema = z
 const alarmsSchema = z
   .union(
     [
-      z.array(alarmOverrideSchema).transform((rules) => ({ rules, groups: operatorGroupsSchema.parse([]) })),
+      z
+        .array(alarmOverrideSchema)
+        .transform((rules) => ({ rules, groups: operatorGroupsSchema.parse([]), requireReason: false })),
       z.strictObject({
         rules: z.array(alarmOverrideSchema).default([]).describe('Limits beside those of classes and device files'),
         groups: operatorGroupsSchema,
+        requireReason: z.boolean().default(false).describe('Shelving and taking out of service must say why'),
       }),
     ],
-    { error: 'a list of limits, or {rules: [...], groups: [...]}' },
+    { error: 'a list of limits, or {rules: [...], groups: [...], requireReason: true}' },
   )
   .describe('Limits by point, `<device>/<measurement>`');
 

@@ -204,7 +204,12 @@ async function joinParts(
   atEnd(() => whatIf.close());
   const webRoot = join(root, 'dist', 'web');
   const http = await createHttpServer({
-    config: { dataDir, publicUrl: config.http.publicUrl, metricsToken: config.metricsToken },
+    config: {
+      dataDir,
+      publicUrl: config.http.publicUrl,
+      metricsToken: config.metricsToken,
+      requireReason: config.alarms.requireReason,
+    },
     ingest,
     store,
     registry,

@@ -36,13 +36,10 @@ const notificationView = z.object({
 const actionSchema = z
   .strictObject({
     comment: z.string().trim().min(1).max(1000).optional(),
-    reason: z
-      .string()
-      .trim()
-      .min(1)
-      .max(1000)
-      .optional()
-      .meta({ description: 'another word for comment; shelving and taking out of service need one of the two' }),
+    reason: z.string().trim().min(1).max(1000).optional().meta({
+      description:
+        'another word for comment; where the site asks for it, shelving and taking out of service need one of the two',
+    }),
     until: momentSchema.optional().meta({ description: 'shelve: until when' }),
     untilMs: momentSchema.optional().meta({ description: 'the same' }),
     for: durationSchema.optional().meta({ description: 'shelve: for how long' }),
@@ -52,11 +49,11 @@ const actionSchema = z
   })
   .optional();
 
-/** What hides an alarm says why (ISA-18.2: unexplained suppression is counted against the site). */
-const NEED_REASON: readonly (typeof ALARM_ACTIONS)[number][] = ['shelve', 'out-of-service'];
+/** What hides an alarm: a site may ask that it says why (ISA-18.2: unexplained suppression counts against the site). */
+const HIDING: readonly (typeof ALARM_ACTIONS)[number][] = ['shelve', 'out-of-service'];
 
 export function alarmRoutes(door: Door): readonly Route[] {
-  const { store, ingest, now, openAlarms } = door;
+  const { store, ingest, now, openAlarms, config } = door;
   const find = async (id: string) => {
     const alarm = await store.alarm(id);
     if (alarm === undefined) throw new Problem('alarm-unknown', `${id.slice(0, 200)} is no alarm here.`);
@@ -162,7 +159,7 @@ export function alarmRoutes(door: Door): readonly Route[] {
         async handle({ params, body = {}, identity }) {
           const at = now();
           const comment = body.comment ?? body.reason;
-          if (comment === undefined && NEED_REASON.includes(action))
+          if (comment === undefined && config.requireReason === true && HIDING.includes(action))
             throw new Problem('action-invalid', `${action} needs a reason`, {
               errors: [{ path: 'body.reason', found: 'nothing', allowed: 'why, in up to 1000 characters' }],
             });

@@ -35,6 +35,8 @@ export interface HttpConfig {
   readonly publicUrl?: string | undefined;
   /** Bearer token that may read /metrics and nothing else. */
   readonly metricsToken?: string | undefined;
+  /** What hides an alarm must say why. */
+  readonly requireReason?: boolean | undefined;
 }
 
 /** Who has to deal with what. */

@@ -477,14 +477,8 @@ describe('alarms', () => {
     const act = (action: string, body?: unknown) => door.post(`/api/v1/alarms/${id}/${action}`, body, cookie);
     expect((await act('acknowledge')).status).toBe(200);
     expect(await act('acknowledge')).toMatchObject({ status: 409, body: { code: 'action-not-possible' } });
-    for (const [action, body] of [
-      ['shelve', undefined],
-      ['shelve', { reason: 'no end' }],
-      ['shelve', { for: '2h' }],
-      ['shelve', { for: '2h', reason: ' ' }],
-      ['out-of-service', {}],
-    ] as const)
-      expect(await act(action, body), `${action} ${JSON.stringify(body)}`).toMatchObject({ status: 400 });
+    for (const body of [undefined, { reason: 'no end' }, { for: '2h', reason: ' ' }])
+      expect(await act('shelve', body), JSON.stringify(body)).toMatchObject({ status: 400 });
     expect((await act('shelve', { duration: '2h', reason: 'works' })).body).toMatchObject({
       holds: ['shelved'],
       shelvedUntil: '2026-11-23T14:00:00.000Z',
@@ -493,6 +487,20 @@ describe('alarms', () => {
     expect((await door.post('/api/v1/alarms/none/acknowledge', {}, cookie)).body.code).toBe('alarm-unknown');
     expect((await door.get('/api/v1/alarms/none', cookie)).body.code).toBe('alarm-unknown');
   });
+});
+
+it('a site may ask that whoever hides an alarm says why', async () => {
+  const strict = await testDoor({ config: { requireReason: true } });
+  const operator = await strict.signIn();
+  strict.gateway.announce({ alarms: [strict.gateway.addAlarm({ id: 'a1' })] });
+  const act = (action: string, body: unknown) => strict.post(`/api/v1/alarms/a1/${action}`, body, operator);
+  for (const [action, body] of [
+    ['shelve', { for: '2h' }],
+    ['out-of-service', {}],
+  ] as const)
+    expect(await act(action, body), action).toMatchObject({ status: 400, body: { code: 'action-invalid' } });
+  expect((await act('out-of-service', { reason: 'sensor taken out' })).status).toBe(200);
+  await strict.app.close();
 });
 
 describe('line protocol', () => {
