@@ -92,6 +92,17 @@ export class Instrument {
     return { ...this.totals };
   }
 
+  /** How fast its counters grow now, by quantity; what does not grow is absent. */
+  counting(): Quantities {
+    const pace: Record<string, number> = {};
+    for (const { of, into, reverse, perSecond } of this.model.counters) {
+      const amount = (this.measured[of] ?? 0) * perSecond;
+      if (amount > 0) pace[into] = (pace[into] ?? 0) + amount;
+      else if (amount < 0 && reverse !== undefined) pace[reverse] = (pace[reverse] ?? 0) - amount;
+    }
+    return pace;
+  }
+
   /** Sets counters, as when a meter is exchanged. */
   setCounters(totals: Quantities): void {
     Object.assign(this.totals, totals);

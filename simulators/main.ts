@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ConfigError } from '../contract/mistakes.ts';
 import { checkSimulation } from './check.ts';
 import { loadSimulation, type SimulationConfig } from './config.ts';
 import { serveControl } from './control-server.ts';
+import { Counters } from './counters.ts';
 import { buildDistrict } from './district.ts';
 import { startPublishers } from './published/publisher.ts';
 import { readScenarios } from './scenario.ts';
@@ -54,6 +56,7 @@ export async function startSimulation(
   const { root, signal, log } = options;
   const start = config.start ?? Date.now();
   const simulation = new Simulation(await buildDistrict({ ...config, root, start }), config);
+  const counters = countersOf(simulation, config, options);
   const player = new ScenarioPlayer({ simulation, scenarios: readScenarios(root), signal, now: Date.now });
   const servers: Closing[] = [];
   const ports = new Map<string, number>();
@@ -79,7 +82,7 @@ export async function startSimulation(
       simulation,
       ports,
       ...(control === undefined ? {} : { controlPort: control.port }),
-      ended: run(simulation, { start, speed: config.speed, signal }).finally(() => closeAll(servers)),
+      ended: run(simulation, { start, speed: config.speed, signal, counters, log }).finally(() => closeAll(servers)),
     };
   } catch (error) {
     await closeAll(servers);
@@ -87,16 +90,52 @@ export async function startSimulation(
   }
 }
 
+/** Kept where there is a data folder, unless the district plays a time of its own, which begins anew each time. */
+function countersOf(
+  simulation: Simulation,
+  config: SimulationConfig,
+  { env, log }: Pick<SimulatorOptions, 'env' | 'log'>,
+): Counters | undefined {
+  if (env.HANFENG_DATA_DIR === undefined || config.start !== undefined) return undefined;
+  const counters = new Counters(simulation, join(env.HANFENG_DATA_DIR, 'counters.json'));
+  try {
+    counters.restore();
+  } catch (error) {
+    log.warn({ err: error }, 'what the meters counted before is not readable; they begin anew');
+  }
+  return counters;
+}
+
 /** Moves the district with the wall clock, `speed` times as fast, until the signal aborts. */
 async function run(
   simulation: Simulation,
-  { start, speed, signal }: { readonly start: number; readonly speed: number; readonly signal: AbortSignal },
+  {
+    start,
+    speed,
+    signal,
+    counters,
+    log,
+  }: {
+    readonly start: number;
+    readonly speed: number;
+    readonly signal: AbortSignal;
+    readonly counters: Counters | undefined;
+    readonly log: Logger;
+  },
 ): Promise<void> {
   const began = performance.now();
+  let kept = counters;
+  const keep = async () =>
+    await kept?.save().catch((error: unknown) => {
+      log.warn({ err: error }, 'what the meters count can not be written down; it is lost when this ends');
+      kept = undefined;
+    });
   while (!signal.aborted) {
     simulation.moveTo(Math.round(start + (performance.now() - began) * speed));
+    await keep();
     await sleep(TICK_MS, undefined, { signal }).catch(() => undefined);
   }
+  await keep();
 }
 
 async function closeAll(servers: readonly Closing[]): Promise<void> {

@@ -1,13 +1,17 @@
-import { resolve } from 'node:path';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkSimulation } from '../../../simulators/check.ts';
 import { parseSimulation } from '../../../simulators/config.ts';
 import { orderOf, refuse } from '../../../simulators/control-server.ts';
+import { Counters } from '../../../simulators/counters.ts';
 import { buildDistrict } from '../../../simulators/district.ts';
 import { replyTo } from '../../../simulators/modbus/line.ts';
 import { parseScenario } from '../../../simulators/scenario.ts';
 import { ScenarioPlayer } from '../../../simulators/scenario-player.ts';
 import { FaultError, Simulation } from '../../../simulators/simulation.ts';
+import { removeFolder } from '../../support/folders.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const START = Date.parse('2026-11-23T12:00:00Z');
@@ -21,10 +25,10 @@ lines:
       - { id: pt-01, unitId: 2, model: generic-rs485-pressure, place: water/dma-1/pressure }
 `;
 
-async function build(yaml = YAML): Promise<Simulation> {
+async function build(yaml = YAML, start = START): Promise<Simulation> {
   const { config } = parseSimulation(yaml, 'simulate.yaml');
   if (config === undefined) throw new Error('the test configuration is wrong');
-  return new Simulation(await buildDistrict({ ...config, root: ROOT, start: START }), config);
+  return new Simulation(await buildDistrict({ ...config, root: ROOT, start }), config);
 }
 const flowOf = (simulation: Simulation) => simulation.values()['fm-01']?.flow ?? Number.NaN;
 const read = { kind: 'read', table: 'holdingRegister', address: 0, count: 2 } as const;
@@ -49,6 +53,23 @@ describe('a simulated district', () => {
     simulation.order({ name: 'burst', device: 'fm-01', on: false });
     simulation.moveTo(START + 20_000);
     expect(flowOf(simulation)).toBeLessThan(before * 1.3);
+  });
+
+  it('goes on counting after a restart, by what flowed meanwhile', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hanfeng-counters-'));
+    const path = join(folder, 'simulate', 'counters.json');
+    const before = await build();
+    new Counters(before, path).restore();
+    before.moveTo(START + 600_000);
+    await new Counters(before, path).save();
+    const shown = before.values()['fm-01']?.total ?? Number.NaN;
+    const after = await build(YAML, START + 600_000 + 3_600_000);
+    new Counters(after, path).restore();
+    const counted = (after.values()['fm-01']?.total ?? Number.NaN) - shown;
+    expect(counted / flowOf(before)).toBeCloseTo(1, 1);
+    writeFileSync(path, '{"at": 1');
+    expect(() => new Counters(after, path).restore()).toThrow();
+    removeFolder(folder);
   });
 
   it('counts what flowed into the total', async () => {
