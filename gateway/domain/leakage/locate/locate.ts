@@ -86,7 +86,12 @@ interface Prepared {
 }
 
 /** The change of the pressures of `points` since the leak began, or why there is none. */
-function prepare(task: LocateTask, points: readonly string[]): Prepared | string {
+/** @param expects - pressures with the inflow as it is, or as it would be without the leak, which then shows as a fall */
+function prepare(
+  task: LocateTask,
+  points: readonly string[],
+  expects: 'inflow as it is' | 'inflow without the leak',
+): Prepared | string {
   const { zone, history } = task;
   const quarter = (at: Millis) => Math.round((at - task.historyFrom) / QUARTER_MS);
   const to = quarter(task.at);
@@ -96,7 +101,8 @@ function prepare(task: LocateTask, points: readonly string[]): Prepared | string
       ? Math.max(0, to - WINDOW_QUARTERS)
       : Math.max(begun + SETTLE_QUARTERS, to - WINDOW_QUARTERS, 0);
   if (to - from < 2) return 'too little data since it began';
-  const drivers = driversOf(zone, history, to);
+  const leakM3PerH = expects === 'inflow without the leak' ? task.sizeM3PerH : 0;
+  const drivers = driversOf(zone, history, to, { from: begun, leakM3PerH });
   const residual = residualOf({
     sensors: points.map((point) => history[point]!),
     drivers: drivers.columns,
@@ -117,7 +123,7 @@ export function locate(task: LocateTask, model: Hydraulics): Located {
   const pressures = zone.pressures.filter((point) => history[point] !== undefined && model.isJunction(idOf(point)));
   if (pressures.length < SENSORS_MIN)
     return no(`${pressures.length} pressure sensors of the zone are nodes of the model; at least ${SENSORS_MIN}`);
-  const prepared = prepare(task, pressures);
+  const prepared = prepare(task, pressures, 'inflow as it is');
   if (typeof prepared === 'string') return no(prepared);
   const { residual, from, to, drivers } = prepared;
   const slotOf = weekClock(task.timezone);
@@ -155,7 +161,7 @@ export function locateByPattern(
   placeOf: (point: string) => Place | undefined,
 ): PatternPlace | undefined {
   const points = task.zone.pressures.filter((point) => task.history[point] !== undefined);
-  const prepared = prepare(task, points);
+  const prepared = prepare(task, points, 'inflow without the leak');
   return typeof prepared === 'string' ? undefined : placeByPattern(prepared.residual, points, points.map(placeOf));
 }
 
@@ -184,7 +190,12 @@ function baselineOf({ others, at: now }: LocateTask, quarter: (at: Millis) => nu
   return found.reverse();
 }
 
-function driversOf(zone: LocateTask['zone'], history: LocateTask['history'], length: number) {
+function driversOf(
+  zone: LocateTask['zone'],
+  history: LocateTask['history'],
+  length: number,
+  taken: { readonly from: number; readonly leakM3PerH: number },
+) {
   const sum = (plus: readonly string[], minus: readonly string[] = []): Column => {
     const total = new Float64Array(length);
     for (const [points, sign] of [
@@ -198,6 +209,7 @@ function driversOf(zone: LocateTask['zone'], history: LocateTask['history'], len
     return total;
   };
   const net = sum(zone.inlets, zone.outlets);
+  for (let at = Math.max(0, taken.from); at < length; at++) net[at]! -= taken.leakM3PerH;
   const isMetered = zone.customers.length > 0;
   const columns = [
     ...(isMetered ? [sum(zone.customers)] : []),
