@@ -35,7 +35,10 @@ export function withAssets(catalog: PlantCatalog, book: AssetBook): AssetCatalog
   return {
     ...catalog,
     rulesFor: (point, device) =>
-      judged(point, device, (rule, binding) => onDevices(inDeviceUnits(rule, binding), book)),
+      judged(point, device, (rule, binding) => ({
+        ...onDevices(inDeviceUnits(rule, binding), book),
+        since: binding.from,
+      })),
     sheetFor: (point, device) =>
       book.boundTo(point.device, point.measurement) !== undefined || book.isRetired(point.device, point.measurement)
         ? undefined

@@ -505,7 +505,11 @@ export class LiveJudge implements Judge {
       const newest = this.points.newest(point);
       const ts = Math.max(newest, this.delays.pointTime(source, point, this.clock));
       const isSilent = (this.points.busy[point]! & (BUSY_BAD | BUSY_STALE | BUSY_DEVICE_SILENT)) !== 0;
-      const isKnown = !isSilent && !Number.isNaN(value) && ts <= newest + this.points.maxSilenceMs[point]!;
+      const isKnown =
+        !isSilent &&
+        !Number.isNaN(value) &&
+        ts <= newest + this.points.maxSilenceMs[point]! &&
+        newest >= (rule.since ?? newest);
       const side = this.table.side[row] as -1 | 0 | 1;
       if (side !== 0 && isKnown) {
         const truth = beyondLimit(rule, side, value, this.conditions.isTripped(row));

@@ -63,6 +63,8 @@ export interface Rule {
   readonly asset: string;
   readonly assetClass?: string;
   readonly location?: string;
+  /** What its point measured before was of something else: a meter that was put in then. */
+  readonly since?: Millis;
   /** Dense id of the point it watches. */
   readonly point: number;
   readonly pointId: string;

@@ -60,9 +60,18 @@ class Witness {
   }
 
   /** After a torn tail, numbers cut off are never used again: nothing to compare with. */
-  expectNoReuse(outbox: Outbox, lane: string, last: number): void {
+  async expectNoReuse(outbox: Outbox, lane: string, last: number): Promise<void> {
     const view = outbox.laneViews().find(({ id }) => id === lane);
-    if (view !== undefined && view.last < last) expect(view.ended, `lane ${lane} lost its tail and goes on`).toBe(true);
+    if (view === undefined) return;
+    if (view.last < last) expect(view.ended, `lane ${lane} lost its tail and goes on`).toBe(true);
+    if (!view.ended) return;
+    // A batch that grew on disk may have lost the end of what was written down as synced: it is its own beginning then.
+    const key = `${lane} ${view.last}`;
+    const left = (await contents(outbox)).get(key);
+    const before = JSON.parse(this.seen.get(key) ?? '[]') as number[];
+    if (left === undefined || left.length >= before.length) return;
+    expect(left).toEqual(before.slice(0, left.length));
+    this.seen.set(key, JSON.stringify(left));
   }
 }
 
@@ -140,7 +149,7 @@ describe('outbox, whatever happens to it', () => {
                   clock.boot = `boot after ${clock.boot}`;
                 }
                 outbox = await openOutbox(folder.path, clock, { settings: SETTINGS });
-                witness.expectNoReuse(outbox, lane, last);
+                await witness.expectNoReuse(outbox, lane, last);
                 break;
               }
             }

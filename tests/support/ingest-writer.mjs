@@ -16,6 +16,7 @@ const ingest = await IngestPath.open({
   judge: {
     addPoint() {},
     addSource() {},
+    reconcile() {},
     apply() {
       state++;
       return undefined;
