@@ -45,25 +45,31 @@ const verdictOf = (scenario: Scenario, batch: Batch, raised: readonly RaisedAlar
     batch.filter((other) => other !== scenario),
   );
 
+const speedOf = ([first]: Batch, attempt: number) => (first as Scenario).speed / 2 ** (attempt - 1);
+
 async function run(batch: Batch): Promise<readonly RaisedAlarm[]> {
   for (let attempt = 1; ; attempt++) {
-    const { alarms, stalledMs } = await runOnceAt(batch, 2 ** (attempt - 1));
+    const { alarms, stalledMs } = await runOnceAt(batch, attempt);
     const failed = batch.some((scenario) => Object.values(verdictOf(scenario, batch, alarms)).flat().length > 0);
     if (!failed || stalledMs < STALL_MS || attempt === ATTEMPTS_MAX) return alarms;
+    const names = batch.map(({ name }) => name).join(', ');
+    console.warn(
+      `${names}: failed at speed ${speedOf(batch, attempt)} with a stall of ${stalledMs} ms; once more, slower`,
+    );
   }
 }
 
 /** Runs a batch in a process of its own that lives faster than we do; returns what was raised. */
-function runOnceAt(batch: Batch, slower: number): Promise<Outcome> {
+function runOnceAt(batch: Batch, attempt: number): Promise<Outcome> {
   const name = batch.map((scenario) => scenario.name).join(',');
-  const { start, speed } = batch[0] as Scenario;
+  const { start } = batch[0] as Scenario;
   const folder = mkdtempSync(join(tmpdir(), 'hanfeng-scenario-'));
   const clock = join(DIST, 'simulators', 'fast-clock.js');
   const host = join(ROOT, 'tests', 'support', 'scenario-host.mjs');
   const child = spawn(process.execPath, ['--import', clock, host, ROOT, DIST, name, folder], {
     env: {
       ...process.env,
-      HANFENG_CLOCK_SPEED: String(speed / slower),
+      HANFENG_CLOCK_SPEED: String(speedOf(batch, attempt)),
       HANFENG_CLOCK_START: String(Date.parse(`${start}:00${ZONE}`)),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -76,7 +82,7 @@ function runOnceAt(batch: Batch, slower: number): Promise<Outcome> {
   child.stderr.on('data', (text) => {
     errors = (errors + String(text)).slice(-4000);
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), slower * RUN_MS - 5000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), 2 ** (attempt - 1) * RUN_MS - 5000);
   return new Promise((done, fail) => {
     child.on('close', (code) => {
       clearTimeout(timer);

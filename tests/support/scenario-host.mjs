@@ -95,6 +95,8 @@ const running = await startSimulation(config, {
   signal: stop.signal,
   log: log.child({ process: 'simulate' }),
 });
+// From the first reading on: what stands still while the others start makes silences too.
+const stalls = watchStalls();
 const edges = new Map();
 for (const { id, config: edge } of edgeFiles) startEdge(id, edge);
 
@@ -106,7 +108,6 @@ await until('every device has been heard', async () => {
   return config.lines.flatMap((line) => line.devices).filter(({ id }) => heard.has(id)).length >= expected;
 });
 await sleep(SETTLE_MS);
-const stalls = watchStalls();
 const began = Date.now();
 await scenarios.playTimeline(scenario.timeline, { sleep, act });
 await sleep(Math.max(0, scenario.lasts - (Date.now() - began)));
