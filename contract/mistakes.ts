@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 
 /** One mistake in a configuration, device, class or scenario file; a report lists all of them. */
 export interface Mistake {
@@ -25,9 +25,21 @@ export function formatMistake({ file, path, found, allowed }: Mistake): string {
   return `${file}: ${path === '' ? '(whole file)' : path}: found ${found}, allowed: ${allowed}`;
 }
 
-/** Turns zod's issues into our report, with what was found at each place. */
-export function mistakesOf(file: string, error: z.ZodError, input: unknown): Mistake[] {
-  return error.issues.flatMap((issue) => mistakesOfIssue(file, issue, [], input));
+/** `input` as the schema wants it, or every mistake in it, with what was found and what is allowed at each place. */
+export function checkedAgainst<Schema extends z.ZodType>(
+  schema: Schema,
+  file: string,
+  input: unknown,
+): { readonly value: z.output<Schema> } | { readonly value?: undefined; readonly mistakes: Mistake[] } {
+  const parsed = schema.safeParse(input, { error: nameKeys });
+  if (parsed.success) return { value: parsed.data };
+  return { mistakes: parsed.error.issues.flatMap((issue) => mistakesOfIssue(file, issue, [], input)) };
+}
+
+/** Lets an unknown key's issue carry the keys that are known there. */
+function nameKeys(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== 'unrecognized_keys' || !(issue.inst instanceof z.ZodObject)) return undefined;
+  return Object.keys(issue.inst.shape).join(', ') || 'nothing';
 }
 
 function mistakesOfIssue(
@@ -42,7 +54,7 @@ function mistakesOfIssue(
       file,
       path: formatPath([...path, key]),
       found: 'an unknown key',
-      allowed: 'only documented keys',
+      allowed: withClosest(key, issue.message),
     }));
   }
   if (issue.code === 'invalid_union') {
@@ -51,6 +63,29 @@ function mistakesOfIssue(
     if (meant.length === 1) return meant[0]!.flatMap((inner) => mistakesOfIssue(file, inner, path, input));
   }
   return [{ file, path: formatPath(path), found: show(valueAt(input, path)), allowed: inWords(issue.message) }];
+}
+
+/** A key that was probably meant is named behind all that are allowed. */
+function withClosest(key: string, keys: string): string {
+  const [closest] = keys
+    .split(', ')
+    .map((known) => ({ known, distance: editDistance(key.toLowerCase(), known.toLowerCase()) }))
+    .filter(({ known, distance }) => distance <= Math.min(2, known.length / 3))
+    .sort((a, b) => a.distance - b.distance);
+  return closest === undefined ? keys : `${keys} (did you mean ${closest.known}?)`;
+}
+
+/** How many letters must be put in, taken out or changed to make one text of the other; texts of up to 64 letters. */
+function editDistance(from: string, to: string): number {
+  if (from.length > 64 || to.length > 64) return Number.POSITIVE_INFINITY;
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (const [above, letter] of [...from].entries()) {
+    const next = [above + 1];
+    for (const [column, other] of [...to].entries())
+      next.push(Math.min(row[column]! + (letter === other ? 0 : 1), row[column + 1]! + 1, next[column]! + 1));
+    row = next;
+  }
+  return row[to.length]!;
 }
 
 /** zod says what it expected and what it got; ours says only what is allowed, in plain words. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
+import { ConfigError, checkedAgainst, type Mistake } from '../contract/mistakes.ts';
 import { idSchema } from '../contract/reading.ts';
 import { durationSchema } from '../contract/settings.ts';
 import { commandsSchema } from './command.ts';
@@ -192,10 +192,10 @@ export function parseEdgeConfig(
     return { mistakes: broken.map((found) => ({ file, path: '', found, allowed: 'YAML' })) };
   }
   const input: unknown = document.toJS() ?? {};
-  const parsed = edgeSchema.safeParse(input);
-  if (!parsed.success) return { mistakes: mistakesOf(file, parsed.error, input) };
-  const mistakes = [...duplicates(parsed.data, file), ...unitMistakes(parsed.data, file)];
-  return { value: parsed.data, mistakes };
+  const parsed = checkedAgainst(edgeSchema, file, input);
+  if (parsed.value === undefined) return { mistakes: parsed.mistakes };
+  const mistakes = [...duplicates(parsed.value, file), ...unitMistakes(parsed.value, file)];
+  return { value: parsed.value, mistakes };
 }
 
 /** What a line holds: two lines on one port or address would talk into each other. */

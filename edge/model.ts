@@ -1,6 +1,6 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { type Mistake, mistakesOf } from '../contract/mistakes.ts';
+import { checkedAgainst, type Mistake } from '../contract/mistakes.ts';
 import { idSchema, REASONS, type Reason } from '../contract/reading.ts';
 import { durationSchema } from '../contract/settings.ts';
 import { isUnit, type UnitSymbol } from '../contract/units.ts';
@@ -254,11 +254,11 @@ export function parseModel(file: string, text: string): Checked<DeviceModel> {
   }));
   if (broken.length > 0) return { mistakes: broken };
   const input: unknown = document.toJS();
-  const parsed = modelSchema.safeParse(input);
-  if (!parsed.success) return { mistakes: mistakesOf(file, parsed.error, input) };
+  const parsed = checkedAgainst(modelSchema, file, input);
+  if (parsed.value === undefined) return { mistakes: parsed.mistakes };
   const mistakes: Mistake[] = [];
   const wrong = (path: string, found: string, allowed: string) => mistakes.push({ file, path, found, allowed });
-  const raw = parsed.data;
+  const raw = parsed.value;
   const points = Object.entries(raw.points).map(([id, point]) => fillPoint(id, point, raw, wrong));
   checkReferences(points, raw, wrong);
   if (raw.ascii !== undefined) checkPattern(raw.ascii.pattern, points, wrong);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
+import { ConfigError, checkedAgainst, type Mistake } from '../contract/mistakes.ts';
 import { idSchema } from '../contract/reading.ts';
 import { bytesSchema, durationSchema } from '../contract/settings.ts';
 import { parseTime } from '../contract/time.ts';
@@ -321,9 +321,9 @@ export function parseGatewayConfig(
     return { mistakes: broken.map((found) => ({ file, path: '', found, allowed: 'YAML' })) };
   }
   const input: unknown = document.toJS() ?? {};
-  const parsed = gatewaySchema.safeParse(input);
-  if (!parsed.success) return { mistakes: mistakesOf(file, parsed.error, input) };
-  return { value: parsed.data, mistakes: [] };
+  const parsed = checkedAgainst(gatewaySchema, file, input);
+  if (parsed.value === undefined) return { mistakes: parsed.mistakes };
+  return { value: parsed.value, mistakes: [] };
 }
 
 /** Names that stand there a second time. */

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parseDocument } from 'yaml';
-import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
+import { ConfigError, checkedAgainst, type Mistake } from '../contract/mistakes.ts';
 import { type GatewayConfig, twice } from './config.ts';
 import { parseCsvTable } from './csv.ts';
 import { inWgs84 } from './domain/coordinates.ts';
@@ -104,9 +104,9 @@ export function parseClassFile(
 ): { readonly value?: AssetClass; readonly mistakes: Mistake[] } {
   const { input, mistakes } = parseYaml(text, file);
   if (mistakes.length > 0) return { mistakes };
-  const parsed = classSchema.safeParse(input);
-  if (!parsed.success) return { mistakes: mistakesOf(file, parsed.error, input) };
-  const { value, mistakes: more } = { value: parsed.data, mistakes: classMistakes(parsed.data, file) };
+  const parsed = checkedAgainst(classSchema, file, input);
+  if (parsed.value === undefined) return { mistakes: parsed.mistakes };
+  const { value, mistakes: more } = { value: parsed.value, mistakes: classMistakes(parsed.value, file) };
   return more.length > 0 ? { mistakes: more } : { value, mistakes: more };
 }
 
@@ -132,9 +132,9 @@ function parseRows(file: string, rows: readonly { readonly entry: unknown; reado
   const devices: DeviceFileEntry[] = [];
   const mistakes: Mistake[] = [];
   for (const { entry, at } of rows) {
-    const parsed = deviceSchema.safeParse(entry);
-    if (parsed.success) devices.push(parsed.data);
-    else mistakes.push(...placed(mistakesOf(file, parsed.error, entry), at));
+    const parsed = checkedAgainst(deviceSchema, file, entry);
+    if (parsed.value === undefined) mistakes.push(...placed(parsed.mistakes, at));
+    else devices.push(parsed.value);
   }
   return { devices, mistakes };
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { ConfigError, type Mistake, mistakesOf } from '../contract/mistakes.ts';
+import { ConfigError, checkedAgainst, type Mistake } from '../contract/mistakes.ts';
 import { durationSchema } from '../contract/settings.ts';
 import { parseTime } from '../contract/time.ts';
 import { ASCII_MODELS } from './ascii/models.ts';
@@ -151,9 +151,9 @@ export function parseSimulation(
     return { mistakes };
   }
   const input: unknown = document.toJS() ?? {};
-  const parsed = simulationSchema.safeParse(input);
-  if (!parsed.success) return { mistakes: mistakesOf(file, parsed.error, input) };
-  return { config: parsed.data, mistakes: doubles(parsed.data, file) };
+  const parsed = checkedAgainst(simulationSchema, file, input);
+  if (parsed.value === undefined) return { mistakes: parsed.mistakes };
+  return { config: parsed.value, mistakes: doubles(parsed.value, file) };
 }
 
 /** Ids that stand twice, and unit ids that stand twice on one line. */

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { type Mistake, mistakesOf } from '../contract/mistakes.ts';
+import { checkedAgainst, type Mistake } from '../contract/mistakes.ts';
 import { parseDuration } from '../contract/time.ts';
 
 const DAY_MS = 86_400_000;
@@ -80,8 +80,8 @@ function readYaml<Schema extends z.ZodType>(
   if (problem !== undefined)
     return { mistakes: [{ file, path: '', found: problem.message.split('\n')[0] as string, allowed: 'YAML' }] };
   const input: unknown = document.toJS() ?? {};
-  const parsed = schema.safeParse(input);
-  return parsed.success ? { data: parsed.data, mistakes: [] } : { mistakes: mistakesOf(file, parsed.error, input) };
+  const parsed = checkedAgainst(schema, file, input);
+  return 'mistakes' in parsed ? { mistakes: parsed.mistakes } : { data: parsed.value, mistakes: [] };
 }
 
 /** All scenarios that come with the project, by name. */

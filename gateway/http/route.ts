@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { mistakesOf } from '../../contract/mistakes.ts';
+import { checkedAgainst } from '../../contract/mistakes.ts';
 import type { Access, Identity } from './auth.ts';
 import { readBytes } from './body.ts';
 import { type InputMistake, Problem } from './problem.ts';
@@ -95,20 +95,13 @@ function put(app: FastifyInstance, definition: Route, options: { readonly strict
 
 /** @throws Problem that lists every mistake of this input */
 function checked(where: string, schema: z.ZodType, input: unknown): unknown {
-  const result = schema.safeParse(input);
-  if (result.success) return result.data;
-  const errors: InputMistake[] = mistakesOf('', result.error, input).map(({ path, found, allowed }) => ({
+  const result = checkedAgainst(schema, '', input);
+  if (!('mistakes' in result)) return result.value;
+  const errors: InputMistake[] = result.mistakes.map(({ path, found, allowed }) => ({
     path: path === '' ? where : `${where}.${path}`,
     found,
-    allowed: found === 'an unknown key' ? allowedKeys(schema) : allowed,
+    allowed,
   }));
   const detail = errors.map(({ path, found, allowed }) => `${path}: found ${found}, allowed: ${allowed}`).join('; ');
   throw new Problem('input-invalid', detail.slice(0, 1000), { errors });
-}
-
-function allowedKeys(schema: z.ZodType): string {
-  const inner = schema instanceof z.ZodPipe ? (schema.in as z.ZodType) : schema;
-  if (!(inner instanceof z.ZodObject)) return 'only documented keys';
-  const keys = Object.keys(inner.shape as object);
-  return keys.length === 0 ? 'nothing' : keys.join(', ');
 }

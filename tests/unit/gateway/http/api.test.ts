@@ -95,7 +95,11 @@ describe('points', () => {
     const { status, body } = await door.get('/api/v1/points?dvice=fm-12', cookie);
     expect(status).toBe(400);
     expect(body.errors).toEqual([
-      { path: 'query.dvice', found: 'an unknown key', allowed: 'device, class, site, q, limit, cursor' },
+      {
+        path: 'query.dvice',
+        found: 'an unknown key',
+        allowed: 'device, class, site, q, limit, cursor (did you mean device?)',
+      },
     ]);
   });
 
