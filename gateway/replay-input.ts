@@ -39,7 +39,7 @@ type RowReader = (line: string, out: ReadingBuffer) => void;
  * Reads a CSV file, gzip or not, in blocks of readings in the order of the file.
  *
  * @param resolve - where a column (wide) or point (long) goes; undefined: nowhere
- * @throws ReplayInputError when there is no header we understand
+ * @throws ReplayInputError when the file can't be read to its end or there is no header we understand
  */
 export async function* readCsv(
   file: string,
@@ -70,6 +70,8 @@ export async function* readCsv(
       if (block.length > 0) yield block;
       block.clear();
     }
+  } catch (error) {
+    throw error instanceof ReplayInputError ? error : new ReplayInputError(unreadable(file, error));
   } finally {
     source.destroy();
     stream.destroy();
@@ -77,6 +79,19 @@ export async function* readCsv(
   if (reader !== undefined && rest !== '') reader(rest, block);
   if (reader === undefined) throw new ReplayInputError(`${file}: no header line`);
   if (block.length > 0) yield block;
+}
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  EACCES: 'may not be read',
+  EISDIR: 'is a folder',
+  Z_BUF_ERROR: 'its gzip data end too soon; is the file complete?',
+  Z_DATA_ERROR: 'its gzip data are damaged',
+};
+
+function unreadable(file: string, error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return `${file}: ${UNREADABLE[code] ?? message}`;
 }
 
 function readerFor(

@@ -101,6 +101,20 @@ describe('a replay', () => {
   it('says what is wrong with an input it cannot use', async () => {
     await expect(replay([['a.csv', 'a,b\n1,2\n']])).rejects.toThrow(ReplayInputError);
     await expect(replay([['a.csv', '']])).rejects.toThrow(ReplayInputError);
+    const whole = gzipSync(`timestamp,point,value\n${'2026-11-23T00:00Z,pt-1/pressure,250\n'.repeat(50)}`);
+    await expect(replay([['torn.csv.gz', whole.subarray(0, whole.length / 2)]])).rejects.toThrow(
+      /torn\.csv\.gz: its gzip data end too soon/,
+    );
+    await expect(replay([['no.csv.gz', 'timestamp,point,value\n']])).rejects.toThrow(/no\.csv\.gz: .*damaged/);
+    const gone = runReplay({
+      configFile: join(folder, 'gateway.yaml'),
+      inputs: [join(folder, 'gone.csv')],
+      alarmsFile: join(folder, 'alarms.jsonl'),
+      root: ROOT,
+      env: {},
+      log,
+    });
+    await expect(gone).rejects.toThrow(/gone\.csv: no such file/);
     await expect(replay([], 'sites: 1')).rejects.toThrow(ConfigError);
   });
 
