@@ -51,7 +51,8 @@ export class AccountError extends Error {
 
 /**
  * Users, API tokens and MQTT credentials, in `users.json` and `credentials.json` of the data folder.
- * The command line changes them beside a running gateway, which sees it within a second.
+ * The command line changes them beside a running gateway, which sees what is added at once, what is taken away within a
+ * second.
  */
 export interface Accounts {
   find(name: string): Account | undefined;
@@ -159,16 +160,30 @@ export async function openAccounts(
       .map(({ id }) => id);
     if (revoked.length > 0) for (const listener of listeners) listener(revoked);
   };
+  /** How often what other processes wrote was taken in. */
+  let takenIn = 0;
   const refresh = async () => {
     checkedAt = now();
-    await users.refresh();
-    if (await credentials.refresh()) reindex();
+    if (await users.refresh()) takenIn++;
+    if (!(await credentials.refresh())) return;
+    takenIn++;
+    reindex();
   };
-  /** One look for all callers of the same second. */
+  /** One look at the files for all callers of the same second; a clock that was set back does not count. */
   const refreshWhenOld = async () => {
-    if (now() - checkedAt < REFRESH_EVERY_MS) return checking;
+    const ageMs = now() - checkedAt;
+    if (ageMs >= 0 && ageMs < REFRESH_EVERY_MS) return checking;
     checking = refresh().catch((error: Error) => onDamaged(error));
     await checking;
+  };
+  /** Looks a second time when it finds nothing and the files changed since: another process may have just added it. */
+  const lookUp = async <T>(look: () => Promise<T | undefined>): Promise<T | undefined> => {
+    await refreshWhenOld();
+    const before = takenIn;
+    const found = await look();
+    if (found !== undefined) return found;
+    await refresh().catch(() => undefined);
+    return takenIn === before ? undefined : look();
   };
   const stamp = () => new Date(now()).toISOString();
   const userNamed = (name: string) => users.current.users.find((user) => user.name === name);
@@ -187,19 +202,20 @@ export async function openAccounts(
   return {
     find: (name) => publicUser(userNamed(name)),
 
-    async verify(name, password) {
-      await refreshWhenOld();
-      const user = userNamed(name);
-      return (await matches(password, user?.secret)) ? publicUser(user) : undefined;
-    },
+    verify: (name, password) =>
+      lookUp(async () => {
+        const user = userNamed(name);
+        return (await matches(password, user?.secret)) ? publicUser(user) : undefined;
+      }),
 
     async verifyToken(token) {
       if (!isGenerated(token)) return undefined;
-      await refreshWhenOld();
       const secret = storeGenerated(token);
-      // Looked up by its hash: how long that takes says nothing about the token.
-      const found = users.current.tokens.find((one) => one.secret === secret);
-      return found === undefined ? undefined : { name: found.name, role: found.role };
+      return lookUp(async () => {
+        // Looked up by its hash: how long that takes says nothing about the token.
+        const found = users.current.tokens.find((one) => one.secret === secret);
+        return found === undefined ? undefined : { name: found.name, role: found.role };
+      });
     },
 
     async ensureFirstAdmin(password) {
@@ -309,13 +325,13 @@ export async function openAccounts(
       return removed;
     },
 
-    async verifyCredential(id, password) {
-      await refreshWhenOld();
-      const credential = byId.get(id);
-      return (await matches(password, credential?.secret)) && credential !== undefined
-        ? publicCredential(credential)
-        : undefined;
-    },
+    verifyCredential: (id, password) =>
+      lookUp(async () => {
+        const credential = byId.get(id);
+        return (await matches(password, credential?.secret)) && credential !== undefined
+          ? publicCredential(credential)
+          : undefined;
+      }),
 
     onRevoked(listener) {
       listeners.add(listener);

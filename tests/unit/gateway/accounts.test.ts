@@ -79,13 +79,31 @@ describe('users', () => {
     expect(await readdir(folder)).toEqual(['users.json']);
   });
 
-  it('sees within a second what another process added', async () => {
+  it('sees at once what another process added', async () => {
     const gateway = await openAccounts(folder, clock);
     const commandLine = await openAccounts(folder, clock);
     expect(await gateway.verify('anna', PASSWORD)).toBeUndefined();
     await commandLine.addUser({ name: 'anna', role: 'operator', password: PASSWORD });
-    now += 1001;
     expect(await gateway.verify('anna', PASSWORD)).toEqual({ name: 'anna', role: 'operator' });
+    const { secret } = await commandLine.addCredential('device', 'fm-12');
+    const asked = await Promise.all([1, 2, 3].map(() => gateway.verifyCredential('fm-12', secret)));
+    expect(asked.map((credential) => credential?.id)).toEqual(['fm-12', 'fm-12', 'fm-12']);
+  });
+
+  it('sees within a second what another process took away, also after the clock was set back', async () => {
+    const gateway = await openAccounts(folder, clock);
+    const { secret } = await gateway.addCredential('device', 'fm-12');
+    const commandLine = await openAccounts(folder, clock);
+    expect(await gateway.verifyCredential('fm-12', secret)).toBeDefined();
+    await commandLine.removeCredential('fm-12');
+    now += 1001;
+    expect(await gateway.verifyCredential('fm-12', secret)).toBeUndefined();
+    await commandLine.addUser({ name: 'anna', role: 'admin', password: PASSWORD });
+    now -= 3_600_000;
+    expect(await gateway.verify('anna', PASSWORD)).toBeDefined();
+    await commandLine.setPassword('anna', `${PASSWORD}-2`);
+    now -= 3_600_000;
+    expect(await gateway.verify('anna', PASSWORD)).toBeUndefined();
   });
 
   it('loses nothing when two processes write at once', async () => {
