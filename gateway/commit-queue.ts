@@ -23,8 +23,9 @@ export const COMMIT_RECORDS_MAX = 2500;
 const COMMIT_RECORDS_HARD_MAX = 2 * COMMIT_RECORDS_MAX;
 /** So much is judged before the loop turns; what is over waits for the next turn. A message of 1,000 transitions takes as long. */
 const JUDGE_TURN_MS = 10;
-/** Of the journal lines of a commit, so many are made messages of before the loop turns: each is some 10 us. */
-const PLAN_LINES = 500;
+/** So long messages are made of a commit's journal lines before the loop turns; looked at after so many lines, each some 10 us. */
+const PLAN_TURN_MS = 5;
+const PLAN_LINES = 100;
 /** Of those who wait for a commit, so many are told before the loop turns: each has some 10 us of its own to do. */
 const TELL_MAX = 500;
 /** Judge state is snapshotted this often: the replay at a start is bounded by it. */
@@ -132,7 +133,9 @@ export class CommitQueue {
     if (this.broken !== undefined) return Promise.reject(this.broken);
     if (this.closing) return Promise.reject(new Error('the gateway is stopping'));
     const side = this.waiting.sideOf(source);
-    if (this.waiting.waitingOn(side) === 0 && this.hasRoom(side) && !this.isTurnOver()) {
+    const mayCome = side === 'calm' ? this.hasRoom('calm') : this.mayFlood(this.waiting.transitionsOf(source));
+    if (this.waiting.waitingOn(side) === 0 && mayCome && !this.isTurnOver()) {
+      this.hasFlooding ||= side === 'flooding';
       const settled = this.perform(work, source);
       this.wake();
       return settled;
@@ -183,10 +186,19 @@ export class CommitQueue {
 
   /** Whether the open bundle takes more of a source that is calm, or of one that floods. */
   private hasRoom(side: 'calm' | 'flooding'): boolean {
-    const { readings, deadLetters, verdict, points } = this.filling;
-    const records = deadLetters.length + 2 * verdict.journal.length + points.size;
     const max = side === 'calm' ? COMMIT_RECORDS_HARD_MAX : COMMIT_RECORDS_MAX;
-    return readings.length < COMMIT_READINGS_MAX && records < max;
+    return this.filling.readings.length < COMMIT_READINGS_MAX && this.records() < max;
+  }
+
+  /** Of two messages of a thousand transitions each the second is the next commit's: others need not wait for both. */
+  private mayFlood(transitions: number): boolean {
+    return this.hasRoom('flooding') && (!this.hasFlooding || this.records() + 2 * transitions <= COMMIT_RECORDS_MAX);
+  }
+
+  /** Of the open bundle, beside its readings. */
+  private records(): number {
+    const { deadLetters, verdict, points } = this.filling;
+    return deadLetters.length + 2 * verdict.journal.length + points.size;
   }
 
   private isFull(): boolean {
@@ -273,14 +285,18 @@ export class CommitQueue {
   private async plan({ verdict, notifications }: Bundle): Promise<void> {
     const { journal } = verdict;
     if (verdict.alarms.length + journal.length + verdict.floods.length === 0) return;
-    if (journal.length >= PLAN_LINES) await turn();
     const newest = new Map(verdict.alarms.map((alarm) => [alarm.id, alarm]));
     const due = (lines: readonly JournalEntry[], floods: readonly Flood[]) => {
       const alarms = [...new Set(lines.map(({ alarm }) => alarm))].flatMap((id) => newest.get(id) ?? []);
       for (const one of this.options.planNotifications(alarms, lines, floods)) notifications.set(one.id, one);
     };
+    // Its filling has had its share of this turn.
+    let turnedAt = Number.NEGATIVE_INFINITY;
     for (let from = 0; from < journal.length; from += PLAN_LINES) {
-      if (from > 0) await turn();
+      if (journal.length > PLAN_LINES && performance.now() - turnedAt >= PLAN_TURN_MS) {
+        await turn();
+        turnedAt = performance.now();
+      }
       due(journal.slice(from, from + PLAN_LINES), []);
     }
     due([], newestPerId(verdict.floods));
@@ -296,7 +312,7 @@ export class CommitQueue {
   }
 
   private nextWaiting(): Work | undefined {
-    const mayFlood = this.hasRoom('flooding');
+    const mayFlood = this.mayFlood(this.waiting.transitionsOf());
     const first = mayFlood && !this.hasFlooding ? this.waiting.take('flooding') : undefined;
     if (first !== undefined) {
       this.hasFlooding = true;

@@ -6,21 +6,32 @@ const SOURCES_MAX = 10_000;
 /** A line in which the sources that flood stand apart. */
 type Side = 'calm' | 'flooding';
 
+interface Placed<T> {
+  readonly item: T;
+  readonly source: string | undefined;
+}
+
 /**
  * What waits for room in a commit, in two lines: readings of a source that is calm need not wait behind thousands of
  * transitions of others. Which line a source stands in goes by its last message; the order within a source is kept.
  */
 export class FairLine<T> {
-  private readonly lines: Record<Side, { readonly item: T; readonly source: string | undefined }[]> = {
+  private readonly lines: Record<Side, Placed<T>[]> = {
     calm: [],
     flooding: [],
   };
-  private readonly flooding = new Set<string>();
+  /** Sources that flood, and how many transitions their last message brought. */
+  private readonly flooding = new Map<string, number>();
   /** What a source has waiting, and where: what comes after it stands behind it. */
   private readonly waiting = new Map<string, { readonly side: Side; count: number }>();
 
   get length(): number {
     return this.lines.calm.length + this.lines.flooding.length;
+  }
+
+  /** Transitions that the next message of a source, or of the first that floods and waits, will bring if it goes on as it did. */
+  transitionsOf(source = this.lines.flooding[0]?.source): number {
+    return source === undefined ? 0 : (this.flooding.get(source) ?? 0);
   }
 
   waitingOn(side: Side): number {
@@ -59,7 +70,7 @@ export class FairLine<T> {
   learn(source: string, { readings, transitions }: { readonly readings: number; readonly transitions: number }): void {
     this.flooding.delete(source);
     if (transitions <= readings * FLOOD_SHARE) return;
-    this.flooding.add(source);
-    if (this.flooding.size > SOURCES_MAX) this.flooding.delete(this.flooding.values().next().value as string);
+    this.flooding.set(source, transitions);
+    if (this.flooding.size > SOURCES_MAX) this.flooding.delete(this.flooding.keys().next().value as string);
   }
 }

@@ -10,6 +10,8 @@ import { isStale, viewReading } from './views.ts';
 
 /** Bytes waiting in one stream's socket above which we write no more until it has read some. */
 const STREAM_BYTES_MAX = 256 * 1024;
+/** Text made for one stream before the loop turns, some 2 ms of alarms: more than a socket takes at once, so it says when it wants more. */
+const PUMP_TEXT_MAX = 96 * 1024;
 /** Readings written to one stream per flush; what is over stays marked and goes with the next. */
 const READINGS_PER_FLUSH = 2000;
 /** Points looked at per flush for a stream's first picture: some 10 ms. */
@@ -287,6 +289,10 @@ export class Feed {
       }
       readings++;
       text += next;
+      if (text.length >= PUMP_TEXT_MAX) {
+        stream.sink.write(text);
+        return;
+      }
     }
     if (text !== '') stream.sink.write(text);
     stream.stalledSince ??= this.now();

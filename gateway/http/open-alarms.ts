@@ -27,6 +27,8 @@ export interface OpenFilter extends Omit<AlarmFilter, 'open' | 'states'> {
 export class OpenAlarms {
   private readonly open = new Map<string, Alarm>();
   private readonly counts = new Map<string, Record<'1' | '2' | '3' | '4', number>>();
+  /** What a search for text looks through, in lower case: made as alarms come, so that no search makes it of all of them. */
+  private readonly texts = new WeakMap<Alarm, string>();
   /** Newest raised first, as of the last look. */
   private sorted: readonly Alarm[] = [];
   /** Something came, went or changed since. */
@@ -71,7 +73,7 @@ export class OpenAlarms {
   /** Newest raised first, with how many there are in all; cursors are those of the store's own list. */
   list(filter: OpenFilter): Page<Alarm> & { readonly total: number } {
     const sorted = this.inOrder();
-    const fits = fitting(filter);
+    const fits = fitting(filter, this.texts);
     const after = filter.cursor === undefined ? undefined : decodePageKey(filter.cursor, 'string');
     const items: Alarm[] = [];
     let total = 0;
@@ -119,6 +121,7 @@ export class OpenAlarms {
       return;
     }
     this.open.set(alarm.id, alarm);
+    this.texts.set(alarm, textOf(alarm));
     this.count(alarm, 1);
     if (before?.raisedAt !== alarm.raisedAt) this.added.add(alarm.id);
     if (this.added.size >= ADDED_MAX) this.inOrder();
@@ -138,7 +141,10 @@ function isOpen({ state, latched, holds }: Alarm): boolean {
   return state !== 'normal' || latched || holds.length > 0;
 }
 
-function fitting({ states, priorities, asset, kind, from, to, text }: OpenFilter): (alarm: Alarm) => boolean {
+function fitting(
+  { states, priorities, asset, kind, from, to, text }: OpenFilter,
+  texts: WeakMap<Alarm, string>,
+): (alarm: Alarm) => boolean {
   const words = text?.toLowerCase();
   return (alarm) =>
     (states === undefined || states.includes(alarm.state)) &&
@@ -147,11 +153,12 @@ function fitting({ states, priorities, asset, kind, from, to, text }: OpenFilter
     (kind === undefined || alarm.kind === kind) &&
     (from === undefined || alarm.raisedAt >= from) &&
     (to === undefined || alarm.raisedAt < to) &&
-    (words === undefined || saysIn(alarm, words));
+    (words === undefined || texts.get(alarm)?.includes(words) === true);
 }
 
-function saysIn({ message, messageZh = '', asset, location = '', kind }: Alarm, words: string): boolean {
-  return [message, messageZh, asset, location, kind].some((text) => text.toLowerCase().includes(words));
+/** A search finds its words within one of these, not across two. */
+function textOf({ message, messageZh = '', asset, location = '', kind }: Alarm): string {
+  return [message, messageZh, asset, location, kind].join('\n').toLowerCase();
 }
 
 type Place = PageKey<string>;

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { JournalEntry } from '../../../contract/alarm.ts';
 import { GOOD } from '../../../contract/reading.ts';
 import { CommitQueue, GROUP_COMMIT_MS, GROUP_READINGS } from '../../../gateway/commit-queue.ts';
 
@@ -22,7 +23,15 @@ function queueOverStore() {
     queue.enqueue(() => {
       for (let n = 0; n < count; n++) queue.filling.readings.push(0, n, 1, GOOD, 0);
     });
-  return { put, sizes, queue };
+  /** A message of which every reading changes an alarm. */
+  const flood = (source: string, count: number) =>
+    queue.enqueue(() => {
+      for (let n = 0; n < count; n++) {
+        queue.filling.readings.push(0, n, 1, GOOD, 0);
+        queue.filling.verdict.journal.push({ alarm: `${source}-${n}` } as JournalEntry);
+      }
+    }, source);
+  return { put, flood, sizes, queue };
 }
 
 describe('a commit', () => {
@@ -52,5 +61,28 @@ describe('a commit', () => {
     vi.advanceTimersByTime(GROUP_COMMIT_MS);
     await few;
     expect(sizes).toEqual([1, 2]);
+  });
+
+  it('holds one large message of sources that flood, and many small ones', async () => {
+    const { flood, sizes } = queueOverStore();
+    /** A message of each source; sizes of the commits they came in. */
+    const all = async (count: number) => {
+      sizes.length = 0;
+      let isOver = false;
+      const sent = Promise.all(['a', 'b', 'c', 'd'].map((source) => flood(source, count))).finally(() => {
+        isOver = true;
+      });
+      for (let n = 0; n < 100 && !isOver; n++) {
+        await turns(20);
+        vi.advanceTimersByTime(GROUP_COMMIT_MS);
+      }
+      await sent;
+      return [...sizes];
+    };
+    // It is known by its last message what a source brings.
+    await all(1000);
+    expect(await all(1000)).toEqual([1000, 1000, 1000, 1000]);
+    await all(100);
+    expect(await all(100)).toEqual([400]);
   });
 });

@@ -16,6 +16,16 @@ describe('a line for what waits', () => {
     expect(line.take('flooding')).toBe('loud 1');
   });
 
+  it('knows how many transitions the next message of a source that floods will bring', () => {
+    const line = new FairLine<string>();
+    line.learn('loud', flood);
+    line.learn('calm', calm);
+    expect([line.transitionsOf(), line.transitionsOf('loud'), line.transitionsOf('calm')]).toEqual([0, 90, 0]);
+    line.add('calm 1', 'calm');
+    line.add('loud 1', 'loud');
+    expect(line.transitionsOf()).toBe(90);
+  });
+
   it('takes a source for calm again once a message of it was', () => {
     const line = new FairLine<string>();
     line.learn('loud', flood);
