@@ -25,14 +25,17 @@ export function formatMistake({ file, path, found, allowed }: Mistake): string {
   return `${file}: ${path === '' ? '(whole file)' : path}: found ${found}, allowed: ${allowed}`;
 }
 
+/** What a file says, and what is wrong with it; no value where its shape is wrong. */
+export type Checked<T> = { readonly value?: T; readonly mistakes: readonly Mistake[] };
+
 /** `input` as the schema wants it, or every mistake in it, with what was found and what is allowed at each place. */
 export function checkedAgainst<Schema extends z.ZodType>(
   schema: Schema,
   file: string,
   input: unknown,
-): { readonly value: z.output<Schema> } | { readonly value?: undefined; readonly mistakes: Mistake[] } {
+): Checked<z.output<Schema>> {
   const parsed = schema.safeParse(input, { error: nameKeys });
-  if (parsed.success) return { value: parsed.data };
+  if (parsed.success) return { value: parsed.data, mistakes: [] };
   return { mistakes: parsed.error.issues.flatMap((issue) => mistakesOfIssue(file, issue, [], input)) };
 }
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { ConfigError, checkedAgainst, type Mistake } from '../contract/mistakes.ts';
+import { ConfigError, type Mistake } from '../contract/mistakes.ts';
 import { idSchema } from '../contract/reading.ts';
 import { durationSchema } from '../contract/settings.ts';
+import { readYaml } from '../contract/yaml.ts';
 import { commandsSchema } from './command.ts';
 import { localSchema } from './local.ts';
 import { outboxSchema } from './outbox/settings.ts';
@@ -186,13 +186,7 @@ export function parseEdgeConfig(
   text: string,
   file: string,
 ): { readonly value?: ParsedEdge; readonly mistakes: readonly Mistake[] } {
-  const document = parseDocument(text);
-  if (document.errors.length > 0) {
-    const broken = document.errors.map((error) => error.message.split('\n')[0] ?? 'broken YAML');
-    return { mistakes: broken.map((found) => ({ file, path: '', found, allowed: 'YAML' })) };
-  }
-  const input: unknown = document.toJS() ?? {};
-  const parsed = checkedAgainst(edgeSchema, file, input);
+  const parsed = readYaml(edgeSchema, text, file);
   if (parsed.value === undefined) return { mistakes: parsed.mistakes };
   const mistakes = [...duplicates(parsed.value, file), ...unitMistakes(parsed.value, file)];
   return { value: parsed.value, mistakes };

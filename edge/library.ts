@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { ConfigError, type Mistake } from '../contract/mistakes.ts';
-import { type Checked, type DeviceModel, parseModel } from './model.ts';
+import { type Checked, ConfigError, type Mistake } from '../contract/mistakes.ts';
+import { type DeviceModel, parseModel } from './model.ts';
 
 /** Model files already parsed, by path: parsing the library again would hold up a running agent for half a second. */
 export type ModelCache = Map<string, { readonly text: string; readonly checked: Checked<DeviceModel> }>;

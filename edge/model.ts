@@ -1,9 +1,9 @@
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { checkedAgainst, type Mistake } from '../contract/mistakes.ts';
+import type { Checked, Mistake } from '../contract/mistakes.ts';
 import { idSchema, REASONS, type Reason } from '../contract/reading.ts';
 import { durationSchema } from '../contract/settings.ts';
 import { isUnit, type UnitSymbol } from '../contract/units.ts';
+import { readYaml } from '../contract/yaml.ts';
 
 /** The four Modbus tables and the function code that reads each (MODBUS Application Protocol V1.1b3, 6.1-6.4). */
 export const TABLES = { coils: 1, 'discrete-inputs': 2, 'holding-registers': 3, 'input-registers': 4 } as const;
@@ -240,21 +240,9 @@ export interface DeviceModel {
   readonly points: readonly PointModel[];
 }
 
-/** A checked file: what it says, or what is wrong with it. */
-export type Checked<T> = { readonly value?: T; readonly mistakes: readonly Mistake[] };
-
 /** YAML text of one model file to a model, or every mistake in it. */
 export function parseModel(file: string, text: string): Checked<DeviceModel> {
-  const document = parseDocument(text, { merge: true });
-  const broken = document.errors.map((error) => ({
-    file,
-    path: '',
-    found: error.message.split('\n')[0] ?? 'broken YAML',
-    allowed: 'YAML',
-  }));
-  if (broken.length > 0) return { mistakes: broken };
-  const input: unknown = document.toJS();
-  const parsed = checkedAgainst(modelSchema, file, input);
+  const parsed = readYaml(modelSchema, text, file);
   if (parsed.value === undefined) return { mistakes: parsed.mistakes };
   const mistakes: Mistake[] = [];
   const wrong = (path: string, found: string, allowed: string) => mistakes.push({ file, path, found, allowed });

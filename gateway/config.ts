@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { ConfigError, checkedAgainst, type Mistake } from '../contract/mistakes.ts';
+import { type Checked, ConfigError, type Mistake } from '../contract/mistakes.ts';
 import { idSchema } from '../contract/reading.ts';
 import { bytesSchema, durationSchema } from '../contract/settings.ts';
 import { parseTime } from '../contract/time.ts';
+import { readYaml } from '../contract/yaml.ts';
 import { CRS } from './domain/coordinates.ts';
 import { addressMistakes, type HistoryConfig, historyOf, historySchema } from './influxdb/settings.ts';
 import { leakageMistakes, leakageSchema } from './leakage-config.ts';
@@ -311,19 +311,8 @@ export function readGatewayConfig(
 }
 
 /** YAML text to the values of the file, or every mistake in it; touches no other file. */
-export function parseGatewayConfig(
-  text: string,
-  file: string,
-): { readonly value?: ParsedGateway; readonly mistakes: readonly Mistake[] } {
-  const document = parseDocument(text, { merge: true });
-  if (document.errors.length > 0) {
-    const broken = document.errors.map((error) => error.message.split('\n')[0] ?? 'broken YAML');
-    return { mistakes: broken.map((found) => ({ file, path: '', found, allowed: 'YAML' })) };
-  }
-  const input: unknown = document.toJS() ?? {};
-  const parsed = checkedAgainst(gatewaySchema, file, input);
-  if (parsed.value === undefined) return { mistakes: parsed.mistakes };
-  return { value: parsed.value, mistakes: [] };
+export function parseGatewayConfig(text: string, file: string): Checked<ParsedGateway> {
+  return readYaml(gatewaySchema, text, file);
 }
 
 /** Names that stand there a second time. */

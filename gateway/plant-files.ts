@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { parseDocument } from 'yaml';
-import { ConfigError, checkedAgainst, type Mistake } from '../contract/mistakes.ts';
+import { type Checked, ConfigError, checkedAgainst, type Mistake } from '../contract/mistakes.ts';
+import { parseYaml, readYaml } from '../contract/yaml.ts';
 import { type GatewayConfig, twice } from './config.ts';
 import { parseCsvTable } from './csv.ts';
 import { inWgs84 } from './domain/coordinates.ts';
@@ -98,16 +98,11 @@ export function readPlant(
 }
 
 /** One class of a YAML file, or every mistake in it. */
-export function parseClassFile(
-  text: string,
-  file: string,
-): { readonly value?: AssetClass; readonly mistakes: Mistake[] } {
-  const { input, mistakes } = parseYaml(text, file);
-  if (mistakes.length > 0) return { mistakes };
-  const parsed = checkedAgainst(classSchema, file, input);
-  if (parsed.value === undefined) return { mistakes: parsed.mistakes };
-  const { value, mistakes: more } = { value: parsed.value, mistakes: classMistakes(parsed.value, file) };
-  return more.length > 0 ? { mistakes: more } : { value, mistakes: more };
+export function parseClassFile(text: string, file: string): Checked<AssetClass> {
+  const { value, mistakes } = readYaml(classSchema, text, file);
+  if (value === undefined) return { mistakes };
+  const more = classMistakes(value, file);
+  return more.length > 0 ? { mistakes: more } : { value, mistakes };
 }
 
 /** Devices of a YAML list, a `devices:` list or a CSV table; what is right is returned beside what is wrong. */
@@ -191,17 +186,6 @@ function classMistakes(value: AssetClass, file: string): Mistake[] {
     path: `alarms[${index}]`,
   }));
   return [...mistakes, ...twice(file, keys)];
-}
-
-function parseYaml(text: string, file: string): { readonly input?: unknown; readonly mistakes: Mistake[] } {
-  const document = parseDocument(text, { merge: true });
-  const mistakes = document.errors.map((error) => ({
-    file,
-    path: '',
-    found: error.message.split('\n')[0] ?? 'broken YAML',
-    allowed: 'YAML',
-  }));
-  return mistakes.length > 0 ? { mistakes } : { input: document.toJS(), mistakes };
 }
 
 /** The classes that come with the product. */

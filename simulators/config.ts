@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { ConfigError, checkedAgainst, type Mistake } from '../contract/mistakes.ts';
+import { ConfigError, type Mistake } from '../contract/mistakes.ts';
 import { durationSchema } from '../contract/settings.ts';
 import { parseTime } from '../contract/time.ts';
+import { readYaml } from '../contract/yaml.ts';
 import { ASCII_MODELS } from './ascii/models.ts';
 import { PUBLISHED_MODELS } from './published/models.ts';
 import { REGISTER_MODELS } from './registers/index.ts';
@@ -140,18 +140,7 @@ export function parseSimulation(
   text: string,
   file: string,
 ): { readonly config?: SimulationConfig; readonly mistakes: readonly Mistake[] } {
-  const document = parseDocument(text);
-  if (document.errors.length > 0) {
-    const mistakes = document.errors.map(({ message }) => ({
-      file,
-      path: '',
-      found: message.split('\n')[0] as string,
-      allowed: 'YAML',
-    }));
-    return { mistakes };
-  }
-  const input: unknown = document.toJS() ?? {};
-  const parsed = checkedAgainst(simulationSchema, file, input);
+  const parsed = readYaml(simulationSchema, text, file);
   if (parsed.value === undefined) return { mistakes: parsed.mistakes };
   return { config: parsed.value, mistakes: doubles(parsed.value, file) };
 }

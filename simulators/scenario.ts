@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { checkedAgainst, type Mistake } from '../contract/mistakes.ts';
+import { ConfigError, type Mistake } from '../contract/mistakes.ts';
 import { parseDuration } from '../contract/time.ts';
+import { readYaml } from '../contract/yaml.ts';
 
 const DAY_MS = 86_400_000;
 const lengthSchema = z.string().transform((text, context) => {
@@ -64,24 +64,10 @@ export function parseScenario(
   text: string,
   file: string,
 ): { readonly scenario?: Scenario; readonly mistakes: readonly Mistake[] } {
-  const { data, mistakes } = readYaml(scenarioSchema, text, file);
-  if (data === undefined) return { mistakes };
-  const timeline = [...data.timeline].sort((a, b) => a.at - b.at);
-  return { scenario: { ...data, timeline, name: basename(file, '.yaml') }, mistakes };
-}
-
-function readYaml<Schema extends z.ZodType>(
-  schema: Schema,
-  text: string,
-  file: string,
-): { readonly data?: z.output<Schema>; readonly mistakes: readonly Mistake[] } {
-  const document = parseDocument(text);
-  const [problem] = document.errors;
-  if (problem !== undefined)
-    return { mistakes: [{ file, path: '', found: problem.message.split('\n')[0] as string, allowed: 'YAML' }] };
-  const input: unknown = document.toJS() ?? {};
-  const parsed = checkedAgainst(schema, file, input);
-  return 'mistakes' in parsed ? { mistakes: parsed.mistakes } : { data: parsed.value, mistakes: [] };
+  const { value, mistakes } = readYaml(scenarioSchema, text, file);
+  if (value === undefined) return { mistakes };
+  const timeline = [...value.timeline].sort((a, b) => a.at - b.at);
+  return { scenario: { ...value, timeline, name: basename(file, '.yaml') }, mistakes: [] };
 }
 
 /** All scenarios that come with the project, by name. */
@@ -217,6 +203,8 @@ export function checkAsserted(text: string, file: string): readonly Mistake[] {
 /** Kinds of alarms that runs are judged by; `asserted.yaml` names them, in groups where a word stands for several kinds. */
 export function readAsserted(root: string): { readonly words: readonly string[]; readonly kinds: ReadonlySet<string> } {
   const file = join(root, 'simulators', 'scenarios', 'asserted.yaml');
-  const { asserted, groups } = assertedSchema.parse(parseDocument(readFileSync(file, 'utf8')).toJS());
+  const { value, mistakes } = readYaml(assertedSchema, readFileSync(file, 'utf8'), file);
+  if (value === undefined) throw new ConfigError(mistakes);
+  const { asserted, groups } = value;
   return { words: asserted, kinds: new Set(asserted.flatMap((word) => groups[word] ?? [word])) };
 }

@@ -96,7 +96,7 @@ function put(app: FastifyInstance, definition: Route, options: { readonly strict
 /** @throws Problem that lists every mistake of this input */
 function checked(where: string, schema: z.ZodType, input: unknown): unknown {
   const result = checkedAgainst(schema, '', input);
-  if (!('mistakes' in result)) return result.value;
+  if (result.mistakes.length === 0) return result.value;
   const errors: InputMistake[] = result.mistakes.map(({ path, found, allowed }) => ({
     path: path === '' ? where : `${where}.${path}`,
     found,

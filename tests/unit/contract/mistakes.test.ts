@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { checkedAgainst, formatMistake } from '../../../contract/mistakes.ts';
+import { readYaml } from '../../../contract/yaml.ts';
 
 const schema = z
   .strictObject({
@@ -14,7 +15,7 @@ const schema = z
 
 const reportOf = (input: unknown) => {
   const result = checkedAgainst(schema, 'f.yaml', input);
-  return 'mistakes' in result ? result.mistakes.map(formatMistake) : result.value;
+  return result.value ?? result.mistakes.map(formatMistake);
 };
 
 describe('A file checked against its schema', () => {
@@ -41,5 +42,17 @@ describe('A file checked against its schema', () => {
   it('stays quick on keys of any length', () => {
     const [line] = reportOf({ lasts: '5m', ['x'.repeat(100_000)]: 1 }) as string[];
     expect(line).toContain('an unknown key, allowed: lasts, every, tags');
+  });
+});
+
+describe('YAML text', () => {
+  it('is checked for its form, and for aliases that blow it up, before its values', () => {
+    const mistakes = (text: string) => readYaml(schema, text, 'f.yaml').mistakes.map(formatMistake);
+    expect(mistakes('lasts: [')).toHaveLength(1);
+    expect(mistakes('lasts: 5m\nlasts: 6m').join()).toContain('Map keys must be unique');
+    const doubled = Array.from({ length: 12 }, (_, n) => `a${n + 1}: &a${n + 1} [${`*a${n},`.repeat(9)}]`);
+    const [bomb = ''] = mistakes(['a0: &a0 [x]', ...doubled].join('\n'));
+    expect(bomb).toMatch(/Excessive alias count.*allowed: YAML/);
+    expect(mistakes('')).toEqual(['f.yaml: lasts: found nothing, allowed: a text']);
   });
 });
