@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
-import type { BatchEnvelope } from '../contract/reading.ts';
+import { type BatchEnvelope, countValues } from '../contract/reading.ts';
 import { openAccounts } from '../gateway/accounts.ts';
 import { startBroker } from '../gateway/broker.ts';
 import type { Ingest } from '../gateway/ingest.ts';
@@ -122,7 +122,7 @@ function standIn(counted: { readings: number; messages: number }): { port: Inges
   const port = {
     async batch(edge: string, { outbox, seq, readings }: BatchEnvelope) {
       await new Promise<void>((resolve) => waiting.push(resolve));
-      counted.readings += readings.length;
+      counted.readings += countValues(readings);
       counted.messages += 1;
       return { edge, lane: outbox, mark: seq } as LaneMark;
     },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EARLIEST_TIME_MS, type Millis, parseTime } from './time.ts';
+import { EARLIEST_TIME_MS, LATEST_TIME_MS, type Millis, parseTime } from './time.ts';
 
 /** How far a value can be trusted; the code on the wire of our stores is the index. Append only. */
 export const QUALITIES = ['good', 'uncertain', 'bad'] as const;
@@ -148,8 +148,30 @@ const envelopeSchema = z.object({
   readings: z.array(z.unknown()).max(READINGS_MAX).default([]),
 });
 
+/** What a batch says beside its readings, checked. */
+type CheckedBatch = z.infer<typeof envelopeSchema>;
+
 /** A batch whose envelope was checked; its readings are checked by {@link walkReadings}. */
-export type BatchEnvelope = z.infer<typeof envelopeSchema>;
+export type BatchEnvelope = Omit<CheckedBatch, 'readings'> & { readonly readings: WireReadings };
+
+/** Readings of a message as they came, or taken apart already. */
+export type WireReadings = readonly unknown[] | ReadingColumns;
+
+/** Readings of a message without an object for each: names and times are good, values may be anything. */
+export interface ReadingColumns {
+  /** Of each entry of the message, in order. */
+  readonly devices: readonly string[];
+  /** Source time of each entry; NaN = none. */
+  readonly timesMs: readonly number[];
+  /** Where the values of each entry end: they begin where those before it end. */
+  readonly ends: readonly number[];
+  /** Of each value. */
+  readonly measurements: readonly string[];
+  /** NaN where the message has something other than a number. */
+  readonly values: readonly number[];
+  /** What it has instead, by place in `values`. */
+  readonly odd?: ReadonlyMap<number, unknown>;
+}
 
 /** Why a message or reading could not be taken; the words of the dead-letter table. */
 export type RejectReason =
@@ -212,18 +234,52 @@ function fromFreeBase(batch: Loose): Loose {
   };
 }
 
+/** What the schema would leave as it is: a look at each field costs a twentieth of going through the schema. */
+function isUsual(json: unknown): json is CheckedBatch {
+  const { outbox, seq, made, sentAt, clock, upTo, dropped, unsent, readings } = (json ?? {}) as Loose;
+  if (dropped !== undefined || unsent !== undefined || !isId(outbox) || !isCount(seq) || seq < 1 || !isCount(made))
+    return false;
+  if ((clock !== 'synced' && clock !== 'free') || !isMoment(sentAt)) return false;
+  if (!Array.isArray(readings) || readings.length > READINGS_MAX) return false;
+  if (typeof upTo !== 'object' || upTo === null || Array.isArray(upTo)) return false;
+  for (const line in upTo) if (line === '__proto__' || !isId(line) || !isMoment((upTo as Loose)[line])) return false;
+  return true;
+}
+
+const isId = (value: unknown): boolean => typeof value === 'string' && ID_PATTERN.test(value);
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isMoment = (value: unknown): boolean =>
+  Number.isInteger(value) && (value as number) >= EARLIEST_TIME_MS && (value as number) <= LATEST_TIME_MS;
+
 /** A tombstone stands in its own range of numbers; with other figures there (times, say) it stands for its own number alone. */
-function inItsPlace(envelope: BatchEnvelope): BatchEnvelope {
+function inItsPlace(envelope: CheckedBatch): CheckedBatch {
   const { seq, dropped } = envelope;
   if (dropped === undefined || (dropped.from <= seq && seq <= dropped.to)) return envelope;
   return { ...envelope, dropped: { from: seq, to: seq, readings: dropped.readings } };
 }
 
 /** Checks a batch's envelope once; never throws. Readings inside stay unchecked for {@link walkReadings}. */
-export function decodeBatch(payload: string): Decoded<BatchEnvelope> {
+export function decodeBatch(payload: string): Decoded<CheckedBatch> {
   const json = parseJson(payload);
   if (!json.ok) return json;
-  const envelope = envelopeSchema.safeParse(isFree(json.value) ? fromFreeBase(json.value) : json.value);
+  return checkBatch(isFree(json.value) ? fromFreeBase(json.value) : json.value);
+}
+
+/**
+ * The same for a batch whose readings were taken out and read already; never throws. One whose times are counted from
+ * the start of a machine is refused: its readings have to be moved as well.
+ */
+export function decodeEnvelope(json: unknown): Decoded<CheckedBatch> {
+  if (isFree(json)) return { ok: false, reason: 'bad-time', detail: 'times from the start of a machine' };
+  return checkBatch(json);
+}
+
+function checkBatch(json: unknown): Decoded<CheckedBatch> {
+  if (isUsual(json)) {
+    const { outbox, seq, made, sentAt, clock, upTo, readings } = json;
+    return { ok: true, value: { outbox, seq, made, sentAt, clock, upTo, readings } };
+  }
+  const envelope = envelopeSchema.safeParse(json);
   if (envelope.success) return { ok: true, value: inItsPlace(envelope.data) };
   return { ok: false, reason: 'wrong-shape', detail: z.prettifyError(envelope.error) };
 }
@@ -269,7 +325,8 @@ export interface ReadingSink {
 }
 
 /** Walks the readings of a checked envelope in a plain loop; never throws, whatever is inside. */
-export function walkReadings(readings: readonly unknown[], sink: ReadingSink): void {
+export function walkReadings(readings: WireReadings, sink: ReadingSink): void {
+  if (isColumns(readings)) return walkColumns(readings, sink);
   for (const entry of readings) {
     const { device, ts, values } = (entry ?? {}) as { device?: unknown; ts?: unknown; values?: unknown };
     if (typeof device !== 'string' || !ID_PATTERN.test(device)) {
@@ -295,6 +352,36 @@ export function walkReadings(readings: readonly unknown[], sink: ReadingSink): v
     for (const measurement in values)
       walkValue(device, measurement, timeMs, (values as Record<string, unknown>)[measurement], sink);
   }
+}
+
+function walkColumns({ devices, timesMs, ends, measurements, values, odd }: ReadingColumns, sink: ReadingSink): void {
+  let at = 0;
+  for (let entry = 0; entry < devices.length; entry++) {
+    const device = devices[entry] as string;
+    const time = timesMs[entry] as number;
+    const ts = Number.isNaN(time) ? undefined : time;
+    for (const end = ends[entry] as number; at < end; at++) {
+      const value = values[at] as number;
+      const measurement = measurements[at] as string;
+      if (Number.isNaN(value)) walkValue(device, measurement, ts, odd?.get(at), sink);
+      else sink.reading(device, measurement, ts, value, GOOD, 0);
+    }
+  }
+}
+
+/** How many values a message holds, whatever they are. */
+export function countValues(readings: WireReadings): number {
+  if (isColumns(readings)) return readings.values.length;
+  let count = 0;
+  for (const entry of readings) {
+    const values = (entry as { values?: unknown } | null | undefined)?.values;
+    if (typeof values === 'object' && values !== null) for (const _ in values) count++;
+  }
+  return count;
+}
+
+function isColumns(readings: WireReadings): readings is ReadingColumns {
+  return !Array.isArray(readings);
 }
 
 function walkValue(device: string, measurement: string, ts: Millis | undefined, raw: unknown, sink: ReadingSink): void {

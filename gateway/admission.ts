@@ -4,6 +4,7 @@ import {
   type RejectReason,
   reasonCode,
   UNCERTAIN,
+  type WireReadings,
   walkReadings,
 } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
@@ -115,7 +116,7 @@ export class Admission implements ReadingSink {
   }
 
   /** Never throws, whatever the entries hold. */
-  admit(entries: readonly unknown[], rules: AdmissionRules): Admitted {
+  admit(entries: WireReadings, rules: AdmissionRules): Admitted {
     const start = rules.into.length;
     this.rules = rules;
     this.latestTs = rules.receivedAt + FUTURE_MAX_MS;

@@ -26,6 +26,8 @@ export class Bundle {
   verdict: Verdict & { readonly floods: Flood[] } = { alarms: [], journal: [], floods: [] };
   readonly devices = new Map<string, DeviceInfo>();
   readonly points = new Map<number, PointInfo>();
+  /** Of those, the ones that no commit before this has. */
+  readonly fresh = { points: new Set<number>(), devices: new Set<string>() };
   sources: SourceInfo[] = [];
   readonly edges = new Map<string, EdgeRecord>();
   /** Edges that sent something: shown, but not worth a row a second. */
@@ -59,6 +61,7 @@ export class Bundle {
       inputs: this.inputs,
       points: [...this.points.values()],
       devices: [...this.devices.values()],
+      fresh: this.fresh,
       sources: this.sources,
       edges: [...this.edges.values()],
       marks: [...this.marks.values()],
@@ -86,6 +89,8 @@ export class Bundle {
     this.verdict = { alarms: [], journal: [], floods: [] };
     this.devices.clear();
     this.points.clear();
+    this.fresh.points.clear();
+    this.fresh.devices.clear();
     this.sources = [];
     this.edges.clear();
     this.heard.clear();

@@ -1,4 +1,4 @@
-import type { RejectReason } from '../contract/reading.ts';
+import { countValues, type RejectReason } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
 import type { Admission, Admitted, DoubtfulReading, Rejection, SourceRange } from './admission.ts';
 import type { CommitQueue } from './commit-queue.ts';
@@ -185,16 +185,6 @@ export class DoorReadings {
     }
     return found;
   }
-}
-
-/** How many values a message holds, whatever they are. */
-export function countValues(entries: readonly unknown[]): number {
-  let count = 0;
-  for (const entry of entries) {
-    const values = (entry as { values?: unknown } | null | undefined)?.values;
-    if (typeof values === 'object' && values !== null) for (const _ in values) count++;
-  }
-  return count;
 }
 
 /** The device a door's message is about, for its dead letters. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Alarm, Flood, JournalEntry } from '../contract/alarm.ts';
-import type { BatchEnvelope, RejectReason } from '../contract/reading.ts';
+import { type BatchEnvelope, countValues, type RejectReason } from '../contract/reading.ts';
 import type { EdgeState } from '../contract/state.ts';
 import type { Millis } from '../contract/time.ts';
 import { Admission, CLOCK_OFF_MS, type Rejection, type SourceRange } from './admission.ts';
@@ -9,7 +9,7 @@ import { CommitQueue, type PlanNotifications } from './commit-queue.ts';
 import type { Judge, Verdict } from './domain/judge.ts';
 import type { DeviceInfo, JudgeInput, OperatorCommand } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
-import { countValues, type Door, DoorReadings, type DoorReceipt } from './door-readings.ts';
+import { type Door, DoorReadings, type DoorReceipt } from './door-readings.ts';
 import { countDuplicates, countReadings, missingReadings, newLane, placeBatch } from './lanes.ts';
 import { type PlantCatalog, PlantGrowth, UNNAMED_LINE } from './plant-growth.ts';
 import { EdgePresence } from './presence.ts';

@@ -177,6 +177,7 @@ export class PlantGrowth {
   private putDevice(device: DeviceInfo): DeviceEntry {
     const known = this.registry.entry(device.id);
     if (known !== undefined && sameRecord(known.device, device)) return known;
+    if (known === undefined) this.bundle().fresh.devices.add(device.id);
     this.bundle().devices.set(device.id, device);
     this.bundle().touched = true;
     return this.registry.putDevice(device);
@@ -192,6 +193,7 @@ export class PlantGrowth {
     });
     if (known === undefined) {
       const point = this.registry.addPoint(description);
+      this.bundle().fresh.points.add(point.id);
       this.bundle().points.set(point.id, point);
       this.bundle().touched = true;
       return point;

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { BATCH_BYTES_MAX, type Decoded, decodeBatch, decodeDeviceReadings, parseJson } from '../contract/reading.ts';
 import { type CommandResult, commandResultSchema, type EdgeState, edgeStateSchema } from '../contract/state.ts';
 import { buildTopic, DELIVERY, parseTopic, type Topic } from '../contract/topics.ts';
+import { BatchDecoder } from './batch-decoder.ts';
 import { MarkBook } from './broker/marks.ts';
 import type { Ingest } from './ingest.ts';
 import { type Counter, type Metrics, WAIT_BUCKETS_S } from './metrics.ts';
@@ -70,6 +71,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   );
   /** Senders with a packed message under way: what follows it waits, so that batches enter in order. */
   const unpacking = new Map<string, Promise<void>>();
+  const batches = new BatchDecoder();
   let out: MqttOut | undefined;
   let timer: NodeJS.Timeout | undefined;
   let stopListening: (() => void) | undefined;
@@ -90,32 +92,46 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   /** Nothing of the message may be held by what waits for its commit: see {@link observed}. */
   const deliver = (
     topic: Topic,
-    text: Decoded<string>,
+    unpacked: Decoded<Buffer>,
     name: string,
     payload: Buffer,
     from: string,
   ): Promise<unknown> => {
     const receivedAt = now();
-    const fail = (decoded: { readonly reason: string; readonly detail: string }) =>
-      letter(decoded.reason, decoded.detail, name, text.ok ? text.value : payload.toString('latin1'), from);
-    if (!text.ok) return fail(text);
+    if (!unpacked.ok) return letter(unpacked.reason, unpacked.detail, name, payload.toString('latin1'), from);
+    if (topic.kind === 'edge-batch') {
+      const usual = batches.decode(unpacked.value);
+      if (usual !== undefined) return ingest.batch(topic.edge, usual, receivedAt);
+    }
+    return deliverText(topic, unpacked.value.toString('utf8'), name, from, receivedAt);
+  };
+
+  const deliverText = (
+    topic: Topic,
+    text: string,
+    name: string,
+    from: string,
+    receivedAt: number,
+  ): Promise<unknown> => {
+    const fail = ({ reason, detail }: { readonly reason: string; readonly detail: string }) =>
+      letter(reason, detail, name, text, from);
     switch (topic.kind) {
       case 'edge-batch': {
-        const batch = decodeBatch(text.value);
+        const batch = decodeBatch(text);
         return batch.ok ? ingest.batch(topic.edge, batch.value, receivedAt) : fail(batch);
       }
       case 'device-readings': {
-        const readings = decodeDeviceReadings(text.value, topic.device);
+        const readings = decodeDeviceReadings(text, topic.device);
         return readings.ok ? ingest.readings('mqtt', readings.value, receivedAt) : fail(readings);
       }
       case 'edge-state': {
         // An empty payload only clears the broker's retained copy.
-        if (text.value === '') return Promise.resolve();
-        const state = decodeState(text.value);
+        if (text === '') return Promise.resolve();
+        const state = decodeState(text);
         return state.ok ? takeState(topic.edge, state.value, receivedAt) : fail(state);
       }
       case 'edge-command-result': {
-        const result = decodeResult(text.value);
+        const result = decodeResult(text);
         if (!result.ok) return fail(result);
         if (result.value.id !== topic.command)
           return fail({ reason: 'wrong-shape', detail: 'the id is not the one of the topic' });
@@ -145,9 +161,9 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     before: Promise<void> | undefined,
   ): Promise<void> => {
     const started = performance.now();
-    const text = unpack(payload);
+    const unpacked = unpackBytes(payload);
     let stored: Promise<void> = Promise.resolve();
-    const entered = Promise.all([text, before]).then(([value]) => {
+    const entered = Promise.all([unpacked, before]).then(([value]) => {
       stored = observed(deliver(topic, value, name, payload, from), started);
     });
     unpacking.set(from, entered);
@@ -188,10 +204,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
       const before = unpacking.get(from);
       const packed = isPacked(payload);
       if (before === undefined && !packed)
-        return observed(
-          deliver(topic, { ok: true, value: payload.toString('utf8') }, name, payload, from),
-          performance.now(),
-        );
+        return observed(deliver(topic, { ok: true, value: payload }, name, payload, from), performance.now());
       return takeLater(topic, name, payload, from, before);
     },
 
@@ -226,11 +239,17 @@ export function isPacked(payload: Uint8Array): boolean {
   return payload[0] === 0x1f && payload[1] === 0x8b;
 }
 
-/** A payload as text; the inflated size is bounded. Never throws. */
+/** A payload as text. @see unpackBytes */
 export async function unpack(payload: Buffer): Promise<Decoded<string>> {
-  if (!isPacked(payload)) return { ok: true, value: payload.toString('utf8') };
+  const bytes = await unpackBytes(payload);
+  return bytes.ok ? { ok: true, value: bytes.value.toString('utf8') } : bytes;
+}
+
+/** A payload as it was before it was packed; the inflated size is bounded. Never throws. */
+async function unpackBytes(payload: Buffer): Promise<Decoded<Buffer>> {
+  if (!isPacked(payload)) return { ok: true, value: payload };
   try {
-    return { ok: true, value: (await gunzipAsync(payload, { maxOutputLength: BATCH_BYTES_MAX })).toString('utf8') };
+    return { ok: true, value: await gunzipAsync(payload, { maxOutputLength: BATCH_BYTES_MAX }) };
   } catch (error) {
     const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
     return tooLarge

@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Alarm } from '../../contract/alarm.ts';
+import type { DeviceInfo, PointInfo } from '../domain/plant.ts';
 import { writeAnnunciations } from './annunciations.ts';
 import { appendReadings, appendRows, int, type ListColumn, upsertRows } from './columns.ts';
 import type { Commit } from './store.ts';
@@ -20,13 +21,15 @@ export async function isCommitted(connection: DuckDBConnection, number: number):
   return found.getRows()[0]?.[0] === 1;
 }
 
-/** Writes one commit in one transaction, readings into `hotTable`; on an error nothing of it stays. */
+/**
+ * Writes one commit in one transaction, readings into `hotTable`; on an error nothing of it stays. Every statement is a
+ * turn of the event loop at least, three with parameters, and whoever waits for the commit waits for them: the usual
+ * commit has two, `BEGIN` and `COMMIT`; the rest is appended.
+ */
 export async function writeCommit(connection: DuckDBConnection, hotTable: string, commit: Commit): Promise<void> {
   await connection.run('BEGIN');
   try {
-    await connection.run(`INSERT INTO commits VALUES (${int(commit.number)}, ${int(commit.at)}, $1)`, [
-      JSON.stringify(commit.inputs),
-    ]);
+    await appendRows(connection, 'commits', [integer([commit.number]), integer([commit.at]), json([commit.inputs])]);
     await appendReadings(connection, hotTable, commit.number, commit.readings);
     await writePlant(connection, commit);
     await writeAlarms(connection, commit);
@@ -39,9 +42,13 @@ export async function writeCommit(connection: DuckDBConnection, hotTable: string
 }
 
 async function writePlant(connection: DuckDBConnection, commit: Commit): Promise<void> {
-  const { devices = [], points = [], sources = [], edges = [], marks = [] } = commit;
-  await upsert(connection, 'devices', 'id', [text(devices.map(({ id }) => id)), json(devices)]);
-  await upsert(connection, 'points', 'id', [integer(points.map(({ id }) => id)), json(points)]);
+  const { devices = [], points = [], fresh, sources = [], edges = [], marks = [] } = commit;
+  const deviceColumns = (records: readonly DeviceInfo[]) => [text(records.map(({ id }) => id)), json(records)];
+  await appendRows(connection, 'devices', deviceColumns(devices.filter(({ id }) => fresh?.devices.has(id) === true)));
+  await upsert(connection, 'devices', 'id', deviceColumns(devices.filter(({ id }) => fresh?.devices.has(id) !== true)));
+  const pointColumns = (records: readonly PointInfo[]) => [integer(records.map(({ id }) => id)), json(records)];
+  await appendRows(connection, 'points', pointColumns(points.filter(({ id }) => fresh?.points.has(id) === true)));
+  await upsert(connection, 'points', 'id', pointColumns(points.filter(({ id }) => fresh?.points.has(id) !== true)));
   await upsert(connection, 'sources', 'id', [integer(sources.map(({ id }) => id)), json(sources)]);
   await upsert(connection, 'edges', 'id', [text(edges.map(({ id }) => id)), json(edges)]);
   // Appended, not updated: an update would wait for a checkpoint, and every commit moves marks.

@@ -88,6 +88,8 @@ export interface Commit {
   readonly inputs: readonly JudgeInput[];
   readonly points?: readonly PointInfo[];
   readonly devices?: readonly DeviceInfo[];
+  /** Those of them of which no record is stored yet: nothing has to be looked for in their place. */
+  readonly fresh?: { readonly points: ReadonlySet<number>; readonly devices: ReadonlySet<string> };
   readonly sources?: readonly SourceInfo[];
   readonly edges?: readonly EdgeRecord[];
   readonly marks?: readonly LaneMark[];
