@@ -10,6 +10,8 @@ export const SETTLED_DAYS = 14;
 const YOUNG_DAYS = 7;
 /** A rise this many times faster than an open leak has come is another leak. */
 const GROWTH_FACTOR = 5;
+/** What comes back of a leak may be estimated larger by this factor than what was taken off it. */
+const BACK_PART = 1.5;
 /** Open leaks told apart in one zone; beyond, the oldest two count as one. */
 const OPEN_MAX = 8;
 
@@ -66,13 +68,21 @@ export function repair({ state }: FlowZone, at: Millis, since: Millis, size: num
   return all.length > 0 && closed.length === 0 ? [] : [{ kind: 'repair', since, at, size, closed }];
 }
 
-/** Whether a rise within so many days goes on as an open leak has come: then it is that leak's. */
+/**
+ * Whether a rise within so many days is that of an open leak: it goes on as that one has come, or it is what was taken
+ * off its size too soon.
+ */
 export function isGrowth({ state }: FlowZone, at: Millis, size: number, days: number): boolean {
+  const newest = state.leaks.at(-1);
+  if (newest !== undefined && at - newest.at < SETTLED_DAYS * DAY_MS && size < BACK_PART * takenOff(newest))
+    return true;
   const rates = state.leaks
     .filter(({ kind, grownAt }) => at - grownAt < (kind === 'slow' ? SETTLED_DAYS : YOUNG_DAYS) * DAY_MS)
     .map((leak) => leak.size / Math.max(2, (at - leak.since) / DAY_MS));
   return rates.length > 0 && size < GROWTH_FACTOR * Math.max(...rates) * Math.max(1, days);
 }
+
+const takenOff = ({ found, size }: OpenLeak): number => (found ?? size) - size;
 
 /** What grows is the newest leak that came slowly, otherwise the newest. */
 export function grow({ state }: FlowZone, at: Millis, size: number): FlowEvent {

@@ -7,6 +7,7 @@ import { forgetGrowth, isLeftInWeek } from './left-over.ts';
 import { fitLine, type LineFit } from './line-fit.ts';
 import { NIGHT_FLOW_PART } from './night-rise.ts';
 import { forgetTransients } from './passing-draws.ts';
+import { median } from './profile.ts';
 
 /** Smallest slow rise worth a crew, as a part of the mean flow and in deviations of a week. */
 const SLOW_MEAN_PART = 0.018;
@@ -17,6 +18,12 @@ const SLOW_DAYS = 3;
 const SLOW_RAW_PART = 0.25;
 /** Part of it that must show in the lowest hour of the day. */
 const SLOW_MINIMUM_PART = 0.4;
+/**
+ * Part of it that must have come since the oldest week remembered: what was there six weeks ago as it is now was always
+ * there, and the reference is wrong. A leak whose flow grows with the square of time has a quarter of it by half its age.
+ */
+const SLOW_RECENT_PART = 0.4;
+const THEN_DAYS = 7;
 /** Part of the open leaks that comes and goes with pressure and with errors of their size. */
 const BREATHING_PART = 0.15;
 const BREATHING_MAX = 2;
@@ -24,6 +31,10 @@ const BREATHING_MAX = 2;
 const CORRECTION_DAYS = 7;
 const CORRECTION_PART = 0.3;
 const CORRECTION_PART_SLOW = 0.5;
+/** Days before a leak that tell how well the weekly offset was known then. */
+const BEFORE_DAYS = 3;
+/** Less than so many deviations of a week before it are its own noise, and no error. */
+const BEFORE_SIGMAS = 2;
 /** Days of the lowest hours and of the weekly offset that are kept, and days a comparison with then needs. */
 const MINIMA_DAYS = 7;
 const MINIMA_LEAST = 5;
@@ -75,7 +86,7 @@ export function judgeDay(zone: FlowZone, at: Millis): FlowEvent[] {
   rememberNormal(zone, week, found.least);
   const daysSinceAlarm = (at - state.lastAlarmAt) / DAY_MS;
   if (state.lastAlarmAt > 0 && daysSinceAlarm < CORRECTION_DAYS && zone.known > 0) {
-    correctNewest(zone, found.excess);
+    correctNewest(zone, at, found);
     return [];
   }
   if (isLeftInWeek(zone, at, found.excess, found.least)) return [];
@@ -139,21 +150,38 @@ function rememberNormal({ state, known }: FlowZone, { slope, offset }: LineFit, 
   }
 }
 
-/** The first week after an alarm corrects its size. */
-function correctNewest(zone: FlowZone, excess: number): void {
+/**
+ * The first week after an alarm corrects its size. What was clearly too much or too little before it began is the error of
+ * another leak, or of the reference: the newest must not be talked away for it, or it rings again.
+ */
+function correctNewest(zone: FlowZone, at: Millis, found: Excess): void {
   const newest = zone.state.leaks.at(-1)!;
-  const found = newest.found ?? newest.size;
-  const most = (1 + (newest.kind === 'slow' ? CORRECTION_PART_SLOW : CORRECTION_PART)) * found;
+  const before = strayedBefore(zone, at, newest.since);
+  const excess = found.excess - (Math.abs(before) > BEFORE_SIGMAS * zone.state.weekScale ? before : 0);
+  const first = newest.found ?? newest.size;
+  const most = (1 + (newest.kind === 'slow' ? CORRECTION_PART_SLOW : CORRECTION_PART)) * first;
   const wanted = Math.max(0.2 * newest.size, newest.size + 0.5 * excess);
   enlarge(zone, newest, Math.min(Math.max(most, newest.size), wanted) - newest.size, newest.since);
 }
 
+/** How far the weekly offset lay above its reference on the last days before `since`, open leaks taken off, m3/h. */
+function strayedBefore({ state: { history, reference } }: FlowZone, at: Millis, since: Millis): number {
+  const days = Math.ceil((at - since) / DAY_MS);
+  const before = history.slice(0, -days).slice(-BEFORE_DAYS);
+  return before.length === 0 ? 0 : median(before) - (reference ?? 0);
+}
+
+/** What lay above the reference in the oldest week that is remembered, m3/h. */
+const excessThen = ({ state: { history, reference } }: FlowZone): number =>
+  median(history.slice(0, THEN_DAYS)) - (reference ?? 0);
+
 function countSlowDays(zone: FlowZone, { excess, excessMin, least }: Excess): void {
   const { state } = zone;
   const rawRise = zone.nights.rawRise();
+  const isRecent = excess - excessThen(zone) > SLOW_RECENT_PART * excess;
   const isRaw = rawRise === undefined || rawRise > SLOW_RAW_PART * excess;
   if (zone.nights.isFestive()) return;
-  if (excess > least && excessMin > SLOW_MINIMUM_PART * excess && isRaw) {
+  if (excess > least && excessMin > SLOW_MINIMUM_PART * excess && isRaw && isRecent) {
     state.slowDays++;
   } else state.slowDays = 0;
 }

@@ -1,3 +1,4 @@
+import { rowBack } from './expectation.ts';
 import type { FlowEvent, FlowState, Sum } from './flow-state.ts';
 import { DAY_MS, type Fall, type FlowZone, HOUR_MS, meanOf, QUIET_HOURS, type Sample, type Sign } from './flow-zone.ts';
 import { grow, isGrowth, learnIn, tell } from './leak-book.ts';
@@ -37,6 +38,16 @@ const NIGHT_HOURS_FELT = 1;
 /** What shows at night by less than these parts of the day is use; the smaller one ends the suspicion. */
 const NIGHT_DAY_PART = 0.6;
 const DENIED_PART = 0.3;
+
+/**
+ * A draw larger than all usual use is a hydrant first where a place is small: crews flush one after the other, for as
+ * long as a shift. Only what outlasts it, or runs on into the night, is told.
+ */
+const SHIFT_MS = 8 * HOUR_MS;
+/** Of the bins a step must last, so many may show less than this part of it, as far as their noise allows that. */
+const ABSENT_BINS = 1;
+const ABSENT_PART = 0.4;
+const ABSENT_SIGMAS = 2;
 
 /** By day, unless it is huge: irrigation and flushing last for hours, too. All in times what 3 h stray by themselves. */
 const DAY_PERSIST_MS = 4 * HOUR_MS;
@@ -89,7 +100,8 @@ export function judgeSums(zone: FlowZone, { at, sigma }: Sample, scale: Scale, f
     const suspect = suspectOf(zone, sum, sign, sigma, fallOver);
     // Somebody draws right now: it may be over within the hour.
     if (sign > 0 && now - suspect.lately > DRAW_FACTOR * state.naturalMean3h) continue;
-    if (sum.n < persist && !(suspect.isFelt && sum.quietN >= sum.n)) continue;
+    const isByNight = suspect.isFelt && sum.quietN >= sum.n;
+    if (!isByNight && (sum.n < persist || (sign > 0 && !hasLasted(zone, suspect, persist, sigma)))) continue;
     if (!isNightly(zone, scale, suspect) && !isDaily(zone, suspect)) {
       if (isDenied(zone, suspect)) resetSums(state);
       continue;
@@ -171,6 +183,31 @@ function isDaily(zone: FlowZone, suspect: Suspect): boolean {
   return (
     (isBig(zone, suspect) || isPlain(zone, suspect)) && rawRise(zone, sign, bins, false) > RAW_PART * sign * lately
   );
+}
+
+/**
+ * The step itself, not the sum that found it, has lasted: a sum that was above zero by chance before a flushing began
+ * must not add its hours to it. A small step can't be told from noise bin by bin.
+ */
+function hasLasted(zone: FlowZone, { size, lately, sum }: Suspect, bins: number, sigma: number): boolean {
+  const { state, options } = zone;
+  const level = Math.max(size, lately);
+  if (level <= DRAW_FACTOR * state.naturalMean3h) return true;
+  const isBeyondUse = level > state.meanFlow && sum.quietN < NIGHT_HOURS * binsAnHour(zone);
+  const needed = isBeyondUse ? Math.max(bins, Math.round(SHIFT_MS / options.binMs)) : bins;
+  return drawnBins(zone, ABSENT_PART * level - ABSENT_SIGMAS * sigma, needed) >= needed - ABSENT_BINS;
+}
+
+/** Of the last `bins` those that drew at least so much more than expected; what is not known counts. @param least - m3/h */
+function drawnBins(zone: FlowZone, least: number, bins: number): number {
+  const { ringFlow, ringBase, fit } = zone.state;
+  let drawn = 0;
+  for (let ago = 1; ago <= Math.min(bins, zone.perWeek - 1); ago++) {
+    const row = rowBack(zone, ago);
+    const isKnown = ringFlow[row] !== 0 || ringBase[row] !== 0;
+    if (!isKnown || ringFlow[row]! - fit!.slope * ringBase[row]! - fit!.offset >= least) drawn++;
+  }
+  return drawn;
 }
 
 function isBig(zone: FlowZone, { sign, durationMs, fallen, isFelt, lately }: Suspect): boolean {

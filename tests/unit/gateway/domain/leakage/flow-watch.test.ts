@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type MadeYear, makeYear, STEP_MS, TOWN } from '../../../../../bench/leakage/made-network.ts';
+import { type MadeYear, makeYear, STEP_MS, TOWN, VILLAGE } from '../../../../../bench/leakage/made-network.ts';
 import type { FlowEvent } from '../../../../../gateway/domain/leakage/flow-state.ts';
 import { FlowWatch } from '../../../../../gateway/domain/leakage/flow-watch.ts';
+import type { Fall } from '../../../../../gateway/domain/leakage/flow-zone.ts';
 
 const PER_DAY = 96;
 const DAY_MS = 86_400_000;
@@ -15,9 +16,15 @@ interface Change {
 }
 
 /** Runs days of a made year with something happening to its flow. */
-function run(days: number, changes: readonly Change[] = [], year: MadeYear = YEAR, watch = newWatch()): FlowEvent[] {
+function run(
+  days: number,
+  changes: readonly Change[] = [],
+  year: MadeYear = YEAR,
+  watch = newWatch(),
+  fall?: Fall,
+): FlowEvent[] {
   const events: FlowEvent[] = [];
-  for (let index = 0; index < days * PER_DAY; index++) events.push(...watch.step(binOf(index, changes, year)));
+  for (let index = 0; index < days * PER_DAY; index++) events.push(...watch.step(binOf(index, changes, year), fall));
   return events;
 }
 
@@ -71,6 +78,19 @@ describe('the inflow of a zone', () => {
     expect(alarms(run(80, [growing]))).toHaveLength(1);
   });
 
+  it('takes no rise for new that was there six weeks ago as it is now', () => {
+    const watch = newWatch();
+    run(60, [], YEAR, watch);
+    const { state } = watch;
+    // A reference that was learned too low, and nights that were lower a month ago: together they look like a slow rise.
+    state.reference! -= 8;
+    state.referenceMin! -= 8;
+    for (const night of state.nights.nights.slice(0, 15)) night.raw -= 8;
+    const events: FlowEvent[] = [];
+    for (let index = 60 * PER_DAY; index < 70 * PER_DAY; index++) events.push(...watch.step(binOf(index, [], YEAR)));
+    expect(alarms(events)).toEqual([]);
+  });
+
   it('closes the leak when the flow falls back, and rings again for the next', () => {
     const events = run(60, [leak(30.1, 40.4, 15), leak(50.1, 60, 15)]);
     expect(events.map(({ kind }) => kind).filter((kind) => kind !== 'growth')).toEqual(['abrupt', 'repair', 'abrupt']);
@@ -91,6 +111,22 @@ describe('the inflow of a zone', () => {
 
   it('is not impressed by two hours of flushing', () => {
     expect(alarms(run(50, [leak(30.4, 30.48, 40), leak(40.35, 40.43, 40)]))).toEqual([]);
+  });
+
+  it('is not impressed by two flushings of a village one after the other, whatever its loggers felt', () => {
+    const village = makeYear({ ...VILLAGE, flushings: 0 }, 11, 0);
+    const felt = () => 8;
+    const flushed = (hours: number) =>
+      [31, 38, 45].map((day) => leak(day + 9 / 24, day + (9 + hours) / 24, 3 * VILLAGE.meanFlow));
+    expect(alarms(run(50, flushed(4.5), village, newWatch(), felt))).toEqual([]);
+    // What outlasts a shift is a burst, and each of them is told.
+    expect(alarms(run(50, flushed(14), village, newWatch(), felt)).length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('is not impressed by a flushing that began while the sum was above zero by chance', () => {
+    // For an hour before it people draw a little more; the flushing itself is shorter than a step must last.
+    const changes = [leak(30.4, 30.45, 12), leak(30.45, 30.53, 90)];
+    expect(alarms(run(36, changes, YEAR, newWatch(), () => 8))).toEqual([]);
   });
 
   it('bridges a gap of days', () => {

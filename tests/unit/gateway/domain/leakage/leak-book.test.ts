@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { FlowZone } from '../../../../../gateway/domain/leakage/flow-zone.ts';
+import { isGrowth, open } from '../../../../../gateway/domain/leakage/leak-book.ts';
+
+const DAY_MS = 86_400_000;
+
+describe('a rise while a leak is open', () => {
+  const zone = new FlowZone({ binMs: 900_000, metered: false });
+  // Told of with 10 m3/h; since then its size was corrected down to 4.
+  const since = { since: 0, at: DAY_MS, grownAt: -30 * DAY_MS };
+  open(zone, { kind: 'abrupt', ...since, size: 4, found: 10 });
+
+  it('that is no more than what was taken off its size is the same leak, and rings no second time', () => {
+    expect(isGrowth(zone, 8 * DAY_MS, 6, 3)).toBe(true);
+  });
+
+  it('that is clearly more is another leak', () => {
+    expect(isGrowth(zone, 8 * DAY_MS, 12, 3)).toBe(false);
+  });
+
+  it('that comes weeks later is another leak', () => {
+    expect(isGrowth(zone, 20 * DAY_MS, 6, 3)).toBe(false);
+  });
+});
