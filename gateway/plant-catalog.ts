@@ -344,6 +344,7 @@ function describePoint(
 ): Omit<PointInfo, 'id'> {
   const everyMs = settings.every ?? hint.everyMs;
   const reportingDelayMs = settings.reportingDelay ?? 0;
+  const isDeclared = [everyMs, settings.maxSilence, settings.reportingDelay].some((said) => said !== undefined);
   const derived = everyMs === undefined ? MAX_SILENCE_MS : Math.max(MISSED_MAX * everyMs, MAX_SILENCE_FLOOR_MS);
   return {
     device: device.id,
@@ -354,6 +355,7 @@ function describePoint(
     ...given('label', settings.label),
     ...given('labelZh', settings.labelZh),
     ...given('everyMs', everyMs),
+    ...given('learnsInterval', isDeclared ? undefined : (true as const)),
     ...given('normal', settings.normal),
     ...given('labels', settings.labels),
     ...given('labelsZh', settings.labelsZh),

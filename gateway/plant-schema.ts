@@ -273,7 +273,9 @@ export const pointSchema = z.strictObject({
     .describe('How often a reading is expected'),
   maxSilence: durationSchema({ minMs: 1000, maxMs: 366 * DAY_MS })
     .optional()
-    .describe('Older than this the value is stale; three times `every` unless said otherwise, or 5m'),
+    .describe(
+      'Older than this the value is stale; three times `every` unless said otherwise, or 5m; the alarm about a point without any of these learns its interval',
+    ),
   reportingDelay: durationSchema({ minMs: 0, maxMs: 31 * DAY_MS })
     .optional()
     .describe('How long readings may be under way in normal operation: 26h for a logger that reports daily'),

@@ -65,6 +65,7 @@ function restOf(parts: JudgeParts, { clock, lastTick }: JudgeClock): string {
     builtIn: table.snapshotBuiltIn(),
     conditions: running,
     devices: health.snapshot(),
+    intervals: health.intervals.snapshot(),
     edges: edges.snapshot(),
     late: late.snapshot(keyOf),
     evaluations: evaluations.snapshot(keyOf),
@@ -99,6 +100,7 @@ export function restoreState(parts: JudgeParts, text: string): JudgeClock {
   points.restore(state.points);
   table.restoreBuiltIn(state.builtIn as unknown as { rule: Rule; point: number }[]);
   health.restore(state.devices);
+  health.intervals.restore(state.intervals);
   edges.restore(state.edges);
   ledger.restore(state.ledger);
   detectors.restore(state.detectors);

@@ -21,6 +21,7 @@ import {
   BUSY_BAD,
   BUSY_DEVICE_SILENT,
   BUSY_EVALUATOR,
+  BUSY_QUIET,
   BUSY_STALE,
   CALM_HIGH,
   CALM_LOW,
@@ -312,6 +313,8 @@ export class LiveJudge implements Judge {
 
     this.settleUntil(point, ts, newest);
     const device = this.health.deviceOf(point);
+    if ((points.busy[point]! & BUSY_QUIET) !== 0)
+      source.wakeSilence = Math.min(source.wakeSilence, this.health.quietOver(point, ts, this.timeOf(source)));
     if ((points.busy[point]! & (BUSY_STALE | BUSY_DEVICE_SILENT)) !== 0) {
       this.health.silenceOver(point, ts, this.timeOf(source), this.raising);
       source.wakeSilence = Number.NEGATIVE_INFINITY;

@@ -46,6 +46,8 @@ export interface PointInfo {
   readonly everyMs?: number;
   /** Older than this the value is stale. */
   readonly maxSilenceMs: number;
+  /** Nobody said how often it reports: how long it may be silent before that is an alarm is learned. */
+  readonly learnsInterval?: true;
   /** How long readings may be under way in normal operation (a logger that reports daily: 26 h). */
   readonly reportingDelayMs: number;
   /** Normal band drawn behind the value. */

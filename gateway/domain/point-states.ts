@@ -15,6 +15,10 @@ export class PointStates {
   heard = new Float64Array(0);
   /** Silence counts from here at the earliest: when it was first expected, or its device came back. NaN: not yet. */
   floor = new Float64Array(0);
+  /** Since when a point that learns its interval is heard; NaN: not yet. */
+  heardFrom = new Float64Array(0);
+  /** How long it is waited for, while it is {@link BUSY_QUIET}. */
+  patienceMs = new Float64Array(0);
   quality = new Uint8Array(0);
   reason = new Uint8Array(0);
   source = new Int32Array(0);
@@ -51,6 +55,8 @@ export class PointStates {
     this.hot = hot;
     this.heard = widen(this.heard, new Float64Array(capacity), 0);
     this.floor = widen(this.floor, new Float64Array(capacity), Number.NaN);
+    this.heardFrom = widen(this.heardFrom, new Float64Array(capacity), Number.NaN);
+    this.patienceMs = widen(this.patienceMs, new Float64Array(capacity), 0);
     this.quality = widen(this.quality, new Uint8Array(capacity), 0);
     this.reason = widen(this.reason, new Uint8Array(capacity), 0);
     this.source = widen(this.source, new Int32Array(capacity), -1);
@@ -91,6 +97,10 @@ export class PointStates {
       value: at(VALUE),
       heard: copyOf(this.heard),
       floor: copyOf(this.floor),
+      // A plant of which everything is declared has none of these.
+      ...(this.heardFrom.some((from) => !Number.isNaN(from))
+        ? { heardFrom: copyOf(this.heardFrom), patienceMs: copyOf(this.patienceMs) }
+        : {}),
       quality: copyOf(this.quality),
       reason: copyOf(this.reason),
       busy: copyOf(this.busy),
@@ -102,13 +112,15 @@ export class PointStates {
     const saved = state as Record<
       'newest' | 'value' | 'heard' | 'floor' | 'quality' | 'reason' | 'busy',
       (number | null)[]
-    >;
+    > & { readonly heardFrom?: (number | null)[]; readonly patienceMs?: (number | null)[] };
     this.resize(saved.newest.length);
     for (let point = 0; point < saved.newest.length; point++) {
       this.hot[point * STRIDE + NEWEST] = saved.newest[point] ?? Number.NEGATIVE_INFINITY;
       this.hot[point * STRIDE + VALUE] = saved.value[point] ?? Number.NaN;
       this.heard[point] = saved.heard[point] ?? 0;
       this.floor[point] = saved.floor[point] ?? Number.NaN;
+      this.heardFrom[point] = saved.heardFrom?.[point] ?? Number.NaN;
+      this.patienceMs[point] = saved.patienceMs?.[point] ?? this.patienceMs[point]!;
       this.quality[point] = saved.quality[point] ?? 0;
       this.reason[point] = saved.reason[point] ?? 0;
       // Which points need every reading is said by the rules of today.
@@ -144,5 +156,7 @@ export const BUSY_DEVICE_SILENT = 4;
 export const BUSY_EVALUATOR = 8;
 /** Its newest reading says that the device does not answer. */
 export const BUSY_COMMUNICATION = 16;
+/** It learns how often it reports, and has been silent for a while: its next reading says for how long. */
+export const BUSY_QUIET = 32;
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

@@ -42,6 +42,9 @@ const stateSchema = z.looseObject({
   builtIn: z.array(z.object({ rule: ruleSchema, point: z.number() })),
   conditions: z.array(z.tuple([z.string(), z.number(), z.number(), z.number()])),
   devices: z.array(z.tuple([z.number(), z.string()])),
+  intervals: z
+    .array(z.tuple([z.number(), z.looseObject({ since: z.number(), intervals: z.array(z.number()) })]))
+    .optional(),
   edges: pairs,
   late: z.array(z.looseObject({ key: z.string() })),
   evaluations: pairs,

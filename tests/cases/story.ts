@@ -23,7 +23,7 @@ const HEARTBEAT_MS = 10_000;
 /**
  * Plays the story of a folder through configuration, classes and judge and tells what the journal says.
  *
- * Lines of `story.txt` (times are UTC; `+1` before a time means the next day):
+ * Lines of `story.txt` (times are UTC; `+1_` before a time means the next day):
  * - `08:00:05 fm-1/flow 92.4` a reading, received when it was taken; `92.4~` is uncertain, `bad:timeout` has no value
  * - `08:00..09:00 every 10s fm-1/flow 60..80, fm-1/pressure 400` readings along a line from first to last value
  * - `07:30 received 08:10 fm-1/flow 92.4` a late one

@@ -4,7 +4,7 @@ import { formatTime, type Millis } from '../../../contract/time.ts';
 import type { ConditionSink, Conditions } from '../alarm/condition.ts';
 import type { Evidence } from '../alarm/ledger.ts';
 import type { DeviceInfo, PointInfo } from '../plant.ts';
-import { BUSY_COMMUNICATION, BUSY_DEVICE_SILENT, BUSY_STALE, type PointStates } from '../point-states.ts';
+import { BUSY_COMMUNICATION, BUSY_DEVICE_SILENT, BUSY_QUIET, BUSY_STALE, type PointStates } from '../point-states.ts';
 import type { RuleTable } from '../rule-table.ts';
 import {
   badPointRule,
@@ -15,6 +15,7 @@ import {
   silentDeviceRule,
   stalePointRule,
 } from './built-in.ts';
+import { QUIET_MS, ReportIntervals, UNLEARNED_MS } from './report-interval.ts';
 
 /** Reasons that say "it does not answer" rather than "it answers nonsense" (MODBUS exceptions 10 and 11: no path, no reply). */
 const COMMUNICATION: ReadonlySet<number> = new Set(
@@ -64,6 +65,8 @@ export interface HealthSink extends ConditionSink {
  * What a whole device explains is one alarm of the device.
  */
 export class DeviceHealth {
+  /** Of points of which nobody said how often they report. */
+  readonly intervals = new ReportIntervals();
   private readonly points: PointStates;
   private readonly table: RuleTable;
   private readonly conditions: Conditions;
@@ -107,6 +110,7 @@ export class DeviceHealth {
       this.devices.push(device);
       known.set(id, device);
     }
+    if (left === undefined) this.learnAnew(point);
     if (isOfflineDevice(device)) line.offline--;
     device.points.push(point);
     if ((this.points.busy[point]! & BUSY_COMMUNICATION) !== 0) device.unanswered++;
@@ -124,12 +128,27 @@ export class DeviceHealth {
     if ((this.points.busy[point]! & BUSY_COMMUNICATION) !== 0) device.unanswered--;
     // Silence is counted anew, in the time of the other source.
     this.points.floor[point] = FROM_NOW;
+    this.learnAnew(point);
     if (isOfflineDevice(device)) line.offline++;
     else if (points.length === 0) {
       line.devices.splice(line.devices.indexOf(device), 1);
       this.byLine.get(line)?.delete(device.id);
     }
     return device;
+  }
+
+  /** How often a point reports is learned from its next reading on, if nobody said it. */
+  private learnAnew(point: number): void {
+    this.intervals.forget(point);
+    if (this.infos[point]!.learnsInterval !== true) return;
+    this.points.heardFrom[point] = Number.NaN;
+    this.stillNew(point);
+  }
+
+  /** Each of its readings is looked at. */
+  private stillNew(point: number): void {
+    this.points.patienceMs[point] = UNLEARNED_MS;
+    this.points.busy[point]! |= BUSY_QUIET;
   }
 
   deviceOf(point: number): DeviceState {
@@ -186,7 +205,7 @@ export class DeviceHealth {
       let patienceMs = Number.POSITIVE_INFINITY;
       for (const point of device.points) {
         last = Math.max(last, this.lastHeard(point, time));
-        patienceMs = Math.min(patienceMs, this.points.maxSilenceMs[point]!);
+        patienceMs = Math.min(patienceMs, this.patienceMs(point, device, time));
       }
       if (time.now - last > patienceMs) {
         this.deviceSilent(device, last, patienceMs, time, sink);
@@ -195,12 +214,52 @@ export class DeviceHealth {
       wake = Math.min(wake, last + patienceMs);
       for (const point of device.points) {
         if ((this.points.busy[point]! & BUSY_STALE) !== 0) continue;
-        const dueAt = this.lastHeard(point, time) + this.points.maxSilenceMs[point]!;
+        const dueAt = this.lastHeard(point, time) + this.patienceMs(point, device, time);
         if (time.now > dueAt) this.pointStale(point, device, time, sink);
         else wake = Math.min(wake, dueAt);
       }
     }
     return wake;
+  }
+
+  /** How long a point may be silent; one that learns its interval is followed from {@link QUIET_MS} on. */
+  private patienceMs(point: number, device: DeviceState, time: SourceTime): Millis {
+    const { points } = this;
+    if (this.infos[point]!.learnsInterval !== true) return points.maxSilenceMs[point]!;
+    if ((points.busy[point]! & BUSY_QUIET) !== 0) return points.patienceMs[point]!;
+    const last = this.lastHeard(point, time);
+    // It was declared before, or its state is of an earlier version.
+    if (Number.isNaN(points.heardFrom[point]!) && points.newest(point) !== Number.NEGATIVE_INFINITY)
+      points.heardFrom[point] = last;
+    if (time.now - last <= QUIET_MS) return QUIET_MS;
+    points.busy[point]! |= BUSY_QUIET;
+    device.changed = true;
+    points.patienceMs[point] = this.intervals.patienceMs(point, points.heardFrom[point]!, last);
+    return points.patienceMs[point]!;
+  }
+
+  /**
+   * A point that learns its interval reported again; before anything else is noted of its reading.
+   *
+   * @returns the source's time at which it may be quiet again
+   */
+  quietOver(point: number, ts: Millis, time: SourceTime): Millis {
+    const { points, intervals } = this;
+    const at = time.byReceipt ? time.now : ts;
+    const last = this.lastHeard(point, time);
+    const heardFrom = points.heardFrom[point]!;
+    points.busy[point]! &= ~BUSY_QUIET;
+    if (Number.isNaN(heardFrom)) {
+      points.heardFrom[point] = at;
+      intervals.begin(point, at);
+      this.stillNew(point);
+    } else if (at - last > QUIET_MS) intervals.ended(point, heardFrom, last, at);
+    else {
+      const often = intervals.again(point, last, at);
+      if (often === undefined) this.stillNew(point);
+      else if (!Number.isNaN(often)) points.heardFrom[point] = often;
+    }
+    return at + QUIET_MS;
   }
 
   /** A reading came after a silence. */
@@ -348,7 +407,7 @@ export class DeviceHealth {
     this.conditions.resize(this.table.length);
     device.changed = true;
     this.points.busy[point]! |= BUSY_STALE;
-    this.raiseSilence(row, this.lastHeard(point, time), this.points.maxSilenceMs[point]!, time, sink, {});
+    this.raiseSilence(row, this.lastHeard(point, time), this.patienceMs(point, device, time), time, sink, {});
   }
 
   private raiseSilence(
