@@ -34,6 +34,7 @@ const modelSchema = z
 const zoneSchema = z.strictObject({
   id: idSchema.describe('Name of the zone, as alarms tell it'),
   name: z.string().min(1).max(200).optional().describe('For people'),
+  nameZh: z.string().min(1).max(200).optional().describe('For people who read Chinese'),
   inlets: pointsSchema.describe('Flow into the zone, m3/h'),
   outlets: pointsSchema.describe('Flow out of the zone, into other zones or pumps, m3/h'),
   tanks: z

@@ -1,5 +1,5 @@
 import type { Alarm, Priority } from '../../contract/alarm.ts';
-import type { Language } from './format.ts';
+import { type Language, MINUS } from './format.ts';
 
 /** What the lamp of an alarm shows; `none` is the grey outline of a counter at zero. */
 export type Lamp = 'unacknowledged' | 'acknowledged' | 'rtn-unacknowledged' | 'held' | 'none';
@@ -96,9 +96,9 @@ export function wantsPress(alarm: Alarm): boolean {
   return alarm.state === 'unacknowledged' || alarm.state === 'rtn-unacknowledged';
 }
 
-/** What the alarm says, in the language of the page where it is known. */
+/** What the alarm says, in the language of the page where it is known; with a true minus, as everywhere on the page. */
 export function messageOf({ message, messageZh }: Alarm, language: Language): string {
-  return language === 'zh' ? (messageZh ?? message) : message;
+  return (language === 'zh' ? (messageZh ?? message) : message).replace(/(?<=[\s：:(])-(?=\d)/gu, MINUS);
 }
 
 export function responseOf({ response, responseZh }: Alarm, language: Language): string | undefined {

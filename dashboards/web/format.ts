@@ -1,7 +1,7 @@
 import type { Millis } from '../../contract/time.ts';
 import { convert, isUnit, UNITS, type UnitSymbol, unitLabel } from '../../contract/units.ts';
 
-const MINUS = '\u2212';
+export const MINUS = '\u2212';
 /** Stands where there is no value. */
 export const NO_VALUE = '\u2013';
 

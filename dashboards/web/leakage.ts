@@ -5,6 +5,7 @@ import { countOf, type Json, maybe, numberOf, objectOf, rowsOf, textOf, wordsOf 
 export interface LeakZone {
   readonly zone: string;
   readonly name?: string;
+  readonly nameZh?: string;
   readonly state: 'learning' | 'watching' | 'leak' | 'unmetered';
   readonly reason?: string;
   readonly silent: readonly string[];
@@ -55,6 +56,7 @@ export interface Balance {
 export interface ZoneFigures {
   readonly zone: string;
   readonly name?: string;
+  readonly nameZh?: string;
   /** Local date, month or year. */
   readonly period: string;
   readonly from: Millis;
@@ -128,6 +130,7 @@ export function readZone(answer: unknown): LeakZone | undefined {
     size: countOf(row.size),
     lostM3: countOf(row.lostM3),
     ...maybe('name', textOf(row.name)),
+    ...maybe('nameZh', textOf(row.nameZh)),
     ...maybe('reason', textOf(row.reason)),
     ...maybe('at', parseTime(row.at)),
     ...maybe('nightFlow', numberOf(row.nightFlow)),
@@ -174,6 +177,7 @@ function readZoneFigures(row: Json): ZoneFigures | undefined {
       rowsOf(row.missing).map(({ figure, reason }) => [textOf(figure) ?? '', textOf(reason) ?? ''] as const),
     ),
     ...maybe('name', textOf(row.name)),
+    ...maybe('nameZh', textOf(row.nameZh)),
     ...maybe('supplied', readVolume(row.supplied)),
     ...maybe('registered', readVolume(row.registered)),
     ...maybe('balance', readBalance(row.balance)),

@@ -45,10 +45,11 @@ export const wallNow = computed(() => localNow.value);
 export const language = computed<Language>(() => {
   const chosen = preferences.value.language;
   if (chosen !== undefined) return chosen;
+  // A phone speaks its owner's language; the site's is for browsers in a language we don't have.
+  const own = navigator.language.slice(0, 2).toLowerCase();
+  if (own === 'zh' || own === 'en') return own;
   const current = session.value;
-  const site = typeof current === 'object' ? current.settings.language : undefined;
-  if (site === 'zh' || site === 'en') return site;
-  return navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
+  return typeof current === 'object' && current.settings.language === 'zh' ? 'zh' : 'en';
 });
 export const text = computed<Text>(() => (language.value === 'zh' ? zh : en));
 export const theme = computed<'light' | 'dark'>(() =>

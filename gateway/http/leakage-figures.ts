@@ -37,6 +37,7 @@ const balanceView = z.object({
 const zoneView = z.object({
   zone: z.string(),
   name: z.string().optional(),
+  nameZh: z.string().optional().meta({ description: 'the same for people who read Chinese' }),
   period: z.string().meta({ description: 'local date, month or year' }),
   from: isoSchema,
   to: isoSchema,

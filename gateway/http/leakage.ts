@@ -9,6 +9,7 @@ import { type Route, route } from './route.ts';
 const zoneView = z.object({
   zone: z.string(),
   name: z.string().optional(),
+  nameZh: z.string().optional().meta({ description: 'the same for people who read Chinese' }),
   state: z.enum(['learning', 'watching', 'leak', 'unmetered']),
   reason: z.string().optional().meta({ description: 'why it has no water balance, of its own or at present' }),
   silent: z

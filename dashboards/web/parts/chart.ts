@@ -234,7 +234,7 @@ export class Chart {
       this.#label(ctx, writeShort(limit, content.decimals), bbox.left + bbox.width + 6 * ratio, y, '--t3', 400, 'left');
     }
     this.#drawBad(plot);
-    const words: number[] = [];
+    const words: { readonly from: number; readonly to: number }[] = [];
     for (const alarm of content.alarms) this.#drawRaised(plot, alarm, words);
     this.#drawLast(plot);
     ctx.restore();
@@ -296,7 +296,7 @@ export class Chart {
   }
 
   /** @param said - where words stand already: the most important alarm speaks, its neighbours only draw their line */
-  #drawRaised(plot: uPlot, alarm: Alarm, said: number[]): void {
+  #drawRaised(plot: uPlot, alarm: Alarm, said: { readonly from: number; readonly to: number }[]): void {
     const { from, to } = this.#content;
     if (alarm.raisedAt < from || alarm.raisedAt > to) return;
     const { ctx, bbox } = plot;
@@ -308,10 +308,11 @@ export class Chart {
     ctx.moveTo(x, bbox.top - 4 * ratio);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    if (said.some((other) => Math.abs(other - x) < 84 * ratio)) return;
-    said.push(x);
     const words = `${this.#content.words.raised} ${this.#content.time(alarm.raisedAt, 60_000)}`;
     const near = x > bbox.left + bbox.width - 90 * ratio;
+    const room = near ? { from: x - 84 * ratio, to: x } : { from: x, to: x + 84 * ratio };
+    if (said.some((other) => other.from < room.to && room.from < other.to)) return;
+    said.push(room);
     const color = `--x${alarm.priority}`;
     this.#label(
       ctx,

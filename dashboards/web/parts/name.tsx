@@ -1,3 +1,4 @@
+import type { LeakZone } from '../leakage.ts';
 import type { Device, Point } from '../model.ts';
 import { language, text } from '../state.ts';
 
@@ -13,6 +14,12 @@ export function deviceNames(
   const [first, second] = language.value === 'zh' ? [nameZh, name] : [name, nameZh];
   const shown = first ?? second ?? unbroken(id);
   return second === undefined || second === shown ? { name: shown } : { name: shown, other: second };
+}
+
+/** Name of a leakage zone in the reader's language; its id where it has none. */
+export function zoneName(zones: readonly LeakZone[], id: string): string {
+  const { name, nameZh } = zones.find(({ zone }) => zone === id) ?? {};
+  return (language.value === 'zh' ? nameZh : undefined) ?? name ?? id;
 }
 
 /** Label of a measurement: the model's, else its id made readable. */

@@ -61,7 +61,6 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/monitoring and assessment/, '监视与评估'],
   [/; no longer in ISA-18\.2-2016/, '；ISA-18.2-2016 已取消'],
   [/, 3rd edition: steady and upset apart/, ' 第 3 版：平稳与扰动分开'],
-  [/, as (\S+) has it/, '，据 $1'],
   [
     /^repair it, shelve it with an end, or put it out of service with its work order$/,
     '请修复、限期搁置，或随工单停用',

@@ -67,7 +67,7 @@ export const zh: Text = {
   lost: '连接中断',
   openAlarms: '未结报警',
   openAlarmsByPriority: '各优先级未结报警',
-  newCount: (fresh) => `${fresh} 条未确认`,
+  newCount: (fresh) => `${fresh} 未确认`,
   priorityName: ['', '紧急', '重要', '一般', '提示'],
   priority: (priority) => `优先级 ${priority}`,
   lampName: {

@@ -52,12 +52,12 @@ export function Frame({
       <Rail />
       <header class="top">
         <h1 class="crumb">{title}</h1>
-        <span class="space" />
         <Annunciator />
-        <span class="space" />
-        {ranged && <RangePicker />}
-        <LiveState />
-        <SiteClock />
+        <div class="top-end">
+          {ranged && <RangePicker />}
+          <LiveState />
+          <SiteClock />
+        </div>
       </header>
       <ConnectionBar />
       <main id="main">{children}</main>

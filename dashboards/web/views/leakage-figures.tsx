@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { writeNumber } from '../format.ts';
 import type { Figure, Figures, LeakZone, Volume, ZoneFigures } from '../leakage.ts';
+import { zoneName } from '../parts/name.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { language, text } from '../state.ts';
 import { said } from '../text/gateway-zh.ts';
@@ -19,10 +20,7 @@ interface FiguresProps {
 /** What the panels are of: the zone that was chosen, or the network. */
 function scopeOf({ figures, zones, chosen }: FiguresProps) {
   const words = text.value.leakage;
-  const name =
-    chosen.zone === undefined
-      ? words.wholeNetwork
-      : (zones.find((one) => one.zone === chosen.zone)?.name ?? chosen.zone);
+  const name = chosen.zone === undefined ? words.wholeNetwork : zoneName(zones, chosen.zone);
   return {
     rows: figures.zones.filter(
       ({ period, zone }) => period === chosen.label && (chosen.zone === undefined || zone === chosen.zone),

@@ -9,6 +9,7 @@ import { AlarmBrief, stateWord } from '../parts/alarm-row.tsx';
 import { Glyph } from '../parts/glyph.tsx';
 import { LeakChart } from '../parts/leak-chart.tsx';
 import { LeakWhere } from '../parts/leak-place.tsx';
+import { zoneName } from '../parts/name.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { hrefOf } from '../route.ts';
 import { alarms, language, now, site, text } from '../state.ts';
@@ -37,7 +38,7 @@ export function LeakIncidents({ zones, zone }: { zones: readonly LeakZone[]; zon
   const meters = all
     .filter(({ kind, assetClass }) => METER_KINDS.includes(kind) && assetClass === 'water-meter')
     .sort(compareAlarms);
-  const nameOf = (id: string | undefined) => zones.find((one) => one.zone === id)?.name ?? id ?? '';
+  const nameOf = (id: string | undefined) => (id === undefined ? '' : zoneName(zones, id));
   const shown =
     [...open, ...past].find(({ alarm }) => alarm.id === wanted) ??
     open.find(({ leak }) => zone !== undefined && leak.zone === zone) ??

@@ -2,6 +2,7 @@ import { lampOf, worstAlarm } from '../alarms.ts';
 import { writeNumber } from '../format.ts';
 import { type Figures, isRunning, type LeakZone, rateShown, realLossOf, type ZoneFigures } from '../leakage.ts';
 import { Glyph } from '../parts/glyph.tsx';
+import { zoneName } from '../parts/name.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { PeriodBars } from '../parts/period-bars.tsx';
 import { hrefOf } from '../route.ts';
@@ -111,7 +112,7 @@ function ZoneRow(props: {
       <td class="col-zone">
         <a href={hrefOf({ page: 'leakage', zone: zone.zone })} aria-current={isChosen ? 'true' : undefined}>
           {worst !== undefined && <Glyph priority={worst.priority} lamp={lampOf(worst)} size={16} />}
-          <b>{zone.name ?? zone.zone}</b>
+          <b>{zoneName([zone], zone.zone)}</b>
         </a>
         <ZoneStateWord zone={zone} />
       </td>

@@ -2,6 +2,7 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { api } from '../api.ts';
 import { writeAge, writeNumber } from '../format.ts';
 import type { LeakZone, WhatIf, WhatIfAlarm } from '../leakage.ts';
+import { zoneName } from '../parts/name.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { language, mayOperate, now, site, text } from '../state.ts';
 
@@ -22,7 +23,7 @@ export function WhatIfPanel({ zones, zone }: { zones: readonly LeakZone[]; zone:
   const asked = useRef<AbortController | undefined>(undefined);
   useEffect(() => setChosen(zone ?? ''), [zone]);
   useEffect(() => () => asked.current?.abort(), []);
-  const nameOf = (of: string) => zones.find((one) => one.zone === of)?.name ?? of;
+  const nameOf = (of: string) => zoneName(zones, of);
 
   const run = async () => {
     asked.current?.abort();
@@ -81,7 +82,7 @@ export function WhatIfPanel({ zones, zone }: { zones: readonly LeakZone[]; zone:
           <option value="">{words.allZones}</option>
           {zones.map((one) => (
             <option key={one.zone} value={one.zone}>
-              {one.name ?? one.zone}
+              {nameOf(one.zone)}
             </option>
           ))}
         </select>

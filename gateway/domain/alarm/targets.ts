@@ -6,7 +6,7 @@ export interface Target {
   readonly value: number;
   readonly target: string;
   readonly met: boolean;
-  /** Where the number comes from; the standards are quoted from secondary sources. */
+  /** The standard the number comes from, quoted from secondary sources (prosys.com, resources.pas.com). */
   readonly source: string;
 }
 
@@ -37,10 +37,10 @@ export function targetsOf(figures: Omit<Performance, 'targets'>): Target[] {
     atMost('mean per day', rate.perDay, 144, '144', 'IEC 62682:2014; no longer in ISA-18.2-2016'),
     atMost('busiest 10 minutes of a day', upset, 10, '10', 'EEMUA 191, 3rd edition: steady and upset apart'),
     atMost('share of 10-minute slots above 10', shareOfSlotsAboveTen, 0.01, '1 %', ISA),
-    atMost('share of time in flood', shareOfTimeInFlood, 0.01, '1 %', `${ISA}, as prosys.com has it`),
+    atMost('share of time in flood', shareOfTimeInFlood, 0.01, '1 %', ISA),
     shareAtMost('share of the ten loudest rules', topShare, 0.05, '1-5 %', ISA),
-    atMost('chattering rules', figures.chatteringCount, 0, '0', `${ISA}, as resources.pas.com has it`),
-    atMost('fleeting rules', figures.fleetingCount, 0, '0', `${ISA}, as resources.pas.com has it`),
+    atMost('chattering rules', figures.chatteringCount, 0, '0', ISA),
+    atMost('fleeting rules', figures.fleetingCount, 0, '0', ISA),
     atMost('stale alarms', staleCount, 4, 'fewer than 5 on any day', ISA),
     shareAtMost('share of priority 1', priorities[1].share, 0.01, 'below 1 % of four priorities', ISA),
     shareAtMost('share of priority 2', priorities[2].share, 0.05, 'about 5 %', `${ISA}; EEMUA 191`),

@@ -4,7 +4,7 @@ import type { Detector, Finding } from '../detector.ts';
 import type { FlowEvent } from './flow-state.ts';
 import { FlowWatch } from './flow-watch.ts';
 import { intervalWords, leakRule, round } from './leak-alarm.ts';
-import { whyNoBalance, type ZoneModel } from './network.ts';
+import { namesOf, whyNoBalance, type ZoneModel } from './network.ts';
 import type { OpenLeak } from './open-leaks.ts';
 import { PressureField } from './pressure-field.ts';
 import { PressureWatch } from './pressure-watch.ts';
@@ -380,7 +380,7 @@ export class LeakageDetector implements Detector {
       const watch = this.watches.find(({ zone: { id } }) => id === zone.id);
       if (watch === undefined) {
         const reason = whyNoBalance(zone);
-        const named = { zone: zone.id, ...(zone.name === undefined ? {} : { name: zone.name }) };
+        const named = namesOf(zone);
         return { ...named, state: 'unmetered', ...(reason && { reason }), daysLeft: 0, size: 0, lostM3: 0 };
       }
       const { binMs, series, open, flow } = watch;

@@ -7,10 +7,20 @@ export interface TankModel {
   readonly areaM2: number;
 }
 
+/** A zone's id and its names for people, as answers carry them. */
+export function namesOf({ id, name, nameZh }: Pick<ZoneModel, 'id' | 'name' | 'nameZh'>): {
+  readonly zone: string;
+  readonly name?: string;
+  readonly nameZh?: string;
+} {
+  return { zone: id, ...(name === undefined ? {} : { name }), ...(nameZh === undefined ? {} : { nameZh }) };
+}
+
 /** A metered district, or a part of one that has pressures only. */
 export interface ZoneModel {
   readonly id: string;
   readonly name?: string;
+  readonly nameZh?: string;
   /** Points of flow, m3/h, into and out of the zone. */
   readonly inlets: readonly string[];
   readonly outlets: readonly string[];

@@ -14,7 +14,7 @@ import {
   type WaterBalance,
   waterBalance,
 } from './figures.ts';
-import type { ZoneModel } from './network.ts';
+import { namesOf, type ZoneModel } from './network.ts';
 import { addVolumes, type KnownVolume, type ZoneDay } from './zone-days.ts';
 
 /** Of a volume that is known for less of the time nothing is said. */
@@ -49,6 +49,7 @@ export interface VolumeFigure extends Figure {
 export interface ZoneFigures {
   readonly zone: string;
   readonly name?: string;
+  readonly nameZh?: string;
   readonly from: Millis;
   readonly to: Millis;
   readonly label: string;
@@ -123,8 +124,7 @@ export function zoneFigures(
         );
   const size = sizeOf(zone, pressure, miss);
   return {
-    zone: zone.id,
-    ...(zone.name === undefined ? {} : { name: zone.name }),
+    ...namesOf(zone),
     from: period.from,
     to: period.to,
     label: period.label,

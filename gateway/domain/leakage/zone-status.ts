@@ -1,6 +1,6 @@
 import type { Millis } from '../../../contract/time.ts';
 import { minimumNightFlow } from './figures.ts';
-import type { ZoneModel } from './network.ts';
+import { namesOf, type ZoneModel } from './network.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
@@ -11,6 +11,7 @@ const NIGHT_ENDS_HOUR = 6;
 export interface ZoneStatus {
   readonly zone: string;
   readonly name?: string;
+  readonly nameZh?: string;
   /** `unmetered`: no water balance of its own, `reason` says why. */
   readonly state: 'learning' | 'watching' | 'leak' | 'unmetered';
   readonly reason?: string;
@@ -32,7 +33,7 @@ export interface ZoneStatus {
 
 /** A metered zone as its watch knows it. */
 export interface WatchedZone {
-  readonly zone: Pick<ZoneModel, 'id' | 'name'>;
+  readonly zone: Pick<ZoneModel, 'id' | 'name' | 'nameZh'>;
   readonly binMs: number;
   readonly daysLeft: number;
   /** m3/h; undefined: not known yet. */
@@ -49,8 +50,7 @@ export function zoneStatus(watched: WatchedZone, hourOf: (at: Millis) => number)
   const at = series.at(-1)?.[0];
   const nightFlow = at === undefined ? undefined : lastNight(series, at, binMs, hourOf);
   return {
-    zone: zone.id,
-    ...(zone.name === undefined ? {} : { name: zone.name }),
+    ...namesOf(zone),
     state: leaks.length > 0 ? 'leak' : daysLeft > 0 ? 'learning' : 'watching',
     daysLeft,
     ...(at === undefined ? {} : { at }),

@@ -6,6 +6,7 @@ import {
   countAlarms,
   indexAlarms,
   lampOf,
+  messageOf,
   restOf,
   stepsOf,
   whatOf,
@@ -95,6 +96,15 @@ describe('the words of an alarm', () => {
     const message = '疑似爆管：入口流量高于预期 66 m³/h。DMA 07 滨湖东，始于 02:57。请关闭阀门 V-0716。';
     expect(whatOf(message)).toBe('疑似爆管：入口流量高于预期 66 m³/h');
     expect(restOf(message)).toBe('DMA 07 滨湖东，始于 02:57。请关闭阀门 V-0716。');
+  });
+
+  it('writes a fall with a true minus, and leaves ids and ranges as they are', () => {
+    const fall = alarm('fall', {
+      message: 'Pressure falls: -108.9 kPa. pt-01, 1-5 %, since 16:26.',
+      messageZh: '压力骤降：-108.9 kPa。pt-01',
+    });
+    expect(messageOf(fall, 'en')).toBe('Pressure falls: −108.9 kPa. pt-01, 1-5 %, since 16:26.');
+    expect(messageOf(fall, 'zh')).toBe('压力骤降：−108.9 kPa。pt-01');
   });
 
   it('makes steps of a response text', () => {

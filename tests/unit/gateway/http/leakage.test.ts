@@ -44,7 +44,7 @@ describe('GET /api/v1/leakage', () => {
 
   it('tells of each zone what is done there', async () => {
     const { status, body } = await ask(() => [
-      { zone: 'north', name: 'Binhu North', state: 'learning', daysLeft: 3, size: 0, lostM3: 0 },
+      { zone: 'north', name: 'Binhu North', nameZh: '滨湖北', state: 'learning', daysLeft: 3, size: 0, lostM3: 0 },
       {
         zone: 'hill',
         state: 'leak',
@@ -70,7 +70,7 @@ describe('GET /api/v1/leakage', () => {
         lostM3: 402,
       },
       { zone: 'low', state: 'unmetered', reason: 'no inlet meter', daysLeft: 0, size: 0, lostM3: 0 },
-      { zone: 'north', name: 'Binhu North', state: 'learning', daysLeft: 3, size: 0, lostM3: 0 },
+      { zone: 'north', name: 'Binhu North', nameZh: '滨湖北', state: 'learning', daysLeft: 3, size: 0, lostM3: 0 },
     ]);
   });
 
