@@ -4,6 +4,7 @@ import {
   decodeBatch,
   QUALITIES,
   REASONS,
+  type ReadingColumns,
   type RejectReason,
   type WireReadings,
   walkReadings,
@@ -112,7 +113,7 @@ describe('a batch read from its bytes', () => {
           agree(decoder, text.slice(0, at) + letter + text.slice(at + gone));
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
     for (let at = 0; at < text.length; at++) agree(decoder, text.slice(0, at));
   });
@@ -127,11 +128,11 @@ describe('a batch read from its bytes', () => {
 
   it('knows more names than fit at once', () => {
     const decoder = new BatchDecoder();
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 28; round++) {
       const readings = Array.from({ length: 10_000 }, (_, n) => ({ device: `d-${round}-${n}`, values: { flow: n } }));
       const text = JSON.stringify({ outbox: 'a', seq: 1, made: 1, sentAt: 1_763_877_600_000, readings });
-      const columns = decoder.decode(Buffer.from(text))?.readings;
-      expect(columns).toMatchObject({ devices: { 0: `d-${round}-0`, 9999: `d-${round}-9999` } });
+      const columns = decoder.decode(Buffer.from(text))?.readings as ReadingColumns | undefined;
+      expect([columns?.devices[0], columns?.devices[9999]]).toEqual([`d-${round}-0`, `d-${round}-9999`]);
     }
   });
 });
