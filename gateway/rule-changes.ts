@@ -55,8 +55,12 @@ export class RuleChanges {
     if (text !== undefined) this.changes = new Map(Object.entries(fileSchema.parse(JSON.parse(text))));
   }
 
+  /** A temporary change with what lasts under it. */
   of(key: string): RuleChange | undefined {
-    return this.changes.get(key);
+    const change = this.changes.get(key);
+    return change?.before === undefined || change.until === undefined
+      ? change
+      : { ...limitsIn(change.before), ...change };
   }
 
   /** Whether a rule of this point is changed; a rule's key begins with the name of what it watches. */
@@ -71,16 +75,20 @@ export class RuleChanges {
   }
 
   /**
-   * Takes the place of the change that is there; that one comes back with {@link undo} or at `until`.
-   * On disk when it resolves. @throws RuleChangeError
+   * What it names is different from now on; what others changed besides stays. `null` goes back to what the files say. A
+   * lasting change under a temporary one leaves the temporary one what it does not name. What was before comes back with
+   * {@link undo} or at `until`. On disk when it resolves; in force at once. @throws RuleChangeError
    */
-  async set(rule: Pick<Rule, 'key' | 'setpoint'>, change: Omit<RuleChange, 'before'>): Promise<void> {
-    if (change.setpoint !== undefined && rule.setpoint === undefined)
+  async set(rule: Pick<Rule, 'key' | 'setpoint'>, wish: RuleWish): Promise<void> {
+    if (typeof wish.setpoint === 'number' && rule.setpoint === undefined)
       throw new RuleChangeError(`${rule.key} has no setpoint to change.`);
+    if (wish.until !== undefined && LIMIT_FIELDS.some((field) => wish[field] === null))
+      throw new RuleChangeError('A temporary change says values: null takes back a lasting one.');
     if (!this.changes.has(rule.key) && this.changes.size >= CHANGES_MAX)
       throw new RuleChangeError(`${CHANGES_MAX} rules are changed already: put them into the files.`);
-    const before = lasting(this.changes.get(rule.key));
-    this.changes.set(rule.key, before === undefined ? change : { ...change, before });
+    const next = after(this.changes.get(rule.key), wish);
+    if (next === undefined) this.changes.delete(rule.key);
+    else this.changes.set(rule.key, next);
     await this.save();
   }
 
@@ -110,6 +118,43 @@ export class RuleChanges {
     this.touched = undefined;
     return this.file.write(() => JSON.stringify(Object.fromEntries(this.changes), null, 1));
   }
+}
+
+const LIMIT_FIELDS = ['enabled', 'setpoint', 'deadband', 'onDelayMs', 'offDelayMs', 'priority'] as const;
+type Limits = Partial<Pick<RuleChange, (typeof LIMIT_FIELDS)[number]>>;
+/** What somebody wants to be different; `null`: as the files say. */
+export type RuleWish = { readonly [F in keyof Limits]?: Limits[F] | null } & Pick<
+  RuleChange,
+  'who' | 'at' | 'reason' | 'until'
+>;
+
+function limitsIn(change: { readonly [F in keyof Limits]?: Limits[F] | null }): Limits {
+  return Object.fromEntries(
+    LIMIT_FIELDS.flatMap((field) => (change[field] === undefined ? [] : [[field, change[field]]])),
+  ) as Limits;
+}
+
+/** What is changed once `wish` is fulfilled; undefined: nothing is different from the files any more. */
+function after(current: RuleChange | undefined, wish: RuleWish): RuleChange | undefined {
+  const { who, at, reason, until } = wish;
+  const by = { who, at, reason };
+  const isTemporary = current?.until !== undefined;
+  const lastingBefore = lasting(current);
+  if (until !== undefined) {
+    const own = { ...(isTemporary ? limitsIn(current) : {}), ...limitsIn(wish) };
+    return { ...own, ...by, until, ...(lastingBefore === undefined ? {} : { before: lastingBefore }) };
+  }
+  const wanted = Object.entries({ ...limitsIn(lastingBefore ?? {}), ...limitsIn(wish) });
+  const limits: Limits = Object.fromEntries(wanted.filter(([, value]) => value !== null));
+  const lasts = Object.keys(limits).length > 0 ? { ...limits, ...by } : undefined;
+  const own = isTemporary ? Object.entries(limitsIn(current)).filter(([field]) => !(field in limitsIn(wish))) : [];
+  if (isTemporary && own.length > 0) {
+    const { who, at, reason, until } = current;
+    const rest = { ...Object.fromEntries(own), who, at, reason, until };
+    return lasts === undefined ? rest : { ...rest, before: lasts };
+  }
+  if (lasts === undefined || lastingBefore === undefined) return lasts;
+  return { ...lasts, before: lastingBefore };
 }
 
 /** A temporary change stands over a lasting one and never becomes one itself. */

@@ -28,6 +28,7 @@ export const PROBLEMS = {
   'dead-letter-unknown': { status: 404, title: 'No such dead letter' },
   'subscription-unknown': { status: 404, title: 'No such subscription' },
   'action-not-possible': { status: 409, title: 'The alarm is not in a state for this action' },
+  'rule-changed': { status: 409, title: 'Somebody else changed the rule meanwhile' },
   'device-without-edge': { status: 409, title: 'The device hangs on no edge' },
   'edge-offline': { status: 409, title: 'The edge of the device is offline' },
   'point-busy': { status: 409, title: 'A command to this point is under way' },

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { formatTime, type Millis } from '../../contract/time.ts';
 import { ruleFinder, rulesAsWritten } from '../desk.ts';
@@ -38,6 +39,7 @@ const ruleView = z.object({
   unit: z.string().optional(),
   response: z.string().optional(),
   ...limitFields,
+  version: z.string().meta({ description: 'of its limits as they are now; a PUT that names another is refused' }),
   changed: z
     .object({
       who: z.string(),
@@ -58,20 +60,25 @@ const delaySchema = z
   .refine((delayMs) => delayMs <= DELAY_MAX_MS, 'at most 7d');
 const changeSchema = z
   .strictObject({
-    setpoint: z.number().optional(),
-    deadband: z.number().min(0).optional(),
-    onDelay: delaySchema.optional(),
-    offDelay: delaySchema.optional(),
-    priority: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]).optional(),
-    enabled: z.boolean().optional().meta({ description: 'false: not judged; an alarm that is open is closed' }),
+    setpoint: z.number().nullish().meta({ description: 'null, here and below: back to what the files say' }),
+    deadband: z.number().min(0).nullish(),
+    onDelay: delaySchema.nullish(),
+    offDelay: delaySchema.nullish(),
+    priority: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]).nullish(),
+    enabled: z.boolean().nullish().meta({ description: 'false: not judged; an alarm that is open is closed' }),
     until: momentSchema
       .optional()
       .meta({ description: 'a temporary change ends then, and what was before comes back' }),
     for: durationSchema.optional().meta({ description: 'the same as a length of time' }),
+    version: z
+      .string()
+      .max(64)
+      .optional()
+      .meta({ description: 'of the rule this change was made for (or `If-Match`): 409 when it is another by now' }),
     reason: z.string().trim().min(1).max(1000),
   })
   .refine(
-    ({ reason: _, until: _until, for: _for, ...changes }) => Object.keys(changes).length > 0,
+    ({ reason: _, version: _version, until: _until, for: _for, ...changes }) => Object.keys(changes).length > 0,
     'at least one change',
   );
 
@@ -154,14 +161,15 @@ export function ruleRoutes(door: Door): readonly Route[] {
       path: '/api/v1/rules/{key}',
       access: 'admin',
       tag: 'rules',
-      summary: 'Change limits, delays or priority of a rule, with a reason; the files stay the default',
+      summary: 'Change what is named of limits, delays or priority, with a reason; the files stay the default',
       params: z.object({ key: z.string() }),
       body: changeSchema,
       answer: ruleView,
-      async handle({ params, body, identity }) {
+      async handle({ params, body, identity, request }) {
         const { point, rule } = find(params.key);
         const who = (identity as Identity).name;
-        const { onDelay, offDelay, reason, until: _, for: _for, ...rest } = body;
+        const { onDelay, offDelay, reason, version, until: _, for: _for, ...rest } = body;
+        mustBeOf(version ?? request.headers['if-match'], view(point, rule));
         const at = now();
         const from = limitsOf(rule, desk.changes.of(rule.key));
         const until = endOf(body, at);
@@ -172,7 +180,8 @@ export function ruleRoutes(door: Door): readonly Route[] {
           reason,
         });
         await ingest.renewRules([point.device], { keys: [rule.key], by: { who, why: reason }, at });
-        await audit(who, 'change-rule', rule.key, { from, to: body });
+        const to = limitsOf(find(rule.key).rule, desk.changes.of(rule.key));
+        await audit(who, 'change-rule', rule.key, { from, to, change: body });
         return view(point, find(rule.key).rule);
       },
     }),
@@ -221,6 +230,20 @@ export function ruleRoutes(door: Door): readonly Route[] {
   ];
 }
 
+/** @throws Problem when somebody else changed the rule since it was read */
+function mustBeOf(wanted: string | undefined, now: z.infer<typeof ruleView>): void {
+  const version = wanted?.replace(/^(W\/)?"(.*)"$/, '$2');
+  if (version === undefined || version === '*' || version === now.version) return;
+  const { who, at, reason } = now.changed ?? {};
+  const by = who === undefined ? 'as the files say' : `changed by ${who} at ${at}: ${reason}`;
+  throw new Problem('rule-changed', `It is another by now: ${by}. Read it again.`);
+}
+
+/** The same for the same limits, changed by the same person at the same time. */
+function versionOf(...of: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(of)).digest('base64url').slice(0, 16);
+}
+
 function limitsOf({ setpoint, deadband, onDelayMs, offDelayMs, priority }: Rule, change?: RuleChange) {
   const enabled = change?.enabled !== false;
   return { deadband, onDelayMs, offDelayMs, priority, enabled, ...present({ setpoint }) };
@@ -244,6 +267,7 @@ function viewRule(rule: Rule, change: RuleChange | undefined, fromFiles: Rule | 
     point: pointId,
     title,
     ...limitsOf(rule, change),
+    version: versionOf(limitsOf(rule, change), change?.who, change?.at, change?.reason, change?.until),
     ...present({ titleZh, unit, response }),
     ...(change === undefined || fromFiles === undefined
       ? {}

@@ -117,6 +117,70 @@ describe('alarm rules', () => {
     expect(judged()).toMatchObject([{ setpoint: 80 }]);
   });
 
+  it('keep what a colleague changed beside, and take one field back to the files', async () => {
+    await put('fm-12/flow#high', { onDelay: '30s', reason: 'it flutters' });
+    const both = await put('fm-12/flow#high', { setpoint: 95, reason: 'summer' });
+    expect(both.json()).toMatchObject({ setpoint: 95, onDelayMs: 30_000, changed: { reason: 'summer' } });
+    const detail = JSON.parse(door.gateway.audited.at(-1)?.detail ?? '{}');
+    expect(detail).toMatchObject({
+      from: { setpoint: 80, onDelayMs: 30_000 },
+      to: { setpoint: 95, onDelayMs: 30_000 },
+      change: { setpoint: 95, reason: 'summer' },
+    });
+    await put('fm-12/flow#high', { onDelay: null, reason: 'calm now' });
+    expect(judged()).toMatchObject([{ setpoint: 95, onDelayMs: 1000 }]);
+    const last = await put('fm-12/flow#high', { setpoint: null, reason: 'autumn' });
+    expect(last.json()).not.toHaveProperty('changed');
+    expect(judged()).toMatchObject([{ setpoint: 80, onDelayMs: 1000 }]);
+  });
+
+  it('of a lasting change leave a temporary one over it, which ends without it', async () => {
+    await put('fm-12/flow#high', { setpoint: 300, for: '1h', reason: 'flushing' });
+    await put('fm-12/flow#high', { deadband: 5, reason: 'it chatters' });
+    expect(judged()).toMatchObject([{ setpoint: 300, deadband: 5 }]);
+    expect((await door.get(url('fm-12/flow#high'), cookie)).body.changed).toMatchObject({ reason: 'flushing' });
+    await put('fm-12/flow#high', { priority: 1, for: '2h', reason: 'flushing more' });
+    expect(judged()).toMatchObject([{ setpoint: 300, deadband: 5, priority: 1 }]);
+    expect((await put('fm-12/flow#high', { deadband: null, for: '1h', reason: 'x' })).json().code).toBe('rule-invalid');
+    door.clock.now += 2 * 3_600_000;
+    await endTemporaryChanges({
+      desk,
+      registry: door.gateway.registry,
+      ingest: door.gateway.ingest,
+      now: () => door.clock.now,
+      log: { info: () => {}, error: () => {} },
+    });
+    expect(judged()).toMatchObject([{ setpoint: 80, deadband: 5, priority: 2 }]);
+    await put('fm-12/flow#high', { setpoint: 300, for: '1h', reason: 'flushing' });
+    await put('fm-12/flow#high', { setpoint: 85, reason: 'for good' });
+    expect((await door.get(url('fm-12/flow#high'), cookie)).body).toMatchObject({ setpoint: 85, deadband: 5 });
+  });
+
+  it('are refused to who read them before somebody else changed them', async () => {
+    const read = async () => (await door.get(url('fm-12/flow#high'), cookie)).body.version as string;
+    const version = await read();
+    expect((await put('fm-12/flow#high', { setpoint: 90, version, reason: 'summer' })).statusCode).toBe(200);
+    const late = await put('fm-12/flow#high', { setpoint: 70, version, reason: 'winter' });
+    expect(late.statusCode).toBe(409);
+    expect(late.json()).toMatchObject({ code: 'rule-changed', detail: expect.stringContaining('summer') });
+    expect(judged()).toMatchObject([{ setpoint: 90 }]);
+    const header = (tag: string) =>
+      door.app.inject({
+        method: 'PUT',
+        url: url('fm-12/flow#high'),
+        headers: { cookie, 'if-match': tag },
+        payload: { deadband: 3, reason: 'x' },
+      });
+    expect((await header(`"${version}"`)).statusCode).toBe(409);
+    expect((await header(`"${await read()}"`)).statusCode).toBe(200);
+    // Of two at once the first wins.
+    const now = await read();
+    const two = await Promise.all(
+      [71, 72].map((setpoint) => put('fm-12/flow#high', { setpoint, version: now, reason: 'x' })),
+    );
+    expect(two.map(({ statusCode }) => statusCode).toSorted()).toEqual([200, 409]);
+  });
+
   it('of a temporary change end by themselves: the lasting change before it comes back', async () => {
     const ends = () =>
       endTemporaryChanges({
