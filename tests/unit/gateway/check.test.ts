@@ -55,7 +55,7 @@ describe('device and class files', () => {
         setpoint: 0.2,
         deadband: 0.02,
         priority: 1,
-        onDelayMs: 600_000,
+        onDelayMs: 300_000,
         point: 7,
         location: 'Hillside',
       },
@@ -262,7 +262,7 @@ describe('run-time changes beside the files', () => {
     expect(changed).toEqual([
       'changed at run time: gone/flow#high: watches nothing by these files; li, 1970-01-01T00:00:00.000Z, until 1970-01-01T01:00:00.000Z: old',
       'changed at run time: pt-1/pressure#low setpoint: file 200 kPa, now 180 kPa; ada, 1970-01-01T00:00:00.000Z: works in Mill Lane',
-      'changed at run time: pt-1/pressure#low onDelay: file 10m, now 1m; ada, 1970-01-01T00:00:00.000Z: works in Mill Lane',
+      'changed at run time: pt-1/pressure#low onDelay: file 5m, now 1m; ada, 1970-01-01T00:00:00.000Z: works in Mill Lane',
     ]);
   });
 
