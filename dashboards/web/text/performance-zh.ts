@@ -4,7 +4,7 @@ export const performanceZh: PerformanceText = {
   title: '绩效',
   tabs: '报警与报警绩效',
   openTab: '未结',
-  ranges: { '24h': '最近 24 小时', '7d': '最近 7 天', '30d': '最近 30 天', '90d': '最近 90 天' },
+  ranges: { '24h': '24 小时', '7d': '7 天', '30d': '30 天', '90d': '90 天' },
   everyone: '全部值班',
   group: '值班组',
   failed: '绩效指标未能取得。',

@@ -119,6 +119,7 @@ function Found({ found, figures }: { found: Performance; figures: Figures }) {
         </div>
       )}
       <Panel
+        class="slots-panel"
         title={words.overTime}
         scope={words.overTimeHint}
         aside={<span class="faint">{`${site.value.dayMinute(found.from)} – ${site.value.dayMinute(found.to)}`}</span>}
