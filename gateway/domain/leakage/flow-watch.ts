@@ -1,6 +1,8 @@
+import type { Burst } from './burst-watch.ts';
 import { baseOf, expectedFlow, followProfile, refit, remember, trustAgain } from './expectation.ts';
 import type { FlowBin, FlowEvent, FlowState, FlowWatchOptions } from './flow-state.ts';
 import { DAY_MS, type Fall, FlowZone, type Sample } from './flow-zone.ts';
+import { tell } from './leak-book.ts';
 import { addToNight, closeNight, followNight, judgeNights, smallestAtNight } from './night-rise.ts';
 import { followLastHours } from './other-days.ts';
 import { isRefilling } from './passing-draws.ts';
@@ -59,6 +61,18 @@ export class FlowWatch {
   expectation(slot: number, demand: number | undefined): number | undefined {
     const base = baseOf(this.zone, { slot, demand });
     return base === undefined ? undefined : expectedFlow(this.zone.state, base);
+  }
+
+  /** Pipes fill after an interruption until then. */
+  get refillUntil(): number {
+    return this.zone.state.refillUntil;
+  }
+
+  /** Takes in a burst, or its end, that was seen between bins: it is an open leak like any other. */
+  burst({ sign, since, at, size, error, score }: Burst): FlowEvent[] {
+    const { state, options } = this.zone;
+    const bins = Math.max(0, Math.ceil((state.lastAt - since) / options.binMs));
+    return tell(this.zone, at, sign, { kind: 'abrupt', since, bins, size, error, score });
   }
 
   /** Takes in the next bin; `fall` is asked only where pressures may decide. */

@@ -1,6 +1,7 @@
 import { GOOD } from '../../../contract/reading.ts';
 import { formatTime, type Millis } from '../../../contract/time.ts';
 import type { Detector, Finding } from '../detector.ts';
+import { BurstWatch, MINUTE_MS, newBurstState } from './burst-watch.ts';
 import type { FlowEvent } from './flow-state.ts';
 import { FlowWatch } from './flow-watch.ts';
 import { intervalWords, leakRule, round } from './leak-alarm.ts';
@@ -15,6 +16,9 @@ import { weekClock } from './week-clock.ts';
 import { type ZoneStatus, zoneStatus } from './zone-status.ts';
 
 const QUARTER_MS = 900_000;
+/** Meters that report at least so often are watched by the minute, too; a value counts for two. */
+const MINUTE_INTERVAL_MS = 90_000;
+const MINUTE_HELD_MS = 2 * MINUTE_MS;
 /** Zones with a tank are balanced over so long: a level of 1 cm resolution says nothing about five minutes. */
 const TANK_BIN_MS = 3 * 3_600_000;
 /** A sub-zone whose sensors fell this clearly, and more clearly than any other, is where the leak is. */
@@ -46,6 +50,7 @@ interface Watch {
   readonly zone: ZoneModel;
   readonly binMs: number;
   readonly flow: FlowWatch;
+  readonly burst: BurstWatch;
   /** Points of the zone and of its sub-zones; undefined where the flow of a quarter is not known. */
   readonly pressure: { readonly points: readonly string[]; readonly watch: PressureWatch } | undefined;
   /** Ends of bins, measured flow and expectation, for the picture. */
@@ -66,6 +71,8 @@ export class LeakageDetector implements Detector {
   private readonly wanted = new Map<number, Signal>();
   private readonly slotOf: (at: Millis, perDay: number) => number;
   private next: Millis | undefined;
+  /** End of the last minute that was looked at. */
+  private minute: Millis = 0;
   private started = false;
 
   /** @param timezone - IANA zone in which people sleep */
@@ -84,6 +91,7 @@ export class LeakageDetector implements Detector {
             metered: zone.customers.length > 0,
             ...(zone.sensitivity === undefined ? {} : { sensitivity: zone.sensitivity }),
           }),
+          burst: new BurstWatch(),
           pressure: binMs === QUARTER_MS ? this.pressureOf(zone) : undefined,
           series: [],
           level: zone.tanks.map(() => null),
@@ -128,15 +136,21 @@ export class LeakageDetector implements Detector {
   }
 
   advance(upTo: Millis): readonly Finding[] {
-    if (this.next === undefined || upTo < this.next) return [];
+    if (this.next === undefined) return [];
     const findings: Finding[] = [];
+    if (upTo < this.next) {
+      this.closeMinutes(upTo, findings);
+      return findings;
+    }
     this.started = true;
     if ((upTo - this.next) / QUARTER_MS > JUMP_BINS_MAX)
       this.next = Math.floor(upTo / TANK_BIN_MS) * TANK_BIN_MS - TANK_BIN_MS + QUARTER_MS;
     while (this.next <= upTo) {
+      this.closeMinutes(this.next, findings);
       this.closeQuarter(this.next, findings);
       this.next += QUARTER_MS;
     }
+    this.closeMinutes(upTo, findings);
     return findings;
   }
 
@@ -171,6 +185,37 @@ export class LeakageDetector implements Detector {
       }
     }
     if (isTankBin) this.sums.clear();
+  }
+
+  /** Whole minutes of the open quarter until then, of zones whose meters all report by the minute. */
+  private closeMinutes(upTo: Millis, findings: Finding[]): void {
+    const from = Math.max(this.minute, this.next! - QUARTER_MS);
+    const to = Math.floor(upTo / MINUTE_MS) * MINUTE_MS;
+    if (to <= from) return;
+    this.minute = to;
+    for (const watch of this.watches) {
+      const meters = [...watch.zone.inlets, ...watch.zone.outlets].map((point) => this.signals.get(point)!);
+      const isByMinute = meters.every(
+        ({ state: { intervalMs } }) => intervalMs > 0 && intervalMs <= MINUTE_INTERVAL_MS,
+      );
+      if (watch.binMs !== QUARTER_MS || !isByMinute) continue;
+      const slot = this.slotOf(this.next! - QUARTER_MS, 96);
+      for (let at = from + MINUTE_MS; at <= to; at += MINUTE_MS) {
+        const values = meters.map((meter) => meter.at(at, MINUTE_HELD_MS));
+        const flow = values.reduce<number | undefined>(
+          (sum, value, index) =>
+            sum === undefined || value === undefined
+              ? undefined
+              : sum + (index < watch.zone.inlets.length ? value : -value),
+          0,
+        );
+        const isHeld = at < watch.flow.refillUntil;
+        // A burst that was told is expected from then on.
+        const expected = watch.flow.expectation(slot, undefined);
+        const burst = watch.burst.step({ at, flow, expected, meanFlow: watch.flow.state.meanFlow, isHeld });
+        if (burst !== undefined) for (const event of watch.flow.burst(burst)) this.tell(watch, event, findings);
+      }
+    }
   }
 
   private closeBin(
@@ -222,7 +267,10 @@ export class LeakageDetector implements Detector {
 
   private tell(watch: Watch, event: FlowEvent, findings: Finding[]): void {
     if (event.kind === 'repair') {
-      for (const leak of event.closed) this.close(watch, leak, event.at, findings);
+      for (const leak of event.closed) {
+        watch.burst.ended(leak.at);
+        this.close(watch, leak, event.at, findings);
+      }
       return;
     }
     if (event.kind === 'growth') return;
@@ -254,7 +302,7 @@ export class LeakageDetector implements Detector {
             window: { from: formatTime(event.since), to: formatTime(event.at) },
             sensors: sensors.slice(0, 8),
             ...lostOf(zone, lost),
-            basis: zone.customers.length > 0 ? 'water balance' : 'net inflow',
+            basis: basisOf(zone, event),
             ruledOut: ruledOut(this.factsOf(watch, event, sensors)),
             otherOpenLeaks: round(watch.flow.known - event.size),
             series: watch.series.map(([at, flow, expected]) => [formatTime(at), round(flow), round(expected)]),
@@ -400,14 +448,16 @@ export class LeakageDetector implements Detector {
     return {
       next: this.next,
       started: this.started,
+      minute: this.minute,
       sums: [...this.sums],
       signals: [...this.signals].map(([point, signal]) => [point, signal.state]),
       fields: this.fields.map(({ zone, field }) => [zone.id, field.points, field.state]),
-      watches: this.watches.map(({ zone, binMs, flow, pressure, series, level, closedAt, open, lost }) => ({
+      watches: this.watches.map(({ zone, binMs, flow, burst, pressure, series, level, closedAt, open, lost }) => ({
         zone: zone.id,
         pressure: pressure && { points: pressure.points, state: pressure.watch.state },
         binMs,
         flow: flow.state,
+        burst: burst.state,
         series,
         level,
         closedAt,
@@ -421,6 +471,7 @@ export class LeakageDetector implements Detector {
     const state = saved as Saved;
     this.next = state.next;
     this.started = state.started;
+    this.minute = state.minute ?? 0;
     this.sums.clear();
     for (const [point, sum] of state.sums) this.sums.set(point, sum);
     for (const [point, kept] of state.signals) {
@@ -435,6 +486,7 @@ export class LeakageDetector implements Detector {
       const watch = this.watches.find(({ zone }) => zone.id === kept.zone);
       if (watch === undefined || watch.binMs !== kept.binMs) continue;
       watch.flow.state = kept.flow;
+      watch.burst.state = kept.burst ?? newBurstState();
       if (kept.pressure !== undefined && kept.pressure.points.join() === watch.pressure?.points.join())
         watch.pressure.watch.state = kept.pressure.state;
       watch.series = kept.series;
@@ -455,6 +507,7 @@ export class LeakageDetector implements Detector {
 interface Saved {
   readonly next?: Millis;
   readonly started: boolean;
+  readonly minute?: Millis;
   readonly sums: [string, { area: number; n: number }][];
   readonly signals: [string, Signal['state']][];
   readonly fields: [string, string[], PressureField['state']][];
@@ -463,6 +516,7 @@ interface Saved {
     readonly open: readonly (Pick<OpenAlarm, 'key' | 'at'> & Partial<OpenAlarm>)[];
     readonly closedAt?: Millis;
     readonly flow: FlowWatch['state'];
+    readonly burst?: BurstWatch['state'];
     readonly pressure?: { readonly points: readonly string[]; readonly state: PressureWatch['state'] };
   })[];
 }
@@ -485,6 +539,11 @@ const leakOf = ({ flow }: Pick<Watch, 'flow'>, { at }: Pick<OpenAlarm, 'at'>): O
 function lostSince({ leaks, lastAt }: FlowWatch['state'], { at }: Pick<OpenAlarm, 'at'>): number {
   const leak = leaks.find((one) => one.at === at);
   return leak === undefined ? 0 : (leak.size * Math.max(0, lastAt - leak.since)) / 3_600_000;
+}
+
+function basisOf({ customers }: ZoneModel, { at, since }: { readonly at: Millis; readonly since: Millis }): string {
+  if (customers.length > 0) return 'water balance';
+  return at - since < QUARTER_MS ? 'net inflow by the minute' : 'net inflow';
 }
 
 const lostOf = ({ pricePerM3 }: ZoneModel, lostM3: number) => ({

@@ -82,7 +82,9 @@ function interruption({ series }: LeakFacts): string {
   return `supply interruption: least ${Math.round(100 * Math.min(...parts))} % of the expectation within ${hours(span)}`;
 }
 
-function passingDraw({ since, at, longestDrawMs }: LeakFacts): string {
+function passingDraw({ since, at, size, longestDrawMs }: LeakFacts): string {
+  if (at - since < HOUR_MS)
+    return `flushing, fire flow: ${figure(size)} m3/h by the minute is more than two hydrants draw and than passed here before`;
   const longest =
     longestDrawMs > 0 ? `the longest that ended by itself of late ${hours(longestDrawMs)}` : 'none of late';
   return `flushing, fire flow, irrigation: it lasts for ${hours(at - since)}, ${longest}`;

@@ -62,6 +62,16 @@ export class Signal {
     return samples > STUCK_LEARN_SAMPLES && run > Math.max(STUCK_MIN_RUN, 2 * naturalRun + 2);
   }
 
+  /** The newest value at that moment of the open bin or before it, no older than `heldMs`; undefined: none. */
+  at(moment: Millis, heldMs: number): number | undefined {
+    const { pending, lastTs, lastValue } = this.state;
+    for (let index = pending.length - 1; index >= 0; index--) {
+      const [ts, value] = pending[index]!;
+      if (ts < moment) return moment - ts <= heldMs ? value : undefined;
+    }
+    return lastTs !== null && moment - lastTs <= heldMs ? lastValue : undefined;
+  }
+
   /** Closes the bin [from, to): time-weighted mean and the value at its end, or undefined where it has too many holes. */
   close(from: Millis, to: Millis): { readonly mean: number | undefined; readonly end: number | undefined } {
     const { state } = this;
