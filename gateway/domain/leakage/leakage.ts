@@ -1,19 +1,16 @@
 import { GOOD } from '../../../contract/reading.ts';
-import { formatTime, type Millis } from '../../../contract/time.ts';
+import type { Millis } from '../../../contract/time.ts';
 import type { Detector, Finding } from '../detector.ts';
 import { BurstWatch, MINUTE_MS, newBurstState } from './burst-watch.ts';
-import type { FlowEvent } from './flow-state.ts';
 import { FlowWatch } from './flow-watch.ts';
-import { intervalWords, leakRule, round } from './leak-alarm.ts';
+import { LeakTeller } from './leak-telling.ts';
 import { namesOf, whyNoBalance, type ZoneModel } from './network.ts';
-import type { OpenLeak } from './open-leaks.ts';
 import { PressureField } from './pressure-field.ts';
 import { PressureWatch } from './pressure-watch.ts';
-import { median } from './profile.ts';
-import { type LeakFacts, ruledOut } from './ruled-out.ts';
 import { Signal } from './signal.ts';
 import { weekClock } from './week-clock.ts';
 import { type ZoneStatus, zoneStatus } from './zone-status.ts';
+import { isWithin, keyStart, leakOf, type OpenAlarm, type Watch } from './zone-watch.ts';
 
 const QUARTER_MS = 900_000;
 /** Meters that report at least so often are watched by the minute, too; a value counts for two. */
@@ -21,46 +18,10 @@ const MINUTE_INTERVAL_MS = 90_000;
 const MINUTE_HELD_MS = 2 * MINUTE_MS;
 /** Zones with a tank are balanced over so long: a level of 1 cm resolution says nothing about five minutes. */
 const TANK_BIN_MS = 3 * 3_600_000;
-/** A sub-zone whose sensors fell this clearly, and more clearly than any other, is where the leak is. */
-const SUBZONE_SIGMAS = 5;
-/** A reducing valve holds the pressure behind it to this part of what others stray; its own fall, and that of the highest. */
-const HELD_PART = 0.25;
-const HELD_SIGMAS = 2.2;
-const HELD_OF_TOP = 0.3;
 /** Gaps longer than this are stepped over instead of closed bin by bin. */
 const JUMP_BINS_MAX = 4000;
-/** An open alarm learns its size and the water lost so far this often. */
-const UPDATE_EVERY_MS = 86_400_000;
 /** Series kept for the picture of an alarm. */
 const EVIDENCE_BINS = 192;
-
-/** The alarm of an open leak. */
-interface OpenAlarm {
-  readonly key: string;
-  /** When the leak was raised; names it. */
-  readonly at: Millis;
-  /** When its record was last written. */
-  toldAt: Millis;
-  lostM3: number;
-  /** Half the width of the interval it was raised with, m3/h. */
-  readonly margin: number;
-}
-
-interface Watch {
-  readonly zone: ZoneModel;
-  readonly binMs: number;
-  readonly flow: FlowWatch;
-  readonly burst: BurstWatch;
-  /** Points of the zone and of its sub-zones; undefined where the flow of a quarter is not known. */
-  readonly pressure: { readonly points: readonly string[]; readonly watch: PressureWatch } | undefined;
-  /** Ends of bins, measured flow and expectation, for the picture. */
-  series: [Millis, number | null, number | null][];
-  level: (number | null)[];
-  /** End of the last bin. */
-  closedAt: Millis;
-  open: OpenAlarm[];
-  lost: number;
-}
 
 /** Leaks of all zones of a network, as a detector of the judge. */
 export class LeakageDetector implements Detector {
@@ -68,6 +29,7 @@ export class LeakageDetector implements Detector {
   private readonly watches: Watch[];
   private readonly signals = new Map<string, Signal>();
   private readonly fields: { readonly zone: ZoneModel; readonly field: PressureField }[];
+  private readonly teller: LeakTeller;
   private readonly wanted = new Map<number, Signal>();
   private readonly slotOf: (at: Millis, perDay: number) => number;
   private next: Millis | undefined;
@@ -103,6 +65,7 @@ export class LeakageDetector implements Detector {
     this.fields = zones
       .filter(({ pressures }) => pressures.length > 0)
       .map((zone) => ({ zone, field: new PressureField(zone.pressures) }));
+    this.teller = new LeakTeller({ zones, watches: this.watches, signals: this.signals, fields: this.fields });
     const points = zones.flatMap(({ inlets, outlets, tanks, customers, pressures }) => [
       ...inlets,
       ...outlets,
@@ -115,7 +78,7 @@ export class LeakageDetector implements Detector {
 
   private pressureOf(zone: ZoneModel): Watch['pressure'] {
     const points = this.zones
-      .filter((other) => other.id === zone.id || this.isWithin(other, zone.id))
+      .filter((other) => other.id === zone.id || isWithin(this.zones, other, zone.id))
       .flatMap(({ pressures }) => pressures);
     return points.length === 0 ? undefined : { points, watch: new PressureWatch(points.length) };
   }
@@ -213,7 +176,7 @@ export class LeakageDetector implements Detector {
         // A burst that was told is expected from then on.
         const expected = watch.flow.expectation(slot, undefined);
         const burst = watch.burst.step({ at, flow, expected, meanFlow: watch.flow.state.meanFlow, isHeld });
-        if (burst !== undefined) for (const event of watch.flow.burst(burst)) this.tell(watch, event, findings);
+        if (burst !== undefined) for (const event of watch.flow.burst(burst)) this.teller.tell(watch, event, findings);
       }
     }
   }
@@ -259,160 +222,8 @@ export class LeakageDetector implements Detector {
     const { pressure } = watch;
     pressure?.watch.step(pressure.points.map(mean), net, passed === undefined ? undefined : -passed);
     const fall = (bins: number) => pressure?.watch.fall(bins);
-    for (const event of flow.step({ at, slot, flow: net, demand }, fall)) this.tell(watch, event, findings);
-    for (const open of watch.open) this.update(watch, open, at, findings);
-  }
-
-  // -- alarms ------------------------------------------------------------------------------------------------------------
-
-  private tell(watch: Watch, event: FlowEvent, findings: Finding[]): void {
-    if (event.kind === 'repair') {
-      for (const leak of event.closed) {
-        watch.burst.ended(leak.at);
-        this.close(watch, leak, event.at, findings);
-      }
-      return;
-    }
-    if (event.kind === 'growth') return;
-    const { zone } = watch;
-    const bins = Math.max(4, Math.round((event.kind === 'abrupt' ? event.at - event.since : 86_400_000) / QUARTER_MS));
-    const { location: nearest, sensors } = this.locate(zone, event.kind === 'abrupt' ? bins : 96);
-    const location = (event.kind === 'abrupt' ? this.heldZone(watch, bins) : undefined) ?? nearest;
-    const key = `${keyStart(zone.id)}${event.at.toString(36)}`;
-    const hours = (event.at - event.since) / 3_600_000;
-    const lost = event.size * hours * (event.kind === 'abrupt' ? 1 : 1 / 3);
-    const margin = (event.high - event.low) / 2;
-    watch.open.push({ key, at: event.at, toldAt: event.at, lostM3: lost, margin });
-    findings.push({
-      kind: 'raise',
-      rule: leakRule(key, location, event.kind),
-      raise: {
-        since: event.since,
-        at: event.at,
-        evidence: {
-          value: Number(event.size.toPrecision(3)),
-          against: intervalWords(event.low, event.high),
-          details: {
-            type: event.kind,
-            zone: zone.id,
-            size: round(event.size),
-            interval: [round(event.low), round(event.high)],
-            unit: 'm3/h',
-            score: round(event.score),
-            window: { from: formatTime(event.since), to: formatTime(event.at) },
-            sensors: sensors.slice(0, 8),
-            ...lostOf(zone, lost),
-            basis: basisOf(zone, event),
-            ruledOut: ruledOut(this.factsOf(watch, event, sensors)),
-            otherOpenLeaks: round(watch.flow.known - event.size),
-            series: watch.series.map(([at, flow, expected]) => [formatTime(at), round(flow), round(expected)]),
-          },
-        },
-      },
-    });
-  }
-
-  private factsOf(
-    watch: Watch,
-    { kind, since, at, size }: Extract<FlowEvent, { kind: 'abrupt' | 'slow' }>,
-    sensors: LeakFacts['sensors'],
-  ): LeakFacts {
-    const { zone, flow, series } = watch;
-    const odd = flow.oddness();
-    return {
-      kind,
-      since,
-      at,
-      size,
-      series,
-      meters: [...zone.inlets, ...zone.outlets].map((point) => {
-        const { run, naturalRun } = this.signals.get(point)!.state;
-        return { point, alike: run, alikeUsual: naturalRun };
-      }),
-      tanks: zone.tanks.length,
-      longestDrawMs: flow.state.longestTransient,
-      ...(odd === undefined ? {} : { odd }),
-      others: this.watches.flatMap((other) => {
-        const change = other === watch ? undefined : strayedSince(other.series, since);
-        return change === undefined ? [] : [{ zone: other.zone.id, change }];
-      }),
-      sensors,
-    };
-  }
-
-  /** A leak that is open for another day: how large it is by now, and what it has cost. */
-  private update(watch: Watch, open: OpenAlarm, at: Millis, findings: Finding[]): void {
-    const leak = leakOf(watch, open);
-    if (leak === undefined || at - open.toldAt < UPDATE_EVERY_MS) return;
-    open.toldAt = at;
-    // From the second day on the size follows the weekly level, which strays by itself.
-    const margin = Math.max(open.margin, 2 * watch.flow.state.weekScale);
-    const low = Math.max(0, leak.size - margin);
-    const high = leak.size + margin;
-    findings.push({
-      kind: 'update',
-      rule: open.key,
-      evidence: {
-        value: Number(leak.size.toPrecision(3)),
-        against: intervalWords(low, high),
-        details: {
-          size: round(leak.size),
-          interval: [round(low), round(high)],
-          ...lostOf(watch.zone, open.lostM3),
-          otherOpenLeaks: round(watch.flow.known - leak.size),
-          updatedAt: formatTime(at),
-        },
-      },
-    });
-  }
-
-  private close(watch: Watch, leak: OpenLeak, at: Millis, findings: Finding[]): void {
-    const index = watch.open.findIndex((open) => open.at === leak.at);
-    if (index < 0) return;
-    const [open] = watch.open.splice(index, 1);
-    findings.push({ kind: 'clear', rule: open!.key, at });
-  }
-
-  /** Zone or sub-zone, and the sensors that fell, most first. */
-  private locate(zone: ZoneModel, bins: number) {
-    const near = this.fields.filter(({ zone: of }) => of.id === zone.id || this.isWithin(of, zone.id));
-    const drops = near.flatMap(({ zone: of, field }) => field.drops(bins).map((drop) => ({ ...drop, zone: of.id })));
-    drops.sort((a, b) => b.sigmas - a.sigmas);
-    const first = drops[0];
-    const location = first !== undefined && first.sigmas > SUBZONE_SIGMAS ? first.zone : zone.id;
-    const sensors = drops.map(({ point, drop, sigmas, zone: of }) => ({
-      point,
-      zone: of,
-      drop: round(drop),
-      sigmas: round(sigmas),
-    }));
-    return { location, sensors };
-  }
-
-  /** Behind a reducing valve only its own draw moves the pressure: a small fall there is proof. */
-  private heldZone({ pressure, zone }: Watch, bins: number): string | undefined {
-    if (pressure === undefined) return undefined;
-    const falls = pressure.watch.falls(bins).map((sigmas) => sigmas ?? 0);
-    const spreads = pressure.watch.spreads();
-    const usual = median(spreads.filter((spread) => spread > 0));
-    const top = Math.max(...falls);
-    for (const of of this.zones.filter((other) => other.id !== zone.id && this.isWithin(other, zone.id))) {
-      const own = of.pressures.map((point) => pressure.points.indexOf(point));
-      const isHeld = own.length > 0 && own.every((index) => spreads[index]! < HELD_PART * usual);
-      const fall = Math.max(...own.map((index) => falls[index]!));
-      if (isHeld && fall > HELD_SIGMAS && fall > HELD_OF_TOP * top) return of.id;
-    }
-    return undefined;
-  }
-
-  private isWithin(zone: ZoneModel, id: string): boolean {
-    let at: ZoneModel | undefined = zone;
-    for (let depth = 0; depth < this.zones.length && at?.within !== undefined; depth++) {
-      if (at.within === id) return true;
-      const above: string = at.within;
-      at = this.zones.find((other) => other.id === above);
-    }
-    return false;
+    for (const event of flow.step({ at, slot, flow: net, demand }, fall)) this.teller.tell(watch, event, findings);
+    for (const open of watch.open) this.teller.update(watch, open, at, findings);
   }
 
   // -- state -------------------------------------------------------------------------------------------------------------
@@ -521,32 +332,8 @@ interface Saved {
   })[];
 }
 
-/** Mean of flow less expectation since then, m3/h; undefined: not known. */
-function strayedSince(series: Watch['series'], since: Millis): number | undefined {
-  const strayed = series.flatMap(([at, flow, expected]) =>
-    at <= since || flow === null || expected === null ? [] : [flow - expected],
-  );
-  return strayed.length === 0 ? undefined : strayed.reduce((sum, value) => sum + value, 0) / strayed.length;
-}
-
-/** What the rule keys of all leaks of a zone begin with. */
-const keyStart = (zone: string): string => `${zone}#leak-`;
-
-const leakOf = ({ flow }: Pick<Watch, 'flow'>, { at }: Pick<OpenAlarm, 'at'>): OpenLeak | undefined =>
-  flow.state.leaks.find((leak) => leak.at === at);
-
 /** What an open leak has lost since it was raised if it was always as large as now, m3. */
 function lostSince({ leaks, lastAt }: FlowWatch['state'], { at }: Pick<OpenAlarm, 'at'>): number {
   const leak = leaks.find((one) => one.at === at);
   return leak === undefined ? 0 : (leak.size * Math.max(0, lastAt - leak.since)) / 3_600_000;
 }
-
-function basisOf({ customers }: ZoneModel, { at, since }: { readonly at: Millis; readonly since: Millis }): string {
-  if (customers.length > 0) return 'water balance';
-  return at - since < QUARTER_MS ? 'net inflow by the minute' : 'net inflow';
-}
-
-const lostOf = ({ pricePerM3 }: ZoneModel, lostM3: number) => ({
-  lostM3: Math.round(lostM3),
-  ...(pricePerM3 === undefined ? {} : { lostValue: Math.round(lostM3 * pricePerM3) }),
-});
