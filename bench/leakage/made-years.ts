@@ -39,6 +39,8 @@ export interface Tally {
   abrupt: number;
   abruptFound: number;
   falseAlarms: number;
+  /** Of these, on a leak that was open, but later than the rule allows. */
+  late: number;
   nuisance: number;
   readonly delaysH: number[];
   readonly delaysD: number[];
@@ -53,6 +55,7 @@ export const newTally = (): Tally => ({
   abrupt: 0,
   abruptFound: 0,
   falseAlarms: 0,
+  late: 0,
   nuisance: 0,
   delaysH: [],
   delaysD: [],
@@ -85,7 +88,7 @@ export function lineOf(name: string, leaks: number, tally: Tally): string {
   const head = `${name.padEnd(14)} ${leaks} leaks a year  false ${perYear(tally.falseAlarms)} a year`;
   if (leaks === 0) return head;
   return (
-    `${head}  found ${tally.found}/${tally.leaks}  abrupt ${tally.abruptFound}/${tally.abrupt}` +
+    `${head} (${perYear(tally.late)} of them late on an open leak)  found ${tally.found}/${tally.leaks}  abrupt ${tally.abruptFound}/${tally.abrupt}` +
     `  nuisance ${perYear(tally.nuisance)} a year  delay ${middle(tally.delaysH)} h / ${middle(tally.delaysD)} d` +
     `  saved ${(100 * (1 - tally.lost / tally.whole)).toFixed(0)} %`
   );
@@ -151,7 +154,8 @@ export function judged(year: MadeYear, raised: readonly { at: Millis; raise: Rai
 
 export function count(year: MadeYear, alarms: readonly MadeAlarm[], tally: Tally): void {
   tally.years++;
-  for (const { verdict } of alarms) {
+  for (const { verdict, at } of alarms) {
+    if (verdict === 'false' && year.leaks.some(({ start, end }) => at >= start && at < end)) tally.late++;
     if (verdict === 'nuisance') tally.nuisance++;
     if (verdict === 'false') tally.falseAlarms++;
   }
