@@ -9,6 +9,7 @@ import type { SourceState } from './delays.ts';
 import type { Detectors } from './detectors.ts';
 import type { DeviceHealth } from './fault/device-health.ts';
 import type { EdgeSilence } from './fault/edge-silence.ts';
+import { listAsJson } from './json-pieces.ts';
 import type { Rule } from './plant.ts';
 import type { PointStates } from './point-states.ts';
 import type { FindPoint, RuleTable } from './rule-table.ts';
@@ -38,23 +39,33 @@ export interface JudgeClock {
 /** The state as of now, as pieces of one JSON text; later steps don't show in it. */
 export function freezeState(parts: JudgeParts, clock: JudgeClock): Iterable<string> {
   const points = parts.points.freeze();
+  const ledger = parts.ledger.freeze();
+  const running = runningConditions(parts);
   const rest = restOf(parts, clock);
   return (function* () {
     yield rest.slice(0, -1);
+    yield ',"conditions":[';
+    yield* listAsJson(running);
+    yield '],"ledger":';
+    yield* ledger();
     yield ',"points":';
     yield* points();
     yield '}';
   })();
 }
 
-/** All but the columns of the points: little, because only what is going on is in it. */
-function restOf(parts: JudgeParts, { clock, lastTick }: JudgeClock): string {
-  const { table, conditions, sources, late, ledger, health, edges, evaluations, raising, detectors } = parts;
+function runningConditions({ table, conditions }: JudgeParts): readonly unknown[] {
   const running: unknown[] = [];
   const { phase, since, due } = conditions;
   for (let row = 0; row < table.length; row++) {
     if (phase[row] !== QUIET) running.push([table.rule(row).key, phase[row], since[row], due[row]]);
   }
+  return running;
+}
+
+/** All but the columns of the points and the alarms: little, because only what is going on is in it. */
+function restOf(parts: JudgeParts, { clock, lastTick }: JudgeClock): string {
+  const { table, sources, late, health, edges, evaluations, raising, detectors } = parts;
   const keyOf = (row: number) => table.rule(row).key;
   return JSON.stringify({
     format: STATE_FORMAT,
@@ -63,14 +74,12 @@ function restOf(parts: JudgeParts, { clock, lastTick }: JudgeClock): string {
     wall: raising.wall,
     sources: [...sources].map(([id, { now }]) => [id, Number.isFinite(now) ? now : null]),
     builtIn: table.snapshotBuiltIn(),
-    conditions: running,
     devices: health.snapshot(),
     intervals: health.intervals.snapshot(),
     edges: edges.snapshot(),
     late: late.snapshot(keyOf),
     evaluations: evaluations.snapshot(keyOf),
     ...raising.snapshot(keyOf),
-    ledger: ledger.snapshot(),
     detectors: detectors.snapshot(),
   });
 }

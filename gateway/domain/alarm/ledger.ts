@@ -1,6 +1,7 @@
 import type { Alarm, AlarmState, Flood, JournalEntry, Priority } from '../../../contract/alarm.ts';
 import { formatDuration, type Millis } from '../../../contract/time.ts';
 import { unitLabel } from '../../../contract/units.ts';
+import { listAsJson } from '../json-pieces.ts';
 import type { Author, JudgeInput, OperatorCommand, Refusal, Rule } from '../plant.ts';
 import type { SiteClock } from '../site-clock.ts';
 import { FloodWatch } from './flood.ts';
@@ -350,11 +351,20 @@ export class AlarmLedger {
     }
   }
 
-  snapshot(): unknown {
-    return {
-      open: [...this.byRule.values()],
-      closed: this.closed.map((id) => this.byId.get(id)),
-      floods: this.floods.snapshot(),
+  /** What it knows as of now, held fast at once and written as JSON piece by piece: fifty thousand take a tenth of a second. */
+  freeze(): () => Iterable<string> {
+    // Fields of an occurrence change in place, what they hold is replaced.
+    const copies = (occurrences: Iterable<Occurrence | undefined>) =>
+      Array.from(occurrences, (occurrence) => ({ ...occurrence }));
+    const open = copies(this.byRule.values());
+    const closed = copies(this.closed.map((id) => this.byId.get(id)));
+    const floods = JSON.stringify(this.floods.snapshot());
+    return function* () {
+      yield '{"open":[';
+      yield* listAsJson(open);
+      yield '],"closed":[';
+      yield* listAsJson(closed);
+      yield `],"floods":${floods}}`;
     };
   }
 
