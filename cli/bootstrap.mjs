@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCES = ['contract', 'edge', 'gateway', 'simulators', 'cli', 'bench'];
 const COMMAND = join(ROOT, 'dist', 'cli', 'hanfeng.js');
+const VITEST = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 const PAGE = join(ROOT, 'dist', 'web', 'index.html');
 
 function modifiedMs(path) {
@@ -66,8 +67,9 @@ export function build() {
 
 function handOver(args) {
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
-  // The terminal sends Ctrl-C to the whole group; a signal sent to us alone is passed on.
-  process.on('SIGINT', () => {});
+  // Passed on, as npm passes on to us (its script says `exec`, or its shell would keep them). The terminal sends Ctrl-C to
+  // the whole group, so it comes twice: the demo takes it once, vitest would leave at once.
+  process.on('SIGINT', () => args[0] !== VITEST && child.kill('SIGINT'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
 }
@@ -82,7 +84,7 @@ if (process.argv[1] !== undefined && fileURLToPath(import.meta.url) === process.
   build();
   if (what === 'demo') handOver([COMMAND, 'demo', ...rest]);
   else if (what === 'dev') handOver([join(ROOT, 'cli', 'dev.mjs'), ...rest]);
-  else if (what === 'test') handOver([join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...rest]);
+  else if (what === 'test') handOver([VITEST, 'run', ...rest]);
   else {
     process.stderr.write(`hanfeng: bootstrap knows demo, dev and test, not ${what}\n`);
     process.exit(2);
