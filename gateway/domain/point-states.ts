@@ -19,6 +19,8 @@ export class PointStates {
   heardFrom = new Float64Array(0);
   /** How long it is waited for, while it is {@link BUSY_QUIET}. */
   patienceMs = new Float64Array(0);
+  /** One more than how often such a point was heard again while it is new; 0: it no longer is. */
+  fresh = new Uint8Array(0);
   quality = new Uint8Array(0);
   reason = new Uint8Array(0);
   source = new Int32Array(0);
@@ -57,6 +59,7 @@ export class PointStates {
     this.floor = widen(this.floor, new Float64Array(capacity), Number.NaN);
     this.heardFrom = widen(this.heardFrom, new Float64Array(capacity), Number.NaN);
     this.patienceMs = widen(this.patienceMs, new Float64Array(capacity), 0);
+    this.fresh = widen(this.fresh, new Uint8Array(capacity), 0);
     this.quality = widen(this.quality, new Uint8Array(capacity), 0);
     this.reason = widen(this.reason, new Uint8Array(capacity), 0);
     this.source = widen(this.source, new Int32Array(capacity), -1);
@@ -99,7 +102,7 @@ export class PointStates {
       floor: copyOf(this.floor),
       // A plant of which everything is declared has none of these.
       ...(this.heardFrom.some((from) => !Number.isNaN(from))
-        ? { heardFrom: copyOf(this.heardFrom), patienceMs: copyOf(this.patienceMs) }
+        ? { heardFrom: copyOf(this.heardFrom), patienceMs: copyOf(this.patienceMs), fresh: copyOf(this.fresh) }
         : {}),
       quality: copyOf(this.quality),
       reason: copyOf(this.reason),
@@ -112,7 +115,8 @@ export class PointStates {
     const saved = state as Record<
       'newest' | 'value' | 'heard' | 'floor' | 'quality' | 'reason' | 'busy',
       (number | null)[]
-    > & { readonly heardFrom?: (number | null)[]; readonly patienceMs?: (number | null)[] };
+    > &
+      Partial<Record<'heardFrom' | 'patienceMs' | 'fresh', (number | null)[]>>;
     this.resize(saved.newest.length);
     for (let point = 0; point < saved.newest.length; point++) {
       this.hot[point * STRIDE + NEWEST] = saved.newest[point] ?? Number.NEGATIVE_INFINITY;
@@ -121,6 +125,7 @@ export class PointStates {
       this.floor[point] = saved.floor[point] ?? Number.NaN;
       this.heardFrom[point] = saved.heardFrom?.[point] ?? Number.NaN;
       this.patienceMs[point] = saved.patienceMs?.[point] ?? this.patienceMs[point]!;
+      this.fresh[point] = saved.fresh?.[point] ?? 0;
       this.quality[point] = saved.quality[point] ?? 0;
       this.reason[point] = saved.reason[point] ?? 0;
       // Which points need every reading is said by the rules of today.

@@ -15,7 +15,7 @@ import {
   silentDeviceRule,
   stalePointRule,
 } from './built-in.ts';
-import { QUIET_MS, ReportIntervals, UNLEARNED_MS } from './report-interval.ts';
+import { LEARNED_AFTER_MS, OFTEN_READINGS, QUIET_MS, ReportIntervals, UNLEARNED_MS } from './report-interval.ts';
 
 /** Reasons that say "it does not answer" rather than "it answers nonsense" (MODBUS exceptions 10 and 11: no path, no reply). */
 const COMMUNICATION: ReadonlySet<number> = new Set(
@@ -140,6 +140,7 @@ export class DeviceHealth {
   /** How often a point reports is learned from its next reading on, if nobody said it. */
   private learnAnew(point: number): void {
     this.intervals.forget(point);
+    this.points.fresh[point] = 0;
     if (this.infos[point]!.learnsInterval !== true) return;
     this.points.heardFrom[point] = Number.NaN;
     this.stillNew(point);
@@ -251,15 +252,22 @@ export class DeviceHealth {
     points.busy[point]! &= ~BUSY_QUIET;
     if (Number.isNaN(heardFrom)) {
       points.heardFrom[point] = at;
-      intervals.begin(point, at);
+      points.fresh[point] = 1;
       this.stillNew(point);
-    } else if (at - last > QUIET_MS) intervals.ended(point, heardFrom, last, at);
-    else {
-      const often = intervals.again(point, last, at);
-      if (often === undefined) this.stillNew(point);
-      else if (!Number.isNaN(often)) points.heardFrom[point] = often;
-    }
+    } else if (at - last > QUIET_MS) {
+      points.fresh[point] = 0;
+      intervals.ended(point, heardFrom, last, at);
+    } else if (points.fresh[point] !== 0) this.heardAgain(point, last, at);
     return at + QUIET_MS;
+  }
+
+  /** A new point reported without a silence between. Readings of one moment are one: a logger sends a day of them at once. */
+  private heardAgain(point: number, last: Millis, at: Millis): void {
+    const { points } = this;
+    if (at > last) points.fresh[point]!++;
+    if (points.fresh[point]! <= OFTEN_READINGS) return this.stillNew(point);
+    points.fresh[point] = 0;
+    points.heardFrom[point] = at - LEARNED_AFTER_MS;
   }
 
   /** A reading came after a silence. */

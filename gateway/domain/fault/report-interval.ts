@@ -18,22 +18,22 @@ const KEPT_MAX = 32;
 /** From so many on, the longest one counts for nothing: it was an outage. */
 const ROBUST_MIN = 8;
 
-/** A point that reports so many times without a silence between reports often. */
-const OFTEN_READINGS = 10;
+/** A new point that reports again so many times without a silence between reports often. */
+export const OFTEN_READINGS = 10;
+/** Such a point counts as heard for so long: then it is told when it is stale. */
+export const LEARNED_AFTER_MS = LEARNED_MIN * QUIET_MS;
 
 /** The last intervals of a point; 0 is {@link QUIET_MS} in which it reported more often than that. */
 interface Known {
   /** Its last silence ended. */
   since: Millis;
   intervals: number[];
-  /** While it is new and has not been silent yet: how often it reported. */
-  seen?: number;
 }
 
 /**
  * How long points may be silent of which nobody said how often they report. Learned from the silences that ended, in the time
  * in which silence is counted: source time, or that of receipt for a device that publishes by itself. Who reports often costs
- * nothing: what lies between two silences is counted when the second begins.
+ * nothing: what lies between two silences is counted when the second begins, and nothing is kept before the first.
  */
 export class ReportIntervals {
   private readonly known = new Map<number, Known>();
@@ -49,25 +49,6 @@ export class ReportIntervals {
     if (intervals.length < LEARNED_MIN) return UNLEARNED_MS;
     const longest = intervals.toSorted((a, b) => b - a)[intervals.length < ROBUST_MIN ? 0 : 1] as number;
     return Math.max(PATIENCE_MIN_MS, Math.min(MISSED_MAX * longest, longest + OVERDUE_MAX_MS));
-  }
-
-  /** It was heard for the first time. */
-  begin(point: number, at: Millis): void {
-    this.known.set(point, { since: at, intervals: [], seen: 0 });
-  }
-
-  /**
-   * It reported again without a silence between. Readings of one moment are one: a logger sends a day of them at once.
-   *
-   * @returns since when it counts as reporting often; undefined: it is too new to say, NaN: it has long been known
-   */
-  again(point: number, last: Millis, at: Millis): Millis | undefined {
-    const known = this.known.get(point);
-    if (known?.seen === undefined) return Number.NaN;
-    if (at > last) known.seen++;
-    if (known.seen < OFTEN_READINGS) return undefined;
-    this.known.delete(point);
-    return at - LEARNED_MIN * QUIET_MS;
   }
 
   /** A silence that began at `last` ended. */
