@@ -282,17 +282,31 @@ export class LiveJudge implements Judge {
         hot[at + VALUE] = value;
         heard[point] = clock;
       } else if (point < this.points.count && this.infos[point] !== undefined) {
-        this.judgeCarefully(
-          source,
-          point,
-          ts <= horizon ? ts : input.receivedAt,
-          value,
-          qualities[row]!,
-          reasons[row]!,
-        );
+        const asOf = ts <= horizon ? ts : input.receivedAt;
+        if (qualities[row] === BAD || !this.hearCalm(source, point, asOf, value))
+          this.judgeCarefully(source, point, asOf, value, qualities[row]!, reasons[row]!);
       }
     }
     for (const due of this.evaluations.takeAll()) this.evaluate(due.row, due.ts);
+  }
+
+  /**
+   * A point that is looked at only because it learns its interval: within its limits nothing else is to be done, and its
+   * rules need not be made.
+   *
+   * @returns whether that was all
+   */
+  private hearCalm(source: SourceState, point: number, ts: Millis, value: number): boolean {
+    const { points } = this;
+    if (points.busy[point] !== BUSY_QUIET || !(ts > points.newest(point))) return false;
+    if (!(value >= points.restLow[point]! && value <= points.restHigh[point]!) || !this.areRulesQuiet(point))
+      return false;
+    source.wakeSilence = Math.min(source.wakeSilence, this.health.quietOver(point, ts, this.timeOf(source)));
+    points.hot[point * STRIDE + NEWEST] = ts;
+    points.hot[point * STRIDE + VALUE] = value;
+    points.heard[point] = this.clock;
+    this.rearm(point);
+    return true;
   }
 
   private judgeCarefully(
@@ -443,11 +457,14 @@ export class LiveJudge implements Judge {
   }
 
   private rearm(point: number): void {
-    let isCalm = this.points.busy[point] === 0;
+    this.points.rearm(point, this.points.busy[point] === 0 && this.areRulesQuiet(point));
+  }
+
+  private areRulesQuiet(point: number): boolean {
     const first = this.points.firstRule[point]!;
     const end = first + this.points.ruleCount[point]!;
-    for (let row = first; isCalm && row < end; row++) isCalm = this.conditions.phase[row] === QUIET;
-    this.points.rearm(point, isCalm);
+    for (let row = first; row < end; row++) if (this.conditions.phase[row] !== QUIET) return false;
+    return true;
   }
 
   private rearmDevice(device: DeviceState): void {
