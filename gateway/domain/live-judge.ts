@@ -40,6 +40,8 @@ import { siteClock } from './site-clock.ts';
 export const AHEAD_MAX_MS = 5 * 60_000;
 /** Ticks further apart than this: the gateway was deaf in between, so the gap counts as one second of silence. */
 export const TICK_GAP_MAX_MS = 10_000;
+/** New points of a source are looked at for silence this much of its time later, together. */
+const LOOK_AT_NEW_MS = 1000;
 
 /**
  * Judges in place over typed arrays: a reading whose value lies in its point's calm band costs a few loads and stores;
@@ -160,7 +162,9 @@ export class LiveJudge implements Judge {
       this.conditions.due[row] = due;
       this.delays.watch(source, row);
     }
-    source.wakeSilence = Number.NEGATIVE_INFINITY;
+    // A thousand new points a second are no reason to look at all of their line each time.
+    const lookAt = isNew ? source.now + LOOK_AT_NEW_MS : Number.NEGATIVE_INFINITY;
+    source.wakeSilence = Math.min(source.wakeSilence, lookAt);
     this.rearm(id);
   }
 
