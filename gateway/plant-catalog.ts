@@ -315,6 +315,7 @@ function describeDevice(plant: PlantDescription, id: string, hint: DeviceHint): 
     ...given('name', file?.name),
     ...given('nameZh', file?.nameZh),
     ...given('location', file?.location),
+    ...given('locationZh', file?.locationZh),
     ...given('latitude', file?.latitude),
     ...given('longitude', file?.longitude),
     ...given('sourceCrs', file?.sourceCrs),

@@ -90,6 +90,7 @@ export function ruleOf(alarm: ClassAlarm | DeviceAlarm, place: RulePlace): Rule 
     ...given('standsAlone', alarm.standsAlone === true ? true : undefined),
     ...given('unit', point.unit ?? unit),
     ...given('location', device.location),
+    ...given('locationZh', device.locationZh),
     ...given('reAlarmMs', alarm.reAlarm),
     ...given(
       'escalate',

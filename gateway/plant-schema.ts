@@ -319,6 +319,7 @@ export const deviceSchema = z
     model: z.string().min(1).max(64).optional(),
     site: idSchema.optional(),
     location: z.string().min(1).max(100).optional().describe('Zone or place in words'),
+    locationZh: z.string().min(1).max(100).optional().describe('The same in Chinese, for Chinese messages and pages'),
     latitude: z.number().min(-90).max(90).optional(),
     longitude: z.number().min(-180).max(180).optional().describe('East is positive'),
     crs: z.enum(CRS).optional().describe('System of latitude and longitude; that of gateway.yaml unless said'),

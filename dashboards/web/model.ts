@@ -48,6 +48,7 @@ export interface Device {
   readonly class: string;
   readonly model?: string;
   readonly location?: string;
+  readonly locationZh?: string;
   readonly edge?: string;
   /** Degrees, WGS-84. */
   readonly latitude?: number;

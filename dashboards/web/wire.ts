@@ -76,6 +76,7 @@ export function readDevice(answer: unknown): Device | undefined {
     ...maybe('nameZh', textOf(answer.nameZh)),
     ...maybe('model', textOf(answer.model)),
     ...maybe('location', textOf(answer.location)),
+    ...maybe('locationZh', textOf(answer.locationZh)),
     ...maybe('edge', textOf(answer.edge)),
     ...maybe('latitude', numberOf(answer.latitude)),
     ...maybe('longitude', numberOf(answer.longitude)),

@@ -17,6 +17,7 @@ export interface DeviceInfo {
   readonly site?: string;
   /** Zone or place in words. */
   readonly location?: string;
+  readonly locationZh?: string;
   readonly latitude?: number;
   readonly longitude?: number;
   /** System its coordinates came in; kept they are WGS-84. Absent: they came so. */
@@ -65,6 +66,7 @@ export interface Rule {
   readonly asset: string;
   readonly assetClass?: string;
   readonly location?: string;
+  readonly locationZh?: string;
   /** What its point measured before was of something else: a meter that was put in then. */
   readonly since?: Millis;
   /** Dense id of the point it watches. */

@@ -50,13 +50,13 @@ export function deviceRoutes(door: Door): readonly Route[] {
         const says = (word: string | undefined) => word?.toLowerCase().includes(text ?? '') === true;
         const found: DeviceInfo[] = [];
         await walk(registry.devices(), (device) => {
-          const { id, name, nameZh, location } = device;
+          const { id, name, nameZh, location, locationZh } = device;
           if (
             (after === undefined || id > after) &&
             (query.class === undefined || device.class === query.class) &&
             (query.site === undefined || device.site === query.site) &&
             (query.edge === undefined || device.edge === query.edge) &&
-            (text === undefined || says(id) || says(name) || says(nameZh) || says(location))
+            (text === undefined || says(id) || says(name) || says(nameZh) || says(location) || says(locationZh))
           )
             found.push(device);
           return true;

@@ -93,7 +93,8 @@ export function pointFilter(filter: PointFilter): (point: PointInfo, device: Dev
   let lastDevice: DeviceInfo | undefined;
   let isLastNamed = false;
   const isNamed = (device: DeviceInfo | undefined) => {
-    if (device !== lastDevice) isLastNamed = says(device?.name) || says(device?.nameZh) || says(device?.location);
+    if (device !== lastDevice)
+      isLastNamed = says(device?.name) || says(device?.nameZh) || says(device?.location) || says(device?.locationZh);
     lastDevice = device;
     return device !== undefined && isLastNamed;
   };

@@ -184,6 +184,7 @@ export const deviceView = z.object({
   model: z.string().optional(),
   site: z.string().optional(),
   location: z.string().optional(),
+  locationZh: z.string().optional(),
   latitude: z.number().optional(),
   longitude: z.number().optional().meta({ description: 'degrees, WGS-84, like latitude' }),
   sourceCrs: z.enum(CRS).optional().meta({ description: 'system the coordinates came in' }),

@@ -16,6 +16,11 @@ export function deviceNames(
   return second === undefined || second === shown ? { name: shown } : { name: shown, other: second };
 }
 
+/** Place of a device in the reader's language, as far as it has words for it. */
+export function devicePlace(device: Device | undefined): string | undefined {
+  return (language.value === 'zh' ? device?.locationZh : undefined) ?? device?.location;
+}
+
 /** Name of a leakage zone in the reader's language; its id where it has none. */
 export function zoneName(zones: readonly LeakZone[], id: string): string {
   const { name, nameZh } = zones.find(({ zone }) => zone === id) ?? {};

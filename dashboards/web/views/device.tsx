@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { lampOf, worstAlarm } from '../alarms.ts';
 import { writeAge } from '../format.ts';
 import { Glyph } from '../parts/glyph.tsx';
-import { BothNames, className, deviceNames, measurementName } from '../parts/name.tsx';
+import { BothNames, className, deviceNames, devicePlace, measurementName } from '../parts/name.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { PointTrend } from '../parts/trend.tsx';
 import { StatCard } from '../parts/value.tsx';
@@ -79,7 +79,7 @@ export function DevicePage({ id }: { id: string }) {
                   {[
                     id,
                     className(device?.class ?? 'generic'),
-                    device?.location === names.name ? undefined : device?.location,
+                    devicePlace(device) === names.name ? undefined : devicePlace(device),
                     device?.model,
                     device?.edge === undefined ? undefined : `${words.edge} ${device.edge}`,
                   ]

@@ -61,7 +61,7 @@ function PointList({
   const groups = plant.value.flatMap(({ class: kind, devices: members }) =>
     members.flatMap(({ id, device, points }) => {
       const names = deviceNames(device, id);
-      const whole = `${id} ${device?.name ?? ''} ${device?.nameZh ?? ''} ${device?.location ?? ''} ${kind} ${className(kind)}`;
+      const whole = `${id} ${device?.name ?? ''} ${device?.nameZh ?? ''} ${device?.location ?? ''} ${device?.locationZh ?? ''} ${kind} ${className(kind)}`;
       const fitting =
         needle === '' || whole.toLowerCase().includes(needle)
           ? points

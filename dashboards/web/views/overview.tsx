@@ -3,7 +3,7 @@ import { compareAlarms, lampOf, worstAlarm } from '../alarms.ts';
 import { writeAge } from '../format.ts';
 import type { Point } from '../model.ts';
 import { AlarmBrief } from '../parts/alarm-row.tsx';
-import { BothNames, className, deviceNames, measurementName } from '../parts/name.tsx';
+import { BothNames, className, deviceNames, devicePlace, measurementName } from '../parts/name.tsx';
 import { Empty, Failure, Panel, Skeleton } from '../parts/panel.tsx';
 import { patternOf } from '../parts/quality-mark.tsx';
 import { ReadingRow, StatCard } from '../parts/value.tsx';
@@ -234,7 +234,7 @@ function DeviceLines({ group, values }: { group: DeviceGroup; values: number }) 
 
 /** The place, unless the name says it already. */
 function placeBeside({ device }: DeviceGroup, name: string): string {
-  const place = device?.location ?? '';
+  const place = devicePlace(device) ?? '';
   return name.includes(place) ? '' : place;
 }
 

@@ -179,10 +179,10 @@ export class AlarmLedger {
     const { at, location, why, details } = found;
     if (location !== undefined) {
       const { rule } = current;
-      current.rule = { ...rule, location };
+      current.rule = { ...rule, location, locationZh: location };
       current.message = moved(current.message, rule.asset, rule.location, location);
       if (current.messageZh !== undefined)
-        current.messageZh = moved(current.messageZh, rule.asset, rule.location, location);
+        current.messageZh = moved(current.messageZh, rule.asset, rule.locationZh ?? rule.location, location);
     }
     current.evidence = { ...current.evidence, located: details };
     this.write(current, current.life.state, 'located', at, at, { who: 'system', why }, out);
@@ -323,7 +323,7 @@ export class AlarmLedger {
     const priority = occurrence.priority ?? before.priority;
     // Where it was found to come from outlasts what the files say of its place.
     const place = 'located' in evidence ? before.location : undefined;
-    occurrence.rule = place === undefined ? rule : { ...rule, location: place };
+    occurrence.rule = place === undefined ? rule : { ...rule, location: place, locationZh: place };
     const changes = differences(before, rule);
     if (changes.length === 0) return;
     if (occurrence.priority !== undefined && occurrence.priority >= rule.priority) delete occurrence.priority;
@@ -446,19 +446,19 @@ export class AlarmLedger {
       since,
       raisedAt: at,
       ...(rule.unit === undefined ? {} : { unit: rule.unit }),
-      ...(rule.location === undefined ? {} : { location: rule.location }),
       ...(value === undefined ? {} : { value }),
     };
     const message = sentence(
       {
         ...common,
         title: rule.title,
+        ...(rule.location === undefined ? {} : { location: rule.location }),
         ...(rule.response === undefined ? {} : { response: rule.response }),
         ...(against === undefined ? {} : { against }),
       },
       this.clock,
     );
-    const { titleZh, responseZh } = rule;
+    const { titleZh, responseZh, locationZh = rule.location } = rule;
     const messageZh =
       titleZh === undefined
         ? undefined
@@ -466,6 +466,7 @@ export class AlarmLedger {
             {
               ...common,
               title: titleZh,
+              ...(locationZh === undefined ? {} : { location: locationZh }),
               ...(responseZh === undefined ? {} : { response: responseZh }),
               ...(againstZh === undefined ? {} : { against: againstZh }),
             },

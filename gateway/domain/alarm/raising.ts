@@ -23,7 +23,7 @@ export interface Opening extends Raise {
 }
 
 /** What an asset or device is, hangs on and lies within. */
-export type Whereabouts = Pick<DeviceInfo, 'class' | 'location' | 'upstream'> & {
+export type Whereabouts = Pick<DeviceInfo, 'class' | 'location' | 'locationZh' | 'upstream'> & {
   /** Assets that a device measures for. */
   readonly within?: readonly string[];
 };

@@ -16,7 +16,7 @@ export const DELIVERY_GAP_MS = 60_000;
 /** Failing for less than this is no fault, however fast the polling (fault-rules, 6: 3 polls and 60 s; maxSilence is the 3 polls). */
 const FAILING_MIN_MS = 60_000;
 
-type Where = Pick<DeviceInfo, 'class' | 'location'> | undefined;
+type Where = Pick<DeviceInfo, 'class' | 'location' | 'locationZh'> | undefined;
 
 const BASE = { deadband: 0, offDelayMs: 0, onDelayMs: 0, latch: false, point: -1, pointId: '' } as const;
 
@@ -24,10 +24,11 @@ function labelOf({ label, measurement }: PointInfo): string {
   return label ?? `${measurement.charAt(0).toUpperCase()}${measurement.slice(1)}`;
 }
 
-function placed(where: Where): Pick<Rule, 'assetClass' | 'location'> {
+function placed(where: Where): Pick<Rule, 'assetClass' | 'location' | 'locationZh'> {
   return {
     ...(where === undefined ? {} : { assetClass: where.class }),
     ...(where?.location === undefined ? {} : { location: where.location }),
+    ...(where?.locationZh === undefined ? {} : { locationZh: where.locationZh }),
   };
 }
 

@@ -71,7 +71,7 @@ export class DeviceHealth {
   private readonly table: RuleTable;
   private readonly conditions: Conditions;
   private readonly infos: readonly PointInfo[];
-  private readonly where: (device: string) => Pick<DeviceInfo, 'class' | 'location'> | undefined;
+  private readonly where: (device: string) => Pick<DeviceInfo, 'class' | 'location' | 'locationZh'> | undefined;
   private readonly devices: DeviceState[] = [];
   /** Rows of bad-quality rules by point, of device-offline rules by device row. */
   private readonly badRow = new Map<number, number>();
@@ -85,7 +85,7 @@ export class DeviceHealth {
     table: RuleTable,
     conditions: Conditions,
     infos: readonly PointInfo[],
-    where: (device: string) => Pick<DeviceInfo, 'class' | 'location'> | undefined,
+    where: (device: string) => Pick<DeviceInfo, 'class' | 'location' | 'locationZh'> | undefined,
   ) {
     this.points = points;
     this.table = table;

@@ -31,6 +31,7 @@ describe('device and class files', () => {
 - id: pt-1
   class: pressure-sensor
   location: Hillside
+  locationZh: 山坡
   attributes: { minPressure: 200 }
   points: { pressure: { unit: MPa, every: 5m } }
   alarms:
@@ -58,6 +59,7 @@ describe('device and class files', () => {
         onDelayMs: 300_000,
         point: 7,
         location: 'Hillside',
+        locationZh: '山坡',
       },
       { key: 'pt-1/pressure#high.own', setpoint: 0.6, deadband: 0.03, title: 'Too high', unit: 'MPa' },
     ]);

@@ -35,6 +35,9 @@ describe('a limit', () => {
     expect(line.only().messageZh).toBe(
       '流量偏高：92.38 m³/h，限值 80。fm-12，Binhu East，始于 08:00。请关闭阀门 V-0716。',
     );
+    const placed = new Timeline({ rules: rules.map((rule) => ({ ...rule, locationZh: '滨湖东' })) }).at(0, 92.38);
+    expect(placed.only().messageZh).toContain('fm-12，滨湖东，始于');
+    expect(placed.only().message).toContain('fm-12, Binhu East, since');
   });
 
   it('waits for the on-delay in event time, completed by the next reading', () => {
