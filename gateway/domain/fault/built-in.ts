@@ -1,4 +1,3 @@
-import { formatDuration } from '../../../contract/time.ts';
 import type { DeviceInfo, PointInfo, Rule } from '../plant.ts';
 
 /** An edge that has been silent for this long is offline: three missed heartbeats of 10 s. */
@@ -154,9 +153,12 @@ export function deliveryGapRule(edge: string): Rule {
   };
 }
 
-/** `12m without data` for the sentence. */
+/** `12 min without data` for the sentence. */
 export function silenceText(silenceMs: number): string {
-  return `${formatDuration(Math.floor(silenceMs / 1000) * 1000)} without data`;
+  const seconds = Math.floor(silenceMs / 1000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes === 0) return `${seconds} s without data`;
+  return `${minutes < 60 ? '' : `${Math.floor(minutes / 60)} h `}${minutes % 60} min without data`;
 }
 
 /** `12 分钟无数据`. */
