@@ -24,10 +24,10 @@ function rulesOf({ id, device, measurement }: PointInfo): Rule[] {
 }
 const SHEETS = POINTS.map((point): RuleSheet => ({ limits: limitsOf(rulesOf(point)) ?? [], make: rulesOf }));
 
-function judgeWith(rules: (point: PointInfo) => readonly Rule[] | RuleSheet) {
+function judgeWith(rules: (point: PointInfo) => readonly Rule[] | RuleSheet, points = POINTS) {
   const judge = createJudge({ timezone: 'Asia/Shanghai' });
   judge.addSource({ id: 0, key: 'edge/e1/l1', edge: 'e1', hasUpTo: true });
-  for (const point of POINTS) judge.addPoint(point, 0, rules(point));
+  for (const point of points) judge.addPoint(point, 0, rules(point));
   return judge;
 }
 const fromSheets = () => judgeWith(({ id }) => SHEETS[id] as RuleSheet);
@@ -63,15 +63,21 @@ describe('rules of a sheet', () => {
     );
   });
 
-  it('make nothing while every reading is within its limits', () => {
+  it.each([
+    ['declared', POINTS],
+    ['learned', POINTS.map((point): PointInfo => ({ ...point, learnsInterval: true }))],
+  ])('make nothing while every reading is within its limits, with an interval that is %s', (_, points) => {
     let made = 0;
-    const judge = judgeWith(({ id }) => ({
-      limits: SHEETS[id]?.limits ?? [],
-      make: (point) => {
-        made++;
-        return rulesOf(point);
-      },
-    }));
+    const judge = judgeWith(
+      ({ id }) => ({
+        limits: SHEETS[id]?.limits ?? [],
+        make: (point) => {
+          made++;
+          return rulesOf(point);
+        },
+      }),
+      points,
+    );
     const line = new Timeline();
     line.judge = judge;
     for (let second = 0; second < 30; second++)
