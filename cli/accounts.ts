@@ -3,7 +3,6 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { generatePassword } from '../gateway/accounts/secrets.ts';
 import { type Accounts, openAccounts, ROLES, type Role } from '../gateway/accounts.ts';
 import { loadGatewayConfig } from '../gateway/config.ts';
-import { PACKAGE_ROOT } from './root.ts';
 
 interface Where {
   readonly config?: string;
@@ -24,7 +23,7 @@ async function open({ config, data }: Where): Promise<Accounts> {
     data ??
     (config === undefined
       ? (process.env.HANFENG_DATA_DIR ?? './data')
-      : loadGatewayConfig(config, PACKAGE_ROOT, process.env).dataDir);
+      : loadGatewayConfig(config, process.env).dataDir);
   return openAccounts(folder, Date.now);
 }
 

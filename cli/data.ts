@@ -167,7 +167,7 @@ async function withGateway(
 /** The configuration `where` names; without one, the defaults and the environment, as for a data folder without gateway.yaml. */
 function gatewayOf({ config, data }: Where) {
   const env = data === undefined ? process.env : { ...process.env, HANFENG_DATA_DIR: data };
-  return { config: loadGatewayConfig(config ?? NO_CONFIG, PACKAGE_ROOT, env), env };
+  return { config: loadGatewayConfig(config ?? NO_CONFIG, env), env };
 }
 
 /** A running gateway sees a new token within a second. */

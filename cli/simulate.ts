@@ -165,7 +165,7 @@ async function loadTarget({ gateway, url, passwords }: Pick<SimulateOptions, 'ga
   }
   const { loadGatewayConfig } = await import('../gateway/config.ts');
   const { openAccounts } = await import('../gateway/accounts.ts');
-  const { mqtt, dataDir } = loadGatewayConfig(gateway, PACKAGE_ROOT, process.env);
+  const { mqtt, dataDir } = loadGatewayConfig(gateway, process.env);
   if ('url' in mqtt)
     throw new CommanderError(2, 'simulate', 'that gateway has an external broker: use --url and --passwords');
   const accounts = await openAccounts(dataDir, Date.now);

@@ -1,4 +1,4 @@
-import { DROPPED_COUNTS_MAX } from '../contract/reading.ts';
+import { DROPPED_COUNTS_MAX } from '../contract/batch.ts';
 
 /** Most messages sent and not yet covered by a stored mark, over all lanes (contract, Delivery). */
 export const UNACKNOWLEDGED_MAX = 16;

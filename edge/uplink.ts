@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
-import { type Batch, encodeBatch } from '../contract/reading.ts';
+import { type Batch, encodeBatch } from '../contract/batch.ts';
 import { type CommandResult, type EdgeState, storedMarkSchema } from '../contract/state.ts';
 import { buildTopic, DELIVERY, parseTopic, type Topic } from '../contract/topics.ts';
 import type { Clock } from './clock.ts';

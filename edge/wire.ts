@@ -1,4 +1,5 @@
-import type { Batch, DeviceReadings } from '../contract/reading.ts';
+import type { Batch } from '../contract/batch.ts';
+import type { DeviceReadings } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
 import { type Clock, isFreeTime } from './clock.ts';
 import type { SealedBatch } from './outbox/record.ts';

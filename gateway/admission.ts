@@ -1,13 +1,6 @@
-import {
-  type QualityCode,
-  type ReadingSink,
-  type RejectReason,
-  reasonCode,
-  UNCERTAIN,
-  type WireReadings,
-  walkReadings,
-} from '../contract/reading.ts';
+import { type QualityCode, reasonCode, UNCERTAIN } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
+import { type ReadingSink, type RejectReason, type WireReadings, walkReadings } from '../contract/wire-readings.ts';
 import { ReadingBuffer } from './domain/readings.ts';
 import type { PlantGrowth } from './plant-growth.ts';
 import type { DeviceEntry, PlantRegistry } from './registry.ts';

@@ -1,12 +1,7 @@
-import {
-  BATCH_BYTES_MAX,
-  type BatchEnvelope,
-  decodeEnvelope,
-  ID_PATTERN,
-  READINGS_MAX,
-  type ReadingColumns,
-} from '../contract/reading.ts';
+import { type BatchEnvelope, decodeEnvelope } from '../contract/batch.ts';
+import { ID_PATTERN } from '../contract/reading.ts';
 import { parseTime } from '../contract/time.ts';
+import { BATCH_BYTES_MAX, READINGS_MAX, type ReadingColumns } from '../contract/wire-readings.ts';
 
 /** Names remembered as texts between messages; with more, the next message begins anew. Devices of three districts. */
 const NAMES_MAX = 1 << 18;

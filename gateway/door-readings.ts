@@ -1,5 +1,5 @@
-import { countValues, type RejectReason } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
+import { countValues, type RejectReason } from '../contract/wire-readings.ts';
 import type { Admission, Admitted, DoubtfulReading, Rejection, SourceRange } from './admission.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import type { IdempotencyKey, Store, StoredReading } from './store/store.ts';

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import type { Alarm, Flood, JournalEntry } from '../contract/alarm.ts';
-import { type BatchEnvelope, countValues, type RejectReason } from '../contract/reading.ts';
+import type { BatchEnvelope } from '../contract/batch.ts';
 import type { EdgeState } from '../contract/state.ts';
 import type { Millis } from '../contract/time.ts';
+import { countValues, type RejectReason } from '../contract/wire-readings.ts';
 import { Admission, CLOCK_OFF_MS, type Rejection, type SourceRange } from './admission.ts';
 import type { Bundle } from './bundle.ts';
 import { CommitQueue, type PlanNotifications } from './commit-queue.ts';

@@ -1,4 +1,4 @@
-import type { DroppedRange } from '../contract/reading.ts';
+import type { DroppedRange } from '../contract/batch.ts';
 import type { Millis } from '../contract/time.ts';
 import type { LaneMark } from './store/store.ts';
 

@@ -1,5 +1,6 @@
-import { ID_PATTERN, QUALITIES, type Quality, READINGS_MAX } from '../contract/reading.ts';
+import { ID_PATTERN, QUALITIES, type Quality } from '../contract/reading.ts';
 import { EARLIEST_TIME_MS, LATEST_TIME_MS, type Millis } from '../contract/time.ts';
+import { READINGS_MAX } from '../contract/wire-readings.ts';
 
 /** Unit of the timestamps of a request; `m` and `h` only version 1 of the protocol knows. */
 export type Precision = 'ns' | 'us' | 'ms' | 's' | 'm' | 'h';

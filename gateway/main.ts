@@ -78,7 +78,7 @@ async function joinParts(
   { configFile, root, env, signal, log }: GatewayOptions,
   atEnd: (close: () => unknown) => void,
 ): Promise<void> {
-  const config = loadGatewayConfig(configFile, root, env);
+  const config = loadGatewayConfig(configFile, env);
   const plant = loadPlant(config, root);
   const opened = await openModels(modelSettings(config.leakage, configFile), config.leakage.zones, configFile);
   if (opened.mistakes.length > 0) throw new ConfigError(opened.mistakes);

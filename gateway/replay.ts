@@ -54,7 +54,7 @@ const WHO = 'replay';
  */
 export async function runReplay(options: ReplayOptions): Promise<ReplaySummary> {
   const { configFile, inputs, alarmsFile, root, env, log } = options;
-  const config = loadGatewayConfig(configFile, root, env);
+  const config = loadGatewayConfig(configFile, env);
   const plant = new ReplayPlant(loadPlant(config, root), config);
   const { models, mistakes, notes } = await openModels(
     modelSettings(config.leakage, config.file),

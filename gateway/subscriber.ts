@@ -1,9 +1,10 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Logger } from 'pino';
-import { BATCH_BYTES_MAX, type Decoded, decodeBatch, decodeDeviceReadings, parseJson } from '../contract/reading.ts';
+import { decodeBatch } from '../contract/batch.ts';
 import { type CommandResult, commandResultSchema, type EdgeState, edgeStateSchema } from '../contract/state.ts';
 import { buildTopic, DELIVERY, parseTopic, type Topic } from '../contract/topics.ts';
+import { BATCH_BYTES_MAX, type Decoded, decodeDeviceReadings, parseJson } from '../contract/wire-readings.ts';
 import { BatchDecoder } from './batch-decoder.ts';
 import { MarkBook } from './broker/marks.ts';
 import type { Ingest } from './ingest.ts';

@@ -1,6 +1,6 @@
 import { GOOD } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
-import type { Raise } from '../../gateway/domain/alarm/ledger.ts';
+import type { Raise } from '../../gateway/domain/alarm/occurrence.ts';
 import { LeakageDetector } from '../../gateway/domain/leakage/leakage.ts';
 import {
   CHINESE_TOWN,

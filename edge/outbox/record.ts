@@ -1,6 +1,7 @@
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
-import { BATCH_BYTES_MAX, type DeviceReadings } from '../../contract/reading.ts';
+import type { DeviceReadings } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
+import { BATCH_BYTES_MAX } from '../../contract/wire-readings.ts';
 
 /** One numbered batch as it lies on disk; what changes with each sending (`sentAt`, `clock`) is added by the uplink. */
 export interface SealedBatch {

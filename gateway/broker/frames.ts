@@ -1,4 +1,4 @@
-import { BATCH_BYTES_MAX } from '../../contract/reading.ts';
+import { BATCH_BYTES_MAX } from '../../contract/wire-readings.ts';
 
 /** Largest packets we read, by what they may carry; a bigger announcement ends the connection before it is buffered. */
 export const CONNECT_BYTES_MAX = 16 * 1024;

@@ -2,7 +2,8 @@ import { BAD } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
 import type { ConditionSink, Conditions } from './alarm/condition.ts';
 import type { Evaluations } from './condition/evaluations.ts';
-import type { DeviceHealth, LineState } from './fault/device-health.ts';
+import type { LineState } from './fault/devices.ts';
+import type { SourceTime } from './fault/silence.ts';
 import type { SourceInfo } from './plant.ts';
 import type { PointStates } from './point-states.ts';
 import type { RuleTable } from './rule-table.ts';
@@ -20,12 +21,16 @@ export interface SourceState {
   wakeSilence: Millis;
 }
 
+/** What is now for a source, as its silences are counted. @param wall - newest wall clock, UTC */
+export function timeOf(source: SourceState, wall: Millis): SourceTime {
+  return { now: source.now, byReceipt: !source.info.hasUpTo, wall };
+}
+
 export interface DelayParts {
   readonly table: RuleTable;
   readonly points: PointStates;
   readonly conditions: Conditions;
   readonly evaluations: Evaluations;
-  readonly health: DeviceHealth;
   readonly sink: ConditionSink;
   /** A delay of this point's rules is over. */
   readonly settled: (point: number) => void;
@@ -37,7 +42,6 @@ export class Delays {
   private readonly points: PointStates;
   private readonly conditions: Conditions;
   private readonly evaluations: Evaluations;
-  private readonly health: DeviceHealth;
   private readonly sink: ConditionSink;
   private readonly settled: (point: number) => void;
 
@@ -46,7 +50,6 @@ export class Delays {
     this.points = parts.points;
     this.conditions = parts.conditions;
     this.evaluations = parts.evaluations;
-    this.health = parts.health;
     this.sink = parts.sink;
     this.settled = parts.settled;
   }
@@ -81,9 +84,10 @@ export class Delays {
       const heldUntil = isEvaluated
         ? this.evaluations.heldUntil(row)
         : this.points.newest(point) + this.points.maxSilenceMs[point]!;
+      // What is built in judges quality and silence: a bad value does not make it unknown.
       const isUnknown = isEvaluated
         ? this.evaluations.isUnknown(row)
-        : this.points.quality[point] === BAD && !this.health.judgesQuality(row);
+        : this.points.quality[point] === BAD && !this.table.isBuiltIn(row);
       if (!isUnknown) this.conditions.complete(row, this.pointTime(source, point, clock), heldUntil, this.sink);
       if (!this.conditions.isTimed(row)) {
         source.timed.delete(row);

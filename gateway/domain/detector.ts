@@ -1,5 +1,5 @@
 import type { Millis } from '../../contract/time.ts';
-import type { Evidence, Raise } from './alarm/ledger.ts';
+import type { Evidence, Raise } from './alarm/occurrence.ts';
 import type { Rule } from './plant.ts';
 
 /** What a detector found; the judge turns it into the life of an alarm. */

@@ -75,7 +75,7 @@ function restOf(parts: JudgeParts, { clock, lastTick }: JudgeClock): string {
     sources: [...sources].map(([id, { now }]) => [id, Number.isFinite(now) ? now : null]),
     builtIn: table.snapshotBuiltIn(),
     devices: health.snapshot(),
-    intervals: health.intervals.snapshot(),
+    intervals: health.silence.intervals.snapshot(),
     edges: edges.snapshot(),
     late: late.snapshot(keyOf),
     evaluations: evaluations.snapshot(keyOf),
@@ -109,7 +109,7 @@ export function restoreState(parts: JudgeParts, text: string): JudgeClock {
   points.restore(state.points);
   table.restoreBuiltIn(state.builtIn as unknown as { rule: Rule; point: number }[]);
   health.restore(state.devices);
-  health.intervals.restore(state.intervals);
+  health.silence.intervals.restore(state.intervals);
   edges.restore(state.edges);
   ledger.restore(state.ledger);
   detectors.restore(state.detectors);

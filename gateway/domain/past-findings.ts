@@ -1,5 +1,5 @@
 import type { Millis } from '../../contract/time.ts';
-import type { Raise } from './alarm/ledger.ts';
+import type { Raise } from './alarm/occurrence.ts';
 import type { Finding } from './detector.ts';
 import type { Rule } from './plant.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { PointInfo } from '../domain/plant.ts';
 import type { Identity } from './auth.ts';
-import type { PointName, Sink, Wishes } from './feed.ts';
+import type { PointName, Sink, Wishes } from './feed-subscription.ts';
 import { pointFilter } from './points.ts';
 import type { Door } from './ports.ts';
 import { Problem } from './problem.ts';

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { QUALITIES, READINGS_MAX } from '../../contract/reading.ts';
+import { QUALITIES } from '../../contract/reading.ts';
 import { formatTime } from '../../contract/time.ts';
+import { READINGS_MAX } from '../../contract/wire-readings.ts';
 import type { DoorReceipt } from '../ingest.ts';
 import type { Bucket } from '../store/store.ts';
 import { bucketsOf, measured, readingsOf } from './asset-points.ts';

@@ -71,7 +71,7 @@ class StoryPlayer {
 
   constructor(folder: string, root: string) {
     const file = join(folder, existsSync(join(folder, 'gateway.yaml')) ? 'gateway.yaml' : '../gateway.yaml');
-    this.config = loadGatewayConfig(file, root, {});
+    this.config = loadGatewayConfig(file, {});
     this.catalog = loadPlant(this.config, root);
     this.timezone = this.config.timezone;
     this.judge = this.newJudge();

@@ -35,7 +35,7 @@ describe('the leaks of the demo district’s past', () => {
       plan,
       plants: PARTS[0] as ReadonlySet<string>,
     });
-    const [detector, ...more] = detectorsOf(loadGatewayConfig(join(DEMO, 'gateway.yaml'), ROOT, {}));
+    const [detector, ...more] = detectorsOf(loadGatewayConfig(join(DEMO, 'gateway.yaml'), {}));
     if (detector === undefined || more.length > 0) throw new Error('the demo has one detector');
     const wanted = recordings.flatMap(({ device, measurements, columns, stride }: Recording) =>
       measurements.flatMap((measurement, index) => {

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { Aedes, type PublishPacket } from 'aedes';
-import { type Batch, decodeBatch } from '../../contract/reading.ts';
+import { type Batch, decodeBatch } from '../../contract/batch.ts';
 
 /** A broker in this process that shows what passed, and can be cut off. */
 export async function startBroker() {

@@ -1,4 +1,4 @@
-import type { BatchEnvelope } from '../../contract/reading.ts';
+import type { BatchEnvelope } from '../../contract/batch.ts';
 import type { EdgeState } from '../../contract/state.ts';
 import { type Committed, type DoorReceipt, type Ingest, OperatorError } from '../../gateway/ingest.ts';
 import type { DeadLetter, LaneMark, Notification } from '../../gateway/store/store.ts';

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { ALARM_NEWS, type Alarm, type JournalEntry } from '../../contract/alarm.ts';
-import { QUALITIES, type Quality, type QualityCode, REASONS, walkReadings } from '../../contract/reading.ts';
+import { QUALITIES, type Quality, type QualityCode, REASONS } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
+import { walkReadings } from '../../contract/wire-readings.ts';
 import type { DeviceInfo, PointInfo } from '../../gateway/domain/plant.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { KeyReusedError } from '../../gateway/door-readings.ts';

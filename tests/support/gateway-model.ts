@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import mqtt, { type MqttClient } from 'mqtt';
-import { type BatchEnvelope, decodeBatch } from '../../contract/reading.ts';
+import { type BatchEnvelope, decodeBatch } from '../../contract/batch.ts';
 import { buildTopic } from '../../contract/topics.ts';
 
 interface ModelLane {

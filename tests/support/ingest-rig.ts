@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Alarm } from '../../contract/alarm.ts';
-import type { BatchEnvelope } from '../../contract/reading.ts';
+import type { BatchEnvelope } from '../../contract/batch.ts';
 import type { Judge, Verdict } from '../../gateway/domain/judge.ts';
 import type { JudgeInput, PointInfo, Rule, SourceInfo } from '../../gateway/domain/plant.ts';
 import type { Readings } from '../../gateway/domain/readings.ts';

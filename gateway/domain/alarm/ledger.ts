@@ -1,55 +1,22 @@
-import type { Alarm, AlarmState, Flood, JournalEntry, Priority } from '../../../contract/alarm.ts';
+import type { Alarm, AlarmState, Flood, JournalEntry } from '../../../contract/alarm.ts';
 import { formatDuration, type Millis } from '../../../contract/time.ts';
 import { unitLabel } from '../../../contract/units.ts';
-import { listAsJson } from '../json-pieces.ts';
 import type { Author, JudgeInput, OperatorCommand, Refusal, Rule } from '../plant.ts';
 import type { SiteClock } from '../site-clock.ts';
+import { AlarmList } from './alarm-list.ts';
 import { FloodWatch } from './flood.ts';
-import { isClosed, isRefusal, type Life, type LifeEvent, lifeEventOf, NORMAL, step } from './lifecycle.ts';
-import { moved, occurrenceId, sentence, sentenceZh } from './occurrence.ts';
+import { isRefusal, type LifeEvent, lifeEventOf, NORMAL, step } from './lifecycle.ts';
+import {
+  type Evidence,
+  newOccurrence,
+  type Occurrence,
+  occurrenceOf,
+  type Raise,
+  recordOf,
+  told,
+} from './occurrence.ts';
 import { pageFor } from './paging.ts';
-
-/** Closed occurrences kept in memory so that people can still comment, confirm or put them out of service. */
-export const CLOSED_MAX = 2000;
-
-/** What an alarm rests on when it is raised. */
-export interface Evidence {
-  readonly value?: number;
-  /** Words after the value: `limit 80`. */
-  readonly against?: string;
-  /** The same in Chinese, where there are words for it. */
-  readonly againstZh?: string;
-  readonly details: Readonly<Record<string, unknown>>;
-}
-
-/** One occurrence and everything known of it; plain data, goes into snapshots as it is. */
-interface Occurrence {
-  rule: Rule;
-  readonly id: string;
-  life: Life;
-  readonly since: Millis;
-  readonly raisedAt: Millis;
-  changedAt: Millis;
-  returnedAt?: Millis;
-  acknowledgedAt?: Millis;
-  acknowledgedBy?: string;
-  /** When it wants attention again, on the gateway's clock. */
-  reAlarmAt?: Millis;
-  /** When it becomes more urgent, on the gateway's clock, if it is still in alarm. */
-  escalateAt?: Millis;
-  /** Other than the rule's since it became more urgent. */
-  priority?: Priority;
-  firstInGroup?: boolean;
-  value?: number;
-  message: string;
-  messageZh?: string;
-  evidence: Readonly<Record<string, unknown>>;
-  raisedLate: boolean;
-  /** What explained it last; counts while it is suppressed. */
-  explainedBy?: string;
-  /** Id of the flood in which it was last raised: its end is told by the digest, too. */
-  flood?: string;
-}
+import { moved } from './sentence.ts';
 
 /** Where transitions are written. */
 export interface Records {
@@ -59,29 +26,14 @@ export interface Records {
   readonly floods?: Flood[];
 }
 
-export interface Raise {
-  readonly since: Millis;
-  readonly at: Millis;
-  readonly evidence: Evidence;
-  /** What explains it: it is born suppressed. */
-  readonly cause?: string;
-}
-
 /**
- * All occurrences that are not over, by rule and by id. Turns trips and clears, commands and time into
- * changed alarm records and journal lines; the rules of what may follow what are in lifecycle.ts.
+ * Turns trips and clears, commands and time into changed alarm records and journal lines. What may follow what is said in
+ * lifecycle.ts.
  */
 export class AlarmLedger {
   private readonly clock: SiteClock;
-  private readonly byRule = new Map<string, Occurrence>();
-  private readonly byId = new Map<string, Occurrence>();
-  /** Ids of closed occurrences in byId, oldest first. */
-  private readonly closed: string[] = [];
-  /** Occurrences with something due on the gateway's clock. */
-  private readonly timed = new Set<Occurrence>();
+  private readonly list = new AlarmList();
   private readonly floods: FloodWatch;
-  /** Occurrences that are active, by asset. */
-  private readonly activeOf = new Map<string, number>();
 
   /** @param groupOf - operator group of an alarm: floods are recognised per group */
   constructor(clock: SiteClock, groupOf?: (alarm: Alarm) => string) {
@@ -91,21 +43,21 @@ export class AlarmLedger {
 
   /** Whether an occurrence is open or was lately. */
   knows(id: string): boolean {
-    return this.byId.has(id);
+    return this.list.find(id) !== undefined;
   }
 
   isOpen(ruleKey: string): boolean {
-    return this.byRule.has(ruleKey);
+    return this.list.openOf(ruleKey) !== undefined;
   }
 
   /** When the open occurrence of a rule began. */
   since(ruleKey: string): Millis | undefined {
-    return this.byRule.get(ruleKey)?.since;
+    return this.list.openOf(ruleKey)?.since;
   }
 
   /** A condition tripped: a new occurrence, or the one that waits for a person comes back. */
   raise(rule: Rule, raise: Raise, recordedAt: Millis, out: Records): void {
-    const current = this.byRule.get(rule.key);
+    const current = this.list.openOf(rule.key);
     if (current !== undefined && current.life.state !== 'normal') {
       delete current.returnedAt;
       if (raise.cause !== undefined) this.suppress(rule.key, raise.cause, raise.at, recordedAt, out);
@@ -118,21 +70,20 @@ export class AlarmLedger {
       const { holds, shelvedUntil, oneShot } = current.life;
       life = { ...NORMAL, holds, oneShot, ...(shelvedUntil === undefined ? {} : { shelvedUntil }) };
       current.life = NORMAL;
-      this.retire(current);
-      out.alarms.push(toAlarm(current));
+      this.list.close(current);
+      out.alarms.push(recordOf(current));
     }
     if (raise.cause !== undefined)
       life = { ...life, holds: [...new Set([...life.holds, 'suppressed' as const])].sort() };
-    const occurrence = this.create(rule, raise, life, false);
-    const known = this.byId.get(occurrence.id);
+    const occurrence = newOccurrence(rule, raise, { life, raisedLate: false }, this.clock);
+    const known = this.list.find(occurrence.id);
     if (known !== undefined) {
       // The same condition at the same event time, told again: the same occurrence, and now it holds.
       known.raisedLate = false;
       this.change(known, { kind: 'raise' }, 're-raise', raise.at, recordedAt, { who: 'system' }, out);
       return;
     }
-    this.byRule.set(rule.key, occurrence);
-    this.byId.set(occurrence.id, occurrence);
+    this.list.add(occurrence);
     this.change(
       occurrence,
       { kind: 'raise' },
@@ -142,12 +93,12 @@ export class AlarmLedger {
       { who: 'system', why: occurrence.message },
       out,
     );
-    if (raise.cause !== undefined) this.floods.explained(toAlarm(occurrence), raise.cause, recordedAt);
+    if (raise.cause !== undefined) this.floods.explained(recordOf(occurrence), raise.cause, recordedAt);
   }
 
   /** A condition cleared. */
   clear(ruleKey: string, at: Millis, recordedAt: Millis, out: Records): void {
-    const current = this.byRule.get(ruleKey);
+    const current = this.list.openOf(ruleKey);
     if (current === undefined || !current.life.active) return;
     current.returnedAt = at;
     this.change(
@@ -163,18 +114,18 @@ export class AlarmLedger {
 
   /** More is known of a condition that holds: record and words change, the evidence is added to; no transition, no call. */
   update(ruleKey: string, evidence: Evidence, out: Records): void {
-    const current = this.byRule.get(ruleKey);
+    const current = this.list.openOf(ruleKey);
     if (current === undefined || !current.life.active) return;
     const { rule, since, raisedAt } = current;
-    Object.assign(current, this.told(rule, { since, at: raisedAt, evidence }), {
+    Object.assign(current, told(rule, { since, at: raisedAt, evidence }, this.clock), {
       evidence: { ...current.evidence, ...evidence.details },
     });
-    out.alarms.push(toAlarm(current));
+    out.alarms.push(recordOf(current));
   }
 
   /** It is known where it comes from: journalled, nobody is called again. An alarm that is forgotten by now stays as it was. */
   locate(found: Extract<JudgeInput, { kind: 'located' }>, out: Records): void {
-    const current = this.byId.get(found.alarm);
+    const current = this.list.find(found.alarm);
     if (current === undefined) return;
     const { at, location, why, details } = found;
     if (location !== undefined) {
@@ -194,12 +145,11 @@ export class AlarmLedger {
    * @returns its id, for {@link returnLate}
    */
   raiseLate(rule: Rule, raise: Raise, recordedAt: Millis, out: Records): string {
-    const occurrence = this.create(rule, raise, NORMAL, true);
+    const occurrence = newOccurrence(rule, raise, { life: NORMAL, raisedLate: true }, this.clock);
     const { id } = occurrence;
-    if (this.byId.has(id)) return id;
+    if (this.list.find(id) !== undefined) return id;
     occurrence.changedAt = recordedAt;
-    this.byId.set(id, occurrence);
-    this.retire(occurrence);
+    this.list.close(occurrence);
     this.write(
       occurrence,
       'normal',
@@ -214,7 +164,7 @@ export class AlarmLedger {
 
   /** When it had ended; nothing happens when it is no late one. */
   returnLate(id: string, at: Millis, recordedAt: Millis, out: Records): void {
-    const occurrence = this.byId.get(id);
+    const occurrence = this.list.find(id);
     if (occurrence === undefined || !occurrence.raisedLate || occurrence.returnedAt !== undefined) return;
     occurrence.returnedAt = at;
     occurrence.changedAt = recordedAt;
@@ -223,17 +173,17 @@ export class AlarmLedger {
 
   /** Suppression by logic: something else explains it. */
   suppress(ruleKey: string, cause: string, at: Millis, recordedAt: Millis, out: Records): void {
-    const current = this.byRule.get(ruleKey);
+    const current = this.list.openOf(ruleKey);
     if (current === undefined) return;
     current.explainedBy = cause;
     const by = { who: 'system', why: `Explained by ${cause}.` };
     this.change(current, { kind: 'suppress' }, 'suppress', at, recordedAt, by, out);
-    this.floods.explained(toAlarm(current), cause, recordedAt);
+    this.floods.explained(recordOf(current), cause, recordedAt);
   }
 
   /** Nothing explains it any more. */
   unsuppress(ruleKey: string, at: Millis, recordedAt: Millis, out: Records): void {
-    const current = this.byRule.get(ruleKey);
+    const current = this.list.openOf(ruleKey);
     if (current === undefined) return;
     this.change(current, { kind: 'unsuppress' }, 'unsuppress', at, recordedAt, { who: 'system' }, out);
   }
@@ -245,7 +195,7 @@ export class AlarmLedger {
     readonly isActive: boolean;
     readonly isSuppressed: boolean;
   }[] {
-    return [...this.byRule.values()].map(({ rule, since, life }) => ({
+    return [...this.list.open()].map(({ rule, since, life }) => ({
       rule,
       since,
       isActive: life.active,
@@ -254,14 +204,14 @@ export class AlarmLedger {
   }
 
   operate(command: OperatorCommand, out: Records): Refusal | undefined {
-    const occurrence = this.byId.get(command.alarm);
+    const occurrence = this.list.find(command.alarm);
     if (occurrence === undefined)
       return { code: 'alarm-unknown', message: `no alarm ${command.alarm} is open or was lately` };
     if (occurrence.raisedLate && command.action !== 'comment' && command.action !== 'confirm')
       return { code: 'action-not-possible', message: 'it had ended before its data came' };
     const event = lifeEventOf(command);
     if (event !== undefined && isRefusal(event)) return event;
-    const newer = this.byRule.get(occurrence.rule.key);
+    const newer = this.list.openOf(occurrence.rule.key);
     if (event !== undefined && newer !== undefined && newer !== occurrence && event.kind !== 'confirm')
       return { code: 'action-not-possible', message: `it was raised again as ${newer.id}` };
     const next = event === undefined ? occurrence.life : step(occurrence.life, event);
@@ -279,7 +229,7 @@ export class AlarmLedger {
 
   /** The gateway's clock moved: shelving ends, forgotten alarms ask again. */
   tick(now: Millis, out: Records): void {
-    for (const occurrence of this.timed) {
+    for (const occurrence of this.list.waiting()) {
       const { shelvedUntil } = occurrence.life;
       if (shelvedUntil !== undefined && shelvedUntil <= now)
         this.change(occurrence, { kind: 'shelve-expired' }, 'shelve-expired', now, now, { who: 'system' }, out);
@@ -317,7 +267,7 @@ export class AlarmLedger {
    * lesser one (OPC 10000-9, 5.5: a change of Severity of an acked condition).
    */
   renew(rule: Rule, by: Author, now: Millis, out: Records): void {
-    const occurrence = this.byRule.get(rule.key);
+    const occurrence = this.list.openOf(rule.key);
     if (occurrence === undefined || occurrence.rule === rule) return;
     const { rule: before, evidence } = occurrence;
     const priority = occurrence.priority ?? before.priority;
@@ -340,10 +290,10 @@ export class AlarmLedger {
 
   /** Rules that left the configuration, or were switched off, take their alarms with them. */
   closeUnknown(known: (ruleKey: string) => boolean, by: Author, now: Millis, out: Records): void {
-    for (const [key, occurrence] of this.byRule) {
-      if (known(key)) continue;
+    for (const occurrence of this.list.open()) {
+      if (known(occurrence.rule.key)) continue;
       const from = occurrence.life.state;
-      if (occurrence.life.active) this.countActive(occurrence.rule.asset, -1);
+      if (occurrence.life.active) this.list.countActive(occurrence.rule.asset, -1);
       occurrence.life = NORMAL;
       occurrence.returnedAt ??= now;
       this.settle(occurrence, now);
@@ -351,132 +301,26 @@ export class AlarmLedger {
     }
   }
 
-  /** What it knows as of now, held fast at once and written as JSON piece by piece: fifty thousand take a tenth of a second. */
+  /** What it knows as of now, as pieces of JSON. */
   freeze(): () => Iterable<string> {
-    // Fields of an occurrence change in place, what they hold is replaced.
-    const copies = (occurrences: Iterable<Occurrence | undefined>) =>
-      Array.from(occurrences, (occurrence) => ({ ...occurrence }));
-    const open = copies(this.byRule.values());
-    const closed = copies(this.closed.map((id) => this.byId.get(id)));
+    const list = this.list.freeze();
     const floods = JSON.stringify(this.floods.snapshot());
     return function* () {
-      yield '{"open":[';
-      yield* listAsJson(open);
-      yield '],"closed":[';
-      yield* listAsJson(closed);
-      yield `],"floods":${floods}}`;
+      yield '{';
+      yield* list();
+      yield `,"floods":${floods}}`;
     };
   }
 
   restore(state: unknown): void {
     const { open, closed, floods } = state as { open: Occurrence[]; closed: Occurrence[]; floods?: unknown };
     this.floods.restore(floods);
-    for (const map of [this.byRule, this.byId]) map.clear();
-    this.timed.clear();
-    this.activeOf.clear();
-    this.closed.length = 0;
-    for (const occurrence of open) {
-      this.byRule.set(occurrence.rule.key, occurrence);
-      this.byId.set(occurrence.id, occurrence);
-      if (occurrence.life.active) this.countActive(occurrence.rule.asset, 1);
-      this.watch(occurrence);
-    }
-    for (const occurrence of closed) {
-      this.byId.set(occurrence.id, occurrence);
-      this.closed.push(occurrence.id);
-    }
+    this.list.restore({ open, closed });
   }
 
   /** An alarm that is open by its record, of which the state was lost. */
   adopt(rule: Rule, alarm: Alarm): void {
-    const { id, state, active, latched, holds, shelvedUntil, since, raisedAt, changedAt, message, evidence } = alarm;
-    const oneShot = holds.includes('shelved') && shelvedUntil === undefined;
-    const occurrence: Occurrence = {
-      rule,
-      id,
-      life: {
-        state,
-        active,
-        latched,
-        holds,
-        oneShot,
-        confirmed: false,
-        ...(shelvedUntil === undefined ? {} : { shelvedUntil }),
-      },
-      since,
-      raisedAt,
-      changedAt,
-      message,
-      evidence,
-      raisedLate: alarm.raisedLate,
-      ...(alarm.messageZh === undefined ? {} : { messageZh: alarm.messageZh }),
-      ...(alarm.returnedAt === undefined ? {} : { returnedAt: alarm.returnedAt }),
-      ...(alarm.acknowledgedAt === undefined ? {} : { acknowledgedAt: alarm.acknowledgedAt }),
-      ...(alarm.acknowledgedBy === undefined ? {} : { acknowledgedBy: alarm.acknowledgedBy }),
-      ...(alarm.value === undefined ? {} : { value: alarm.value }),
-      ...(alarm.flood === undefined ? {} : { flood: alarm.flood }),
-    };
-    this.byRule.set(rule.key, occurrence);
-    this.byId.set(id, occurrence);
-    if (active) this.countActive(rule.asset, 1);
-    if (alarm.priority !== rule.priority) occurrence.priority = alarm.priority;
-    this.watch(occurrence);
-  }
-
-  private create(rule: Rule, raise: Raise, life: Life, raisedLate: boolean): Occurrence {
-    const { since, at, evidence } = raise;
-    return {
-      rule,
-      id: occurrenceId(rule.key, at),
-      life,
-      since,
-      raisedAt: at,
-      changedAt: at,
-      ...this.told(rule, raise),
-      evidence: evidence.details,
-      raisedLate,
-    };
-  }
-
-  /** Value and words of an occurrence. */
-  private told(rule: Rule, { since, at, evidence }: Raise): Pick<Occurrence, 'value' | 'message' | 'messageZh'> {
-    const { value, against, againstZh } = isContact(rule, evidence.value) ? {} : evidence;
-    const common = {
-      asset: rule.asset,
-      since,
-      raisedAt: at,
-      ...(rule.unit === undefined ? {} : { unit: rule.unit }),
-      ...(value === undefined ? {} : { value }),
-    };
-    const message = sentence(
-      {
-        ...common,
-        title: rule.title,
-        ...(rule.location === undefined ? {} : { location: rule.location }),
-        ...(rule.response === undefined ? {} : { response: rule.response }),
-        ...(against === undefined ? {} : { against }),
-      },
-      this.clock,
-    );
-    const { titleZh, responseZh, locationZh = rule.location } = rule;
-    const messageZh =
-      titleZh === undefined
-        ? undefined
-        : sentenceZh(
-            {
-              ...common,
-              title: titleZh,
-              ...(locationZh === undefined ? {} : { location: locationZh }),
-              ...(responseZh === undefined ? {} : { response: responseZh }),
-              ...(againstZh === undefined ? {} : { against: againstZh }),
-            },
-            this.clock,
-          );
-    return {
-      message,
-      ...(messageZh === undefined ? {} : { messageZh }),
-      ...(evidence.value === undefined ? {} : { value: evidence.value }),
-    };
+    this.list.adopt(occurrenceOf(rule, alarm));
   }
 
   private change(
@@ -500,20 +344,14 @@ export class AlarmLedger {
   private becameActive(occurrence: Occurrence, isActive: boolean): void {
     const { asset } = occurrence.rule;
     if (isActive) {
-      occurrence.firstInGroup = (this.activeOf.get(asset) ?? 0) === 0;
+      occurrence.firstInGroup = !this.list.isActiveAt(asset);
       delete occurrence.priority;
       delete occurrence.escalateAt;
     }
-    this.countActive(asset, isActive ? 1 : -1);
+    this.list.countActive(asset, isActive ? 1 : -1);
   }
 
-  private countActive(asset: string, step: 1 | -1): void {
-    const count = (this.activeOf.get(asset) ?? 0) + step;
-    if (count > 0) this.activeOf.set(asset, count);
-    else this.activeOf.delete(asset);
-  }
-
-  /** Keeps timers and maps in step with the life. */
+  /** Keeps timers and list in step with the life. */
   private settle(occurrence: Occurrence, now: Millis): void {
     const { reAlarmMs } = occurrence.rule;
     const waits = reAlarmMs !== undefined && occurrence.life.active && occurrence.life.state === 'acknowledged';
@@ -529,31 +367,7 @@ export class AlarmLedger {
       delete occurrence.acknowledgedAt;
       delete occurrence.acknowledgedBy;
     }
-    this.watch(occurrence);
-    if (!isClosed(occurrence.life)) {
-      // A closed one that a person put on hold is open again.
-      if (this.byRule.get(occurrence.rule.key) !== occurrence) this.reopen(occurrence);
-    } else if (this.byRule.get(occurrence.rule.key) === occurrence) this.retire(occurrence);
-  }
-
-  private watch(occurrence: Occurrence): void {
-    const { reAlarmAt, escalateAt, life } = occurrence;
-    const isTimed = life.shelvedUntil !== undefined || reAlarmAt !== undefined || escalateAt !== undefined;
-    if (isTimed) this.timed.add(occurrence);
-    else this.timed.delete(occurrence);
-  }
-
-  private reopen(occurrence: Occurrence): void {
-    const place = this.closed.indexOf(occurrence.id);
-    if (place >= 0) this.closed.splice(place, 1);
-    this.byRule.set(occurrence.rule.key, occurrence);
-  }
-
-  private retire(occurrence: Occurrence): void {
-    if (this.byRule.get(occurrence.rule.key) === occurrence) this.byRule.delete(occurrence.rule.key);
-    this.timed.delete(occurrence);
-    this.closed.push(occurrence.id);
-    while (this.closed.length > CLOSED_MAX) this.byId.delete(this.closed.shift() as string);
+    this.list.place(occurrence);
   }
 
   private write(
@@ -574,7 +388,7 @@ export class AlarmLedger {
       event,
       ...by,
     };
-    const alarm = toAlarm(occurrence);
+    const alarm = recordOf(occurrence);
     const page = pageFor(entry, alarm);
     const flood = page === undefined ? undefined : this.floods.note(page, entry, alarm);
     if (page === 'raise' || page === 're-raise') {
@@ -583,7 +397,7 @@ export class AlarmLedger {
     }
     const told = page === undefined ? {} : { told: page };
     out.journal.push({ ...entry, ...told, ...(flood === undefined ? {} : { flood }) });
-    out.alarms.push(occurrence.flood === alarm.flood ? alarm : toAlarm(occurrence));
+    out.alarms.push(occurrence.flood === alarm.flood ? alarm : recordOf(occurrence));
   }
 }
 
@@ -601,56 +415,6 @@ function differences(before: Rule, now: Rule): string[] {
   return all.flatMap(([name, was, is]) => (was === is ? [] : [`${name} ${was} became ${is}`]));
 }
 
-/** An open door is open: `1, limit 0.5` would tell nobody anything. */
-function isContact({ unit, setpoint }: Rule, value: number | undefined): boolean {
-  const isPlain = unit === undefined || unit === '1';
-  return isPlain && (value === 0 || value === 1) && (setpoint === undefined || setpoint === 0.5);
-}
-
 function whyOf(command: OperatorCommand): { why?: string } {
   return command.comment === undefined || command.comment === '' ? {} : { why: command.comment };
-}
-
-function toAlarm(occurrence: Occurrence): Alarm {
-  const { rule, life } = occurrence;
-  const optional = <K extends string, V>(key: K, value: V | undefined) =>
-    (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
-  return {
-    id: occurrence.id,
-    rule: rule.key,
-    kind: rule.kind,
-    asset: rule.asset,
-    ...optional('point', rule.pointId === '' ? undefined : rule.pointId),
-    ...optional('assetClass', rule.assetClass),
-    ...optional('location', rule.location),
-    priority: occurrence.priority ?? rule.priority,
-    state: life.state,
-    holds: life.holds,
-    latched: life.latched,
-    active: life.active,
-    message: occurrence.message,
-    ...optional('messageZh', occurrence.messageZh),
-    since: occurrence.since,
-    raisedAt: occurrence.raisedAt,
-    changedAt: occurrence.changedAt,
-    ...optional('returnedAt', occurrence.returnedAt),
-    ...optional('acknowledgedAt', occurrence.acknowledgedAt),
-    ...optional('acknowledgedBy', occurrence.acknowledgedBy),
-    ...optional('shelvedUntil', life.shelvedUntil),
-    ...optional('value', occurrence.value),
-    ...optional('setpoint', rule.setpoint),
-    ...optional('unit', rule.unit),
-    raisedLate: occurrence.raisedLate,
-    ...optional('response', rule.response),
-    ...optional('responseZh', rule.responseZh),
-    ...optional('cause', rule.cause),
-    ...optional('causeZh', rule.causeZh),
-    ...optional('consequence', rule.consequence),
-    ...optional('consequenceZh', rule.consequenceZh),
-    ...optional('timeToRespondMs', rule.timeToRespondMs),
-    ...optional('explainedBy', life.holds.includes('suppressed') ? occurrence.explainedBy : undefined),
-    ...optional('firstInGroup', occurrence.firstInGroup),
-    ...optional('flood', occurrence.flood),
-    evidence: occurrence.evidence,
-  };
 }

@@ -1,6 +1,6 @@
 import type { AlarmNews, Priority } from '../../../contract/alarm.ts';
 import type { Millis } from '../../../contract/time.ts';
-import { FLOOD_BEGINS_ABOVE, FLOOD_ENDS_BELOW, FloodWindow } from './flood.ts';
+import { FLOOD_BEGINS_ABOVE, FLOOD_ENDS_BELOW, FloodWindow } from './flood-window.ts';
 import { DelayTrial, type Remedies, remedyWords } from './remedy.ts';
 import { type Target, targetsOf } from './targets.ts';
 

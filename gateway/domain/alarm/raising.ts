@@ -1,7 +1,8 @@
 import type { Millis } from '../../../contract/time.ts';
 import type { DeviceInfo, Rule } from '../plant.ts';
 import type { LateSink } from './late.ts';
-import type { AlarmLedger, Evidence, Raise, Records } from './ledger.ts';
+import type { AlarmLedger, Records } from './ledger.ts';
+import { type Evidence, NAMES_MAX, type Raise } from './occurrence.ts';
 import { FOLD_MS, type MaintenanceWindow, Suppression } from './suppression.ts';
 
 /** What began and ended within one message, and ended longer ago than this, is journalled as raised late, also from a logger that reports once a day: nobody is called for yesterday. */
@@ -10,8 +11,6 @@ export const LATE_AFTER_MS = 2 * 60_000;
 export const LATE_WAIT_MS = 10_000;
 /** Rules whose last episode is remembered. */
 const EPISODES_MAX = 10_000;
-/** Devices named in the evidence; the count says the rest. */
-export const NAMES_MAX = 20;
 /** Devices named per class. */
 const FIRST_NAMES = 5;
 /** How far up a chain of "hangs on" is followed. */

@@ -1,5 +1,5 @@
 import { unitLabel } from '../../../contract/units.ts';
-import { formatFigure } from '../alarm/occurrence.ts';
+import { formatFigure } from '../alarm/sentence.ts';
 import type { Rule, RuleTest } from '../plant.ts';
 import type { Evaluator } from './evaluator.ts';
 

@@ -1,5 +1,5 @@
 import type { Millis } from '../../../contract/time.ts';
-import type { Evidence } from '../alarm/ledger.ts';
+import type { Evidence } from '../alarm/occurrence.ts';
 import type { Rule, RuleTest } from '../plant.ts';
 import type { Almanac } from '../schedule/almanac.ts';
 import { baseline } from './baseline.ts';

@@ -1,5 +1,5 @@
 import { beyondLimit, sideOf } from '../alarm/limit.ts';
-import { formatFigure } from '../alarm/occurrence.ts';
+import { formatFigure } from '../alarm/sentence.ts';
 import type { Rule } from '../plant.ts';
 import type { Almanac } from '../schedule/almanac.ts';
 import { gateOf, type When } from '../schedule/when.ts';

@@ -1,5 +1,5 @@
 import type { Millis } from '../../../contract/time.ts';
-import { formatFigure } from '../alarm/occurrence.ts';
+import { formatFigure } from '../alarm/sentence.ts';
 import type { Rule, RuleTest } from '../plant.ts';
 import type { Almanac } from '../schedule/almanac.ts';
 import { DAY_MS } from '../schedule/local-days.ts';

@@ -1,4 +1,4 @@
-import { formatFigure } from '../alarm/occurrence.ts';
+import { formatFigure } from '../alarm/sentence.ts';
 import type { Rule, RuleTest } from '../plant.ts';
 import type { Evaluator } from './evaluator.ts';
 

@@ -1,5 +1,5 @@
 import { formatDuration } from '../../../contract/time.ts';
-import { formatFigure } from '../alarm/occurrence.ts';
+import { formatFigure } from '../alarm/sentence.ts';
 import type { Rule, RuleTest } from '../plant.ts';
 import type { Evaluator } from './evaluator.ts';
 

@@ -9,7 +9,7 @@ import {
   silenceText,
   silenceTextZh,
 } from './built-in.ts';
-import type { HealthSink } from './device-health.ts';
+import type { HealthSink } from './silence.ts';
 
 interface EdgeState {
   /** The judge's clock, and the wall clock, when it was last heard. */

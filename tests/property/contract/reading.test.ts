@@ -1,19 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  BAD,
-  type Batch,
-  decodeBatch,
-  decodeDeviceReadings,
-  encodeBatch,
-  GOOD,
-  QUALITIES,
-  REASONS,
-  type RejectReason,
-  reasonCode,
-  walkReadings,
-} from '../../../contract/reading.ts';
+import { type Batch, decodeBatch, encodeBatch } from '../../../contract/batch.ts';
+import { BAD, GOOD, QUALITIES, REASONS, reasonCode } from '../../../contract/reading.ts';
 import { EARLIEST_TIME_MS, LATEST_TIME_MS } from '../../../contract/time.ts';
+import { decodeDeviceReadings, type RejectReason, walkReadings } from '../../../contract/wire-readings.ts';
 
 const id = fc.stringMatching(/^[A-Za-z0-9._-]{1,20}$/).filter((text) => text !== '__proto__');
 const moment = fc.integer({ min: EARLIEST_TIME_MS, max: LATEST_TIME_MS });

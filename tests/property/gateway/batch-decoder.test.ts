@@ -1,15 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { decodeBatch } from '../../../contract/batch.ts';
+import { QUALITIES, REASONS } from '../../../contract/reading.ts';
+import { EARLIEST_TIME_MS, LATEST_TIME_MS } from '../../../contract/time.ts';
 import {
-  decodeBatch,
-  QUALITIES,
-  REASONS,
   type ReadingColumns,
   type RejectReason,
   type WireReadings,
   walkReadings,
-} from '../../../contract/reading.ts';
-import { EARLIEST_TIME_MS, LATEST_TIME_MS } from '../../../contract/time.ts';
+} from '../../../contract/wire-readings.ts';
 import { BatchDecoder } from '../../../gateway/batch-decoder.ts';
 
 const id = fc.stringMatching(/^[A-Za-z0-9._-]{1,20}$/).filter((text) => text !== '__proto__');

@@ -20,7 +20,7 @@ function write(files: Readonly<Record<string, string>>): string {
   return join(folder, 'gateway.yaml');
 }
 
-const plantOf = (files: Readonly<Record<string, string>>) => loadPlant(loadGatewayConfig(write(files), ROOT, {}), ROOT);
+const plantOf = (files: Readonly<Record<string, string>>) => loadPlant(loadGatewayConfig(write(files), {}), ROOT);
 
 describe('device and class files', () => {
   it('put class defaults, device overrides and gateway limits together, in the unit of the point', () => {

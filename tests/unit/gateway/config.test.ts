@@ -6,14 +6,13 @@ import { ConfigError } from '../../../contract/mistakes.ts';
 import { loadGatewayConfig, parseGatewayConfig } from '../../../gateway/config.ts';
 import { removeFolder } from '../../support/folders.ts';
 
-const ROOT = resolve(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'hanfeng-config-'));
 afterAll(() => removeFolder(folder));
 
 function load(text: string, env: Record<string, string> = {}) {
   const file = join(folder, 'gateway.yaml');
   writeFileSync(file, text);
-  return loadGatewayConfig(file, ROOT, env);
+  return loadGatewayConfig(file, env);
 }
 
 describe('gateway.yaml', () => {
@@ -90,7 +89,7 @@ alarms: [{point: flow, kind: high, setpoint: 80 parsec}]
 
   it('reports broken YAML and a missing file as mistakes', () => {
     expect(parseGatewayConfig('a: [', 'g.yaml').mistakes[0]).toMatchObject({ file: 'g.yaml', allowed: 'YAML' });
-    expect(() => loadGatewayConfig(join(folder, 'gone.yaml'), ROOT, {})).toThrow(ConfigError);
+    expect(() => loadGatewayConfig(join(folder, 'gone.yaml'), {})).toThrow(ConfigError);
   });
 
   it('takes InfluxDB as history, by a word or with where and how; the environment has the last word', () => {

@@ -22,7 +22,7 @@ function write(gateway: string, devices: string): string {
   return file;
 }
 const deviceOf = (gateway: string, device: string) =>
-  loadPlant(loadGatewayConfig(write(gateway, `[{id: pt-1, ${device}}]`), ROOT, {}), ROOT).describeDevice('pt-1', {});
+  loadPlant(loadGatewayConfig(write(gateway, `[{id: pt-1, ${device}}]`), {}), ROOT).describeDevice('pt-1', {});
 const at = `latitude: ${GCJ.latitude}, longitude: ${GCJ.longitude}`;
 
 describe('coordinates of a device file', () => {

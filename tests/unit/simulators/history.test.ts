@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { batchesOf, messagesOf } from '../../../cli/history/messages.ts';
 import { makePlan } from '../../../cli/history/plan.ts';
 import { PARTS, type Recording, record } from '../../../cli/history/recorder.ts';
-import { decodeBatch, decodeDeviceReadings } from '../../../contract/reading.ts';
+import { decodeBatch } from '../../../contract/batch.ts';
+import { decodeDeviceReadings } from '../../../contract/wire-readings.ts';
 import { type Incident, pastSteps, readPast } from '../../../simulators/history/past.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');

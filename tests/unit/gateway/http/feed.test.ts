@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { PointInfo } from '../../../../gateway/domain/plant.ts';
-import { Feed, SUBSCRIPTIONS_PER_OWNER_MAX, type Wishes } from '../../../../gateway/http/feed.ts';
+import { Feed, SUBSCRIPTIONS_PER_OWNER_MAX } from '../../../../gateway/http/feed.ts';
+import type { Wishes } from '../../../../gateway/http/feed-subscription.ts';
 import { createMetrics } from '../../../../gateway/metrics.ts';
 import { type FakeGateway, fakeGateway } from '../../../support/fakes-gateway.ts';
 import { NOON } from '../../../support/http-door.ts';

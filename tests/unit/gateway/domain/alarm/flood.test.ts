@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Alarm, Flood, JournalEntry, Priority } from '../../../../../contract/alarm.ts';
-import { DIGEST_LINES_MAX, FloodWatch, FloodWindow } from '../../../../../gateway/domain/alarm/flood.ts';
+import { FloodWatch } from '../../../../../gateway/domain/alarm/flood.ts';
+import { FloodWindow } from '../../../../../gateway/domain/alarm/flood-window.ts';
+import { DIGEST_LINES_MAX } from '../../../../../gateway/domain/alarm/running-flood.ts';
 import { anAlarm, anEntry } from '../../notify/alarms.ts';
 
 const START = Date.UTC(2026, 10, 23);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sentence, sentenceZh } from '../../../../../gateway/domain/alarm/occurrence.ts';
+import { sentence, sentenceZh } from '../../../../../gateway/domain/alarm/sentence.ts';
 import { siteClock } from '../../../../../gateway/domain/site-clock.ts';
 
 const at = Date.parse('2026-11-23T02:57:00Z');
