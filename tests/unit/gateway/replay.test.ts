@@ -67,6 +67,18 @@ describe('a replay', () => {
     expect(summary).toMatchObject({ readings: 7, alarms: 2, unmapped: ['other'] });
   });
 
+  it('tells once, after 26 hours, of an undeclared column that is still empty, and nothing of it once it reports', async () => {
+    const begin = Date.parse('2026-11-23T00:00Z');
+    const rows = Array.from({ length: 5 * 96 }, (_, row) => {
+      const pressure = row < 2 * 96 ? '' : 300 + (row % 5);
+      return `${new Date(begin + row * 900_000).toISOString()},${20 + (row % 7)},${pressure}`;
+    });
+    const { alarms } = await replay([['a.csv', `time,Q1,P1\n${rows.join('\n')}\n`]]);
+    expect(alarms.map(({ time, kind, point, since }) => [time, kind, point, since])).toEqual([
+      ['2026-11-24T02:00:00.000Z', 'stale', 'pt-1/pressure', '2026-11-23T00:00:00.000Z'],
+    ]);
+  });
+
   it('takes long input with qualities, gzip too, and merges several files by time', async () => {
     const flow =
       'timestamp,point,value,quality\r\n2026-11-23T00:00Z,fm-1/flow,120,good\r\n2026-11-23T00:10Z,fm-1/flow,120,\r\n';

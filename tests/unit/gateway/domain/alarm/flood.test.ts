@@ -86,9 +86,32 @@ describe('a flood of alarms', () => {
     // The fifth newest came at 70 s.
     rings.tick(669);
     expect(rings.flood.state).toBe('active');
-    rings.tick(671);
+    rings.tick(670);
     expect(rings.flood).toMatchObject({ state: 'over', endedAt: at(670), alarms: 12, standing: 11 });
     expect(rings.raise(700).flood).toBeUndefined();
+  });
+
+  it('does not count as standing what had returned before it was one', () => {
+    const rings = new Rings();
+    const first = rings.raise(0);
+    rings.returns(5, first);
+    for (let n = 1; n < 11; n++) rings.raise(10);
+    expect(rings.flood).toMatchObject({ state: 'active', alarms: 11, standing: 10 });
+  });
+
+  it('sends its last digest with its end, and an empty one when the last is out at that very moment', () => {
+    const rings = new Rings();
+    const alarms = Array.from({ length: 12 }, () => rings.raise(0));
+    // Digests are due at 10, 70, 190, 430, 900 s; the flood ends at 600 s.
+    rings.returns(440, alarms[0] as Alarm);
+    rings.tick(600);
+    expect(rings.flood).toMatchObject({ state: 'over', digest: { n: 5, dueAt: at(600), events: 1 } });
+
+    const late = new Rings();
+    for (let n = 0; n < 11; n++) late.raise(0);
+    for (let n = 0; n < 5; n++) late.raise(300);
+    late.tick(900);
+    expect(late.flood).toMatchObject({ state: 'over', endedAt: at(900), digest: { n: 5, dueAt: at(900), events: 0 } });
   });
 
   it('is over at the right moment also when nobody was there to see it', () => {

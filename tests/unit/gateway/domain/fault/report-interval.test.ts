@@ -71,6 +71,16 @@ describe('a point of which nobody said how often it reports', () => {
     }
   });
 
+  it('is waited for as long before it is first heard, and that silence is no interval of it', () => {
+    const line = undeclared().upTo(0);
+    goOn(line, 0, 8 * DAY, 10 * MINUTE);
+    expect(line.journal.map(({ event, at }) => [event, at - START])).toEqual([['raise', 26 * HOUR * 1000]]);
+    expect(line.only()).toMatchObject({ kind: 'stale', point: 'fm-12/flow', since: START });
+    const last = report(line, every(15 * MINUTE, 20, 8 * DAY));
+    expect(line.story()).toBe(`raise@${26 * HOUR} return@${8 * DAY}`);
+    expect(ringsAfter(line, last, DAY)).toBe(45 * MINUTE + 30);
+  });
+
   it('is known after eleven readings without a pause, over a restart too', () => {
     for (const [count, seconds] of [
       [11, 5 * MINUTE + 30],

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { makeYear, QUARTER } from '../../../../../bench/leakage/made-network.ts';
 import { GOOD } from '../../../../../contract/reading.ts';
 import type { Finding } from '../../../../../gateway/domain/detector.ts';
+import { createJudge, type Verdict } from '../../../../../gateway/domain/judge.ts';
 import {
   type Burst,
   type BurstMinute,
@@ -9,6 +10,7 @@ import {
   MINUTE_MS,
 } from '../../../../../gateway/domain/leakage/burst-watch.ts';
 import { LeakageDetector } from '../../../../../gateway/domain/leakage/leakage.ts';
+import { ReadingBuffer } from '../../../../../gateway/domain/readings.ts';
 
 const MEAN = 40;
 const DAY = 1440;
@@ -147,5 +149,69 @@ describe('a zone whose meter reports every minute', () => {
   it('does not ring within minutes for what may be a hydrant', () => {
     const [first] = days(1, 90);
     expect(first === undefined || Number(first.split(' ')[1]) - year.from > (start + 120) * MINUTE_MS).toBe(true);
+  });
+
+  /** What the journal tells when the burst begins while work is planned from `from` to `to`, in minutes from its beginning. */
+  function underWork(from: number, to: number) {
+    const detector = new LeakageDetector([zone], 'Europe/Berlin');
+    detector.pointKnown('fm/flow', 0);
+    const flowAt = (index: number) => year.flow[index]! + (index >= start && index < end ? 220 : 0);
+    for (let index = 0; index < start - 60; index++) {
+      const at = year.from + index * MINUTE_MS;
+      if (typeof year.flow[index] === 'number') detector.reading(0, at, flowAt(index), GOOD);
+      if (index % 60 === 59) detector.advance(at);
+    }
+    const work = { asset: 'q', subtree: true, reason: 'flushing' };
+    const windowAt = (minute: number) => year.from + (start + minute) * MINUTE_MS;
+    const judge = createJudge({
+      timezone: 'Europe/Berlin',
+      detectors: [detector],
+      maintenance: [{ ...work, from: windowAt(from), to: windowAt(to) }],
+    });
+    judge.addSource({ id: 0, key: 'edge/e/line', edge: 'e', hasUpTo: true });
+    judge.addPoint(
+      { id: 0, device: 'fm', measurement: 'flow', maxSilenceMs: DAY * MINUTE_MS, reportingDelayMs: 0 },
+      0,
+      [],
+    );
+    const verdict: Verdict = { alarms: [], journal: [] };
+    const buffer = new ReadingBuffer(1);
+    for (let index = start - 60; index < end + 60; index++) {
+      const at = year.from + index * MINUTE_MS;
+      buffer.clear();
+      if (typeof year.flow[index] === 'number') buffer.push(0, at, flowAt(index), GOOD, 0);
+      judge.apply({ kind: 'readings', source: 0, from: 0, to: buffer.length, receivedAt: at }, buffer, verdict);
+      judge.apply({ kind: 'up-to', source: 0, upTo: at }, buffer, verdict);
+    }
+    const minuteOf = (at: number) => Math.round((at - year.from) / MINUTE_MS) - start;
+    return verdict.journal.map(({ event, told, recordedAt }) => ({ event, told, minute: minuteOf(recordedAt) }));
+  }
+
+  it('calls nobody while work is planned at the zone, and is journalled all the same', () => {
+    const [raise, clear, ...more] = underWork(-30, 6 * 60);
+    expect(raise).toMatchObject({ event: 'raise', told: undefined });
+    expect(clear).toMatchObject({ event: 'return', told: undefined });
+    expect(more).toEqual([]);
+  });
+
+  it('rings when the work is over and the burst is not', () => {
+    const journal = underWork(-30, 120);
+    expect(journal.map(({ event, told }) => [event, told])).toEqual([
+      ['raise', undefined],
+      ['unsuppress', 'raise'],
+      ['return', 'return'],
+    ]);
+    expect(journal[1]!.minute).toBe(120);
+  });
+
+  it('rings at once when the work was over before, or is planned for later', () => {
+    for (const [from, to] of [
+      [-120, 5],
+      [60, 120],
+    ] as const) {
+      const [raise] = underWork(from, to);
+      expect(raise).toMatchObject({ event: 'raise', told: 'raise' });
+      expect(raise!.minute).toBeLessThan(20);
+    }
   });
 });
