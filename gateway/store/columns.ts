@@ -117,7 +117,35 @@ export async function streamColumns(
   for await (const { columns, rows } of columnsOf(connection, sql, types)) visit(columns, rows);
 }
 
-/** The same, for who waits between two chunks; the arrays are valid until the next one is asked for. */
+/** The binding's connection behind the class of the API. */
+type RawConnection = { readonly connection: duckdb.Connection };
+/** Chunks visited before the loop may turn: at most some 5 ms. */
+const CHUNKS_A_TURN = 16;
+
+/**
+ * The same for an answer that may be in memory whole. A stream costs a turn of the event loop to read the text, to plan, to
+ * begin, and for each chunk, 5-15 ms each on a busy loop; this is one turn.
+ */
+export async function takeColumns(
+  connection: DuckDBConnection,
+  sql: string,
+  types: readonly NumberColumnType[],
+  visit: (columns: readonly ArrayLike<number>[], rows: number) => void,
+): Promise<void> {
+  const result = await duckdb.query((connection as unknown as RawConnection).connection, sql);
+  const chunks = duckdb.result_chunk_count(result);
+  for (let index = 0; index < chunks; index++) {
+    if (index > 0 && index % CHUNKS_A_TURN === 0) await turn();
+    const chunk = duckdb.result_get_chunk(result, index);
+    const rows = duckdb.data_chunk_get_size(chunk);
+    visit(
+      types.map((type, column) => readColumn(chunk, column, type, rows)),
+      rows,
+    );
+  }
+}
+
+/** The same as a stream, for who waits between two chunks; the arrays are valid until the next one is asked for. */
 export async function* columnsOf(
   connection: DuckDBConnection,
   sql: string,
@@ -267,6 +295,19 @@ function columnText({ type, values }: ListColumn): string {
     default:
       return JSON.stringify(values.map((value) => Math.round(value)));
   }
+}
+
+/**
+ * Columns of numbers as a relation inside the text of a question: the database reads one JSON text in a tenth of the time
+ * that it takes for as many values in the text itself.
+ */
+export function inlineColumns(
+  columns: Readonly<Record<string, { readonly type: NumberColumnType; readonly values: readonly number[] }>>,
+): string {
+  const selected = Object.entries(columns).map(
+    ([name, { type, values }]) => `unnest(from_json('[${values.join(',')}]', '["${type.toUpperCase()}"]')) AS ${name}`,
+  );
+  return `SELECT ${selected.join(', ')}`;
 }
 
 /** An integer to stand in SQL text: a bound number would be a DOUBLE and hide the column's zone maps. */

@@ -223,14 +223,17 @@ export class DuckDbStore implements Store {
           retryable: false,
         });
       }
-      if (await this.wasWritten(connection, commit.number)) return;
+      if (await this.wasWritten(connection, commit.number)) {
+        this.hot.tookPerhaps(commit.readings);
+        return;
+      }
       if (await this.hot.rotateIfDue(connection, commit.number)) {
         this.rotated = true;
         this.tidySoon();
       }
       await writeCommit(connection, this.hot.written, commit);
       this.lastCommit = commit.number;
-      this.hot.readings += commit.readings.length;
+      this.hot.took(commit.readings);
     }, true);
   }
 
@@ -254,7 +257,7 @@ export class DuckDbStore implements Store {
       const step = { from, to: this.history.endOfFiles(point, { from, to: range.to }, FILES_AT_ONCE) };
       readings.push(
         ...(await this.readStored(step, (connection, sources) =>
-          readingsOf(connection, storedReadings(sources, step, [point]), point, step, limit - readings.length),
+          readingsOf(connection, sources, point, step, limit - readings.length),
         )),
       );
       if (readings.length >= limit) break;
@@ -266,9 +269,7 @@ export class DuckDbStore implements Store {
   buckets(point: number, range: Range, count: number, maxSilenceMs: number) {
     return bucketsOf(range, count, maxSilenceMs, (from) => {
       const piece = { from, to: this.history.endOfFiles(point, { from, to: range.to }, FILES_OF_BUCKETS) };
-      return this.readStored(piece, (connection, sources) =>
-        pieceOf(connection, storedReadings(sources, piece, [point]), point, piece),
-      );
+      return this.readStored(piece, (connection, sources) => pieceOf(connection, sources, point, piece));
     });
   }
 
@@ -321,10 +322,7 @@ export class DuckDbStore implements Store {
     for (let from = 0; from < pairs.length; from += EXISTING_PAIRS_MAX) {
       const slice = pairs.slice(from, from + EXISTING_PAIRS_MAX);
       const range = timesOf(slice);
-      const points = [...new Set(slice.map(({ point }) => point))];
-      const found = await this.readStored(range, (connection, sources) =>
-        existingOf(connection, storedReadings(sources, range, points), slice),
-      );
+      const found = await this.readStored(range, (connection, sources) => existingOf(connection, sources, slice));
       for (const { point, ts } of slice) answers.push(found.get(`${point}@${ts}`));
     }
     return answers;
@@ -387,9 +385,7 @@ export class DuckDbStore implements Store {
     this.mustBeInside(file);
     const names = await this.pointNames(points);
     await this.exclusively(() =>
-      this.database.background((connection) =>
-        exportParquet(connection, this.history.sources(this.hot.filled), names, range, file),
-      ),
+      this.database.background((connection) => exportParquet(connection, this.sources(), names, range, file)),
     );
   }
 
@@ -430,6 +426,7 @@ export class DuckDbStore implements Store {
     this.lastCommit = await number('SELECT coalesce(max(number), 0)::DOUBLE FROM commits');
     this.snapshotCommit = await number('SELECT coalesce(max(commit), 0)::DOUBLE FROM snapshots');
     await this.history.load();
+    this.hot.recent.start(this.history.segments.reduce((until, { maxTs }) => Math.max(until, maxTs), 0));
     await this.spool?.load();
   }
 
@@ -501,6 +498,10 @@ export class DuckDbStore implements Store {
     }
   }
 
+  private sources(): Sources {
+    return this.history.sources(this.hot.filled, this.hot.recent.view());
+  }
+
   private now(): Millis {
     return (this.options.now ?? Date.now)();
   }
@@ -511,10 +512,10 @@ export class DuckDbStore implements Store {
     run: (connection: DuckDBConnection, sources: Sources) => Promise<T>,
   ): Promise<T> {
     for (let plan = 1; ; plan++) {
-      let used = this.history.sources(this.hot.filled);
+      let used = this.sources();
       try {
         return await this.database.read((connection) => {
-          used = this.history.sources(this.hot.filled);
+          used = this.sources();
           return run(connection, used);
         });
       } catch (error) {

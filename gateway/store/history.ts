@@ -6,6 +6,7 @@ import { int } from './columns.ts';
 import { correctedBy } from './corrections.ts';
 import type { Database } from './database.ts';
 import type { HotTable } from './hot-tables.ts';
+import type { RecentView } from './recent.ts';
 import { type Sources, segmentReadings, segmentsOf } from './relation.ts';
 import { planRetention, type RetentionPolicy } from './retention.ts';
 import { type Lend, mergeQuarters, mergeReadings, sumDay, writeDays } from './seal.ts';
@@ -257,10 +258,11 @@ export class History {
     return next > range.from ? next : range.to;
   }
 
-  sources(hotTables: readonly HotTable[]): Sources {
+  sources(hotTables: readonly HotTable[], recent: RecentView): Sources {
     return {
       dataDir: this.database.dataDir,
       hotTables: hotTables.map(({ name }) => name),
+      recent,
       segments: this.segmentList,
       unsummed: this.unsummed,
       corrected: this.corrected,

@@ -1,6 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Millis } from '../../contract/time.ts';
+import type { Readings } from '../domain/readings.ts';
 import { int } from './columns.ts';
+import { Recent } from './recent.ts';
 
 /**
  * Rows of a hot table before the next one is begun: 6 s of full load. A question looks through all rows that are not
@@ -24,6 +26,8 @@ export class HotTables {
   list: readonly HotTable[] = [];
   /** Rows of the last one. */
   readings = 0;
+  /** Rows of the newest of them in memory. */
+  readonly recent = new Recent();
   private since: Millis;
   private readonly sealReadings: number;
   private readonly now: () => Millis;
@@ -41,6 +45,26 @@ export class HotTables {
     this.list = tables.getRowObjects() as unknown as HotTable[];
     const rows = await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM ${this.written}`);
     this.readings = rows.getRows()[0]?.[0] as number;
+    let until = 0;
+    for (const { name, sealed } of this.list) {
+      if (sealed) continue;
+      const newest = await connection.runAndReadAll(`SELECT coalesce(max(ts), 0)::DOUBLE FROM ${name}`);
+      until = Math.max(until, newest.getRows()[0]?.[0] as number);
+    }
+    this.recent.start(until);
+    if (this.readings === 0) this.recent.begin(this.written);
+  }
+
+  /** Rows of a commit are in the last table. */
+  took(readings: Readings): void {
+    this.readings += readings.length;
+    this.recent.take(this.written, readings);
+  }
+
+  /** Rows are in the last table that came with a commit whose answer was lost: perhaps not in memory, or not all of them. */
+  tookPerhaps(readings: Readings): void {
+    this.took(readings);
+    this.recent.clear();
   }
 
   /** Those that hold readings which are nowhere else. */
@@ -74,6 +98,7 @@ export class HotTables {
 
   sealed(table: HotTable): void {
     this.list = this.list.map((each) => (each.n === table.n ? { ...each, sealed: true } : each));
+    this.recent.drop(table.name);
   }
 
   /** The oldest table is gone. */
@@ -105,6 +130,7 @@ export class HotTables {
       throw error;
     }
     this.list = [...this.list, table];
+    this.recent.begin(table.name);
     this.readings = 0;
     this.since = this.now();
   }

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import type { Millis } from '../../contract/time.ts';
 import { int } from './columns.ts';
 import { QUARTER_MS, quarterSums } from './quarters.ts';
+import type { RecentView } from './recent.ts';
+import type { RecentPart } from './recent-part.ts';
 import { DAY_LEVEL, DAY_MS, mayRepeat, quote, type Segment } from './segments.ts';
 import type { Range, SeriesQuery } from './store.ts';
 
@@ -10,12 +12,20 @@ export interface Sources {
   readonly dataDir: string;
   /** Oldest first. */
   readonly hotTables: readonly string[];
+  /** The newest of these tables in memory. */
+  readonly recent: RecentView;
   /** In the order of their last commits. */
   readonly segments: readonly Segment[];
   /** Days of which sums are missing until they are made anew. */
   readonly unsummed: ReadonlySet<number>;
   /** Beginnings of quarters whose sums count a corrected moment twice. */
   readonly corrected: ReadonlySet<Millis>;
+}
+
+/** Where the rows lie that are not in memory. */
+export function outsideMemory(sources: Sources): Sources {
+  const { hotTables, recent } = sources;
+  return { ...sources, hotTables: hotTables.filter((name) => !recent.tables.has(name)) };
 }
 
 /**
@@ -74,29 +84,44 @@ export function segmentsOf(
   );
 }
 
+/** Quarters of which sums would count wrongly and that are summed from their readings, each moment once. */
+export interface ToRead {
+  /** Beginnings of quarters of all points, ascending; among them the piece of one at the end. */
+  readonly quarters: readonly Millis[];
+  /** Further ones, of some points: readings in memory may be there already. */
+  readonly late?: Pick<RecentPart, 'points' | 'quarters'> | undefined;
+}
+
 /**
  * Sums per point and quarter of an hour, or day where a day lies in one step, of a range that begins on a quarter:
  * ready-made ones of sealed segments, and those of the hot tables and of some quarters made on the way.
  * Columns as {@link quarterSums}; one quarter may stand in several rows.
  *
- * @param read - quarters that are summed from their readings, each moment once; among them the piece of one at the end
+ * @param recent - readings in memory: sums of those that are nowhere else, and those that may be
  */
 export function storedSums(
   sources: Sources,
   query: Pick<SeriesQuery, 'points' | 'from' | 'to' | 'stepMs'>,
-  read: readonly Millis[],
+  { quarters: read, late }: ToRead,
+  recent?: Pick<RecentPart, 'sums' | 'rows'>,
 ): string {
   const { dataDir, hotTables } = sources;
   const { points, from, to } = query;
   const named = `point IN (${points.map(int).join(', ')})`;
-  const isRead = (day: number) => read.some((ts) => Math.floor(ts / DAY_MS) === day);
+  const readAtAll = [...new Set([...read, ...(late?.quarters ?? [])])].sort((a, b) => a - b);
+  const isRead = (day: number) => readAtAll.some((ts) => Math.floor(ts / DAY_MS) === day);
   const days = segmentsOf(sources, 'days', query, points).filter(({ day }) => isInOneStep(day, query) && !isRead(day));
   const summed = new Set(days.map(({ day }) => day));
   const quarters = segmentsOf(sources, 'quarters', query, points).filter(
     ({ day, level }) => level < DAY_LEVEL || !summed.has(day),
   );
-  const list = read.map(int).join(', ');
-  const others = read.length === 0 ? '' : `AND (ts // ${QUARTER_MS}) * ${QUARTER_MS} NOT IN (${list})`;
+  const inQuarters = (list: readonly Millis[]) =>
+    `(ts // ${QUARTER_MS}) * ${QUARTER_MS} IN (${list.map(int).join(', ')})`;
+  const ofRead = [
+    ...(read.length === 0 ? [] : [inQuarters(read)]),
+    ...(late === undefined ? [] : [`(${inQuarters(late.quarters)} AND point IN (${late.points.map(int).join(', ')}))`]),
+  ].join(' OR ');
+  const others = ofRead === '' ? '' : `AND NOT (${ofRead})`;
   const sums = (segments: readonly Segment[], where: string) =>
     `SELECT point, ts, min, max, sum, readings, last, last_ts, worst FROM ${files(dataDir, segments)}
        WHERE ${named} AND ts >= ${int(from)} AND ts < ${int(to)} ${where}`;
@@ -108,20 +133,20 @@ export function storedSums(
     );
   const hot = storedReadings({ ...sources, segments: [] }, query);
   const parts = [
+    ...(recent?.sums === undefined ? [] : [recent.sums]),
     ...(days.length === 0 ? [] : [sums(days, '')]),
     ...(quarters.length === 0 ? [] : [sums(quarters, others)]),
-    ...(hotTables.length === 0 && quarters.length + days.length > 0 ? [] : [raw(hot, others)]),
+    ...(hotTables.length === 0 ? [] : [raw(hot, others)]),
   ];
-  const [first] = read;
-  const last = read.at(-1);
-  if (first !== undefined && last !== undefined)
-    parts.push(
-      raw(
-        storedReadings(sources, { from: first, to: last + QUARTER_MS }, points),
-        `AND ts >= ${int(first)} AND ts < ${int(last + QUARTER_MS)} AND (ts // ${QUARTER_MS}) * ${QUARTER_MS} IN (${list})`,
-      ),
-    );
-  return parts.join(' UNION ALL ');
+  const [first] = readAtAll;
+  const last = readAtAll.at(-1);
+  if (first !== undefined && last !== undefined) {
+    const touched = { from: first, to: last + QUARTER_MS };
+    const stored = storedReadings(sources, touched, read.length === 0 ? late?.points : points);
+    const relation = recent?.rows === undefined ? stored : `${stored} UNION ALL ${recent.rows}`;
+    parts.push(raw(relation, `AND ts >= ${int(touched.from)} AND ts < ${int(touched.to)} AND (${ofRead})`));
+  }
+  return parts.length === 0 ? raw(NO_READINGS, '') : parts.join(' UNION ALL ');
 }
 
 function isInOneStep(day: number, { from, to, stepMs }: Pick<SeriesQuery, 'from' | 'to' | 'stepMs'>): boolean {

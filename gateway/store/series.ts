@@ -2,10 +2,12 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { QUALITIES, type Quality, type QualityCode, REASONS, type Reason } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
 import { fillBuckets, SlotBuilder, slotLength } from './buckets.ts';
-import { int, streamColumns } from './columns.ts';
+import { int, streamColumns, takeColumns } from './columns.ts';
 import { quartersToRead } from './corrections.ts';
 import { QUARTER_MS } from './quarters.ts';
-import { type Sources, segmentsOf, storedReadings, storedSums } from './relation.ts';
+import type { PointRows } from './recent.ts';
+import { type RecentPart, recentPartOf } from './recent-part.ts';
+import { outsideMemory, type Sources, segmentsOf, storedReadings, storedSums } from './relation.ts';
 import { DAY_MS, mayRepeat } from './segments.ts';
 import {
   type Bucket,
@@ -36,26 +38,51 @@ const LAST_COMMITTED = `QUALIFY row_number() OVER (PARTITION BY point, ts ORDER 
 /** Oldest first, at most `limit`. */
 export async function readingsOf(
   connection: DuckDBConnection,
-  relation: string,
+  sources: Sources,
   point: number,
-  { from, to }: Range,
+  range: Range,
   limit: number,
 ): Promise<StoredReading[]> {
+  const { from, to } = range;
+  const rowsMax = Math.min(limit, READINGS_LIMIT_MAX);
+  const recent = sources.recent.rowsOf(point, range);
+  const outside = outsideMemory(sources);
   const readings: StoredReading[] = [];
-  await streamColumns(
-    connection,
-    `SELECT ts, value, quality, reason FROM (${relation})
-       WHERE point = ${int(point)} AND ts >= ${int(from)} AND ts < ${int(to)}
-       ${LAST_OF_MOMENT} ORDER BY ts LIMIT ${int(Math.min(limit, READINGS_LIMIT_MAX))}`,
-    ['bigint', 'double', 'utinyint', 'utinyint'],
-    ([ts, value, quality, reason], rows) => {
-      for (let row = 0; row < rows; row++)
-        readings.push(
-          storedReading(ts?.[row] as number, value?.[row] as number, quality?.[row] as number, reason?.[row] as number),
-        );
-    },
-  );
+  const take = (next: StoredReading) => {
+    if (readings.at(-1)?.ts === next.ts) readings.pop();
+    if (readings.length < rowsMax) readings.push(next);
+  };
+  let inMemory = 0;
+  const takeMemoryBefore = (until: Millis) => {
+    for (; inMemory < recent.ts.length && (recent.ts[inMemory] as number) < until; inMemory++)
+      take(recentReading(recent, inMemory));
+  };
+  if (holdsAny(outside, range, [point]))
+    await takeColumns(
+      connection,
+      `SELECT ts, value, quality, reason FROM (${storedReadings(outside, range, [point])})
+         WHERE point = ${int(point)} AND ts >= ${int(from)} AND ts < ${int(to)}
+         ${LAST_OF_MOMENT} ORDER BY ts LIMIT ${int(rowsMax)}`,
+      ['bigint', 'double', 'utinyint', 'utinyint'],
+      ([ts, value, quality, reason], rows) => {
+        for (let row = 0; row < rows; row++) {
+          const at = ts?.[row] as number;
+          takeMemoryBefore(at);
+          take(storedReading(at, value?.[row] as number, quality?.[row] as number, reason?.[row] as number));
+        }
+      },
+    );
+  takeMemoryBefore(Number.POSITIVE_INFINITY);
   return readings;
+}
+
+function recentReading({ ts, value, quality, reason }: PointRows, row: number): StoredReading {
+  return storedReading(ts[row] as number, value[row] as number, quality[row] as number, reason[row] as number);
+}
+
+/** Whether there is anything to ask the database for. */
+export function holdsAny(outside: Sources, range: Range, points: readonly number[]): boolean {
+  return outside.hotTables.length > 0 || segmentsOf(outside, 'readings', range, points).length > 0;
 }
 
 function storedReading(ts: Millis, value: number, quality: number, reason: number): StoredReading {
@@ -106,25 +133,39 @@ export async function bucketsOf(
 /** Readings of one point in the order of time; of several of one moment the one committed last comes last. */
 export async function pieceOf(
   connection: DuckDBConnection,
-  relation: string,
+  sources: Sources,
   point: number,
-  { from, to }: Range,
+  range: Range,
 ): Promise<Piece> {
+  const { from, to } = range;
   const piece = { ts: [] as number[], value: [] as number[], quality: [] as number[], to };
+  const recent = sources.recent.rowsOf(point, range);
+  const outside = outsideMemory(sources);
+  let inMemory = 0;
+  const takeMemoryBefore = (until: Millis) => {
+    for (; inMemory < recent.ts.length && (recent.ts[inMemory] as number) < until; inMemory++) {
+      piece.ts.push(recent.ts[inMemory] as number);
+      piece.value.push(recent.value[inMemory] as number);
+      piece.quality.push(recent.quality[inMemory] as number);
+    }
+  };
   // Ordered there, folded here: the same in SQL took longer to plan than to run.
-  await streamColumns(
-    connection,
-    `SELECT ts, value, quality FROM (${relation})
-       WHERE point = ${int(point)} AND ts >= ${int(from)} AND ts < ${int(to)} ORDER BY ts, commit, place`,
-    ['bigint', 'double', 'utinyint'],
-    ([ts, value, quality], rows) => {
-      for (let row = 0; row < rows; row++) {
-        piece.ts.push(ts?.[row] as number);
-        piece.value.push(value?.[row] as number);
-        piece.quality.push(quality?.[row] as number);
-      }
-    },
-  );
+  if (holdsAny(outside, range, [point]))
+    await takeColumns(
+      connection,
+      `SELECT ts, value, quality FROM (${storedReadings(outside, range, [point])})
+         WHERE point = ${int(point)} AND ts >= ${int(from)} AND ts < ${int(to)} ORDER BY ts, commit, place`,
+      ['bigint', 'double', 'utinyint'],
+      ([ts, value, quality], rows) => {
+        for (let row = 0; row < rows; row++) {
+          takeMemoryBefore(ts?.[row] as number);
+          piece.ts.push(ts?.[row] as number);
+          piece.value.push(value?.[row] as number);
+          piece.quality.push(quality?.[row] as number);
+        }
+      },
+    );
+  takeMemoryBefore(Number.POSITIVE_INFINITY);
   return piece;
 }
 
@@ -158,16 +199,19 @@ export async function seriesOf(connection: DuckDBConnection, sources: Sources, q
   if (values > QUERY_VALUES_MAX) {
     throw tooLarge(`${values} values`, `use a longer step or fewer points: at most ${QUERY_VALUES_MAX} values`);
   }
-  const isSummed = from % QUARTER_MS === 0 && stepMs % QUARTER_MS === 0 && !isMissingSums(sources, query);
+  const outside = outsideMemory(sources);
+  const recent = await recentPartOf(sources, outside, query);
+  const rest = recent === undefined ? sources : outside;
+  const isSummed = from % QUARTER_MS === 0 && stepMs % QUARTER_MS === 0 && !isMissingSums(rest, query);
   const slotted = isSummed
-    ? slotsOfSums(sources, query, await quartersToRead(connection, sources, query))
-    : slotsOfReadings(sources, query);
+    ? slotsOfSums(rest, query, await quartersToRead(connection, rest, query), recent)
+    : slotsOfReadings(rest, query, recent);
   const sql =
     across === undefined
       ? `SELECT point, slot, value, readings, worst FROM (${slotted}) ORDER BY point, slot`
       : `SELECT -1::INTEGER, slot, ${ACROSS[across]}, sum(readings)::DOUBLE, max(worst) FROM (${slotted}) GROUP BY slot ORDER BY slot`;
   const series = new Map<number, Series['values'][number][]>();
-  await streamColumns(
+  await takeColumns(
     connection,
     sql,
     ['integer', 'integer', 'double', 'double', 'utinyint'],
@@ -196,15 +240,21 @@ function isMissingSums({ unsummed }: Sources, { from, to }: Range): boolean {
   return [...unsummed].some((day) => day * DAY_MS < to && (day + 1) * DAY_MS > from);
 }
 
-function slotsOfSums(sources: Sources, query: SeriesQuery, read: readonly Millis[]): string {
+function slotsOfSums(
+  sources: Sources,
+  query: SeriesQuery,
+  quarters: readonly Millis[],
+  recent: RecentPart | undefined,
+): string {
   const { from, stepMs, aggregate } = query;
+  const late = recent?.rows === undefined ? undefined : recent;
   return `
     SELECT point, ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot, ${AGGREGATES[aggregate].sums} AS value,
       sum(readings)::DOUBLE AS readings, max(worst) AS worst
-    FROM (${storedSums(sources, query, read)}) GROUP BY point, slot`;
+    FROM (${storedSums(sources, query, { quarters, late }, recent)}) GROUP BY point, slot`;
 }
 
-function slotsOfReadings(sources: Sources, query: SeriesQuery): string {
+function slotsOfReadings(sources: Sources, query: SeriesQuery, recent: RecentPart | undefined): string {
   const { points, from, to, stepMs, aggregate } = query;
   const rows = readingsInRange(sources, query, points);
   if (rows > QUERY_READINGS_MAX)
@@ -212,17 +262,31 @@ function slotsOfReadings(sources: Sources, query: SeriesQuery): string {
       `${rows} readings to look through`,
       'ask for a shorter range, or for a step of whole quarters of an hour from a whole quarter on: these are summed already',
     );
-  const stored = `SELECT point, ts, value, quality, commit, place FROM (${storedReadings(sources, query, points)})
+  const inDatabase = `SELECT point, ts, value, quality, commit, place FROM (${storedReadings(sources, query, points)})
     WHERE point IN (${points.map(int).join(', ')}) AND ts >= ${int(from)} AND ts < ${int(to)}`;
-  const once = mayBeStoredTwice(sources, query, points)
-    ? `SELECT point, ts, newest.value AS value, newest.quality AS quality FROM (
+  const stored =
+    recent?.rows === undefined
+      ? inDatabase
+      : `${inDatabase} UNION ALL SELECT point, ts, value, quality, commit, place FROM (${recent.rows})`;
+  const once =
+    recent?.rows !== undefined || mayBeStoredTwice(sources, query, points)
+      ? `SELECT point, ts, newest.value AS value, newest.quality AS quality FROM (
          SELECT point, ts, arg_max({'value': value, 'quality': quality}, {'commit': commit, 'place': place}) AS newest
          FROM (${stored}) GROUP BY point, ts)`
-    : stored;
+      : stored;
+  const slot = (ts: string) => `((${ts} - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot`;
+  const valued = `FROM (${once}) WHERE quality < 2 AND NOT isnan(value) GROUP BY point, slot`;
+  if (recent?.sums === undefined)
+    return `
+    SELECT point, ${slot('ts')}, ${AGGREGATES[aggregate].raw} AS value, count(*)::DOUBLE AS readings, max(quality) AS worst
+    ${valued}`;
   return `
-    SELECT point, ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot, ${AGGREGATES[aggregate].raw} AS value,
-      count(*)::DOUBLE AS readings, max(quality) AS worst
-    FROM (${once}) WHERE quality < 2 AND NOT isnan(value) GROUP BY point, slot`;
+    SELECT point, slot, ${AGGREGATES[aggregate].sums} AS value, sum(readings)::DOUBLE AS readings, max(worst) AS worst FROM (
+      SELECT point, ${slot('ts')}, min(value) AS min, max(value) AS max, sum(value) AS sum, count(*)::BIGINT AS readings,
+        arg_max(value, ts) AS last, max(ts) AS last_ts, max(quality) AS worst ${valued}
+      UNION ALL
+      SELECT point, ${slot('ts')}, min, max, sum, readings, last, last_ts, worst FROM (${recent.sums}))
+    GROUP BY point, slot`;
 }
 
 /** Whether a moment of a point can be in two places: then the last committed must be found, at five times the cost. */
@@ -311,10 +375,11 @@ export async function newestTime(connection: DuckDBConnection, relation: string)
 /** What is stored at exactly these moments; key `<point>@<ts>`. */
 export async function existingOf(
   connection: DuckDBConnection,
-  relation: string,
-  pairs: readonly { readonly point: number; readonly ts: Millis }[],
+  sources: Sources,
+  wanted: readonly { readonly point: number; readonly ts: Millis }[],
 ): Promise<Map<string, StoredReading>> {
-  const found = new Map<string, StoredReading>();
+  const found = inMemoryOf(sources, wanted);
+  const pairs = wanted.filter(({ point, ts }) => !found.has(`${point}@${ts}`));
   if (pairs.length === 0) return found;
   let from = Number.POSITIVE_INFINITY;
   let to = Number.NEGATIVE_INFINITY;
@@ -323,12 +388,15 @@ export async function existingOf(
     to = Math.max(to, ts);
   }
   const points = [...new Set(pairs.map(({ point }) => point))];
-  const wanted = pairs.map(({ point, ts }) => `(${int(point)}, ${int(ts)})`).join(', ');
-  await streamColumns(
+  const range = { from, to: to + 1 };
+  const outside = outsideMemory(sources);
+  if (!holdsAny(outside, range, points)) return found;
+  const values = pairs.map(({ point, ts }) => `(${int(point)}, ${int(ts)})`).join(', ');
+  await takeColumns(
     connection,
-    `SELECT point, ts, value, quality, reason FROM (${relation})
+    `SELECT point, ts, value, quality, reason FROM (${storedReadings(outside, range, points)})
        WHERE ts BETWEEN ${int(from)} AND ${int(to)} AND point IN (${points.map(int).join(', ')})
-         AND (point, ts) IN (VALUES ${wanted})
+         AND (point, ts) IN (VALUES ${values})
        ${LAST_COMMITTED}`,
     ['integer', 'bigint', 'double', 'utinyint', 'utinyint'],
     ([point, ts, value, quality, reason], rows) => {
@@ -339,6 +407,22 @@ export async function existingOf(
         );
     },
   );
+  return found;
+}
+
+/** Of these moments what is in memory, which was committed after everything else. */
+function inMemoryOf(
+  { recent }: Sources,
+  pairs: readonly { readonly point: number; readonly ts: Millis }[],
+): Map<string, StoredReading> {
+  const found = new Map<string, StoredReading>();
+  const byPoint = new Map<number, Set<Millis>>();
+  for (const { point, ts } of pairs) byPoint.set(point, (byPoint.get(point) ?? new Set()).add(ts));
+  for (const [point, moments] of byPoint) {
+    const rows = recent.rowsOf(point, { from: Math.min(...moments), to: Math.max(...moments) + 1 });
+    for (const [row, ts] of rows.ts.entries())
+      if (moments.has(ts)) found.set(`${point}@${ts}`, recentReading(rows, row));
+  }
   return found;
 }
 
