@@ -13,6 +13,7 @@ import { PlantRegistry } from '../gateway/registry.ts';
 import { DuckDbStore } from '../gateway/store/duckdb.ts';
 import type { LaneMark } from '../gateway/store/store.ts';
 import { createSubscriber } from '../gateway/subscriber.ts';
+import { type Answers, askAway } from './district-questions.ts';
 
 /** How often memory is noted for the picture over time. */
 const RSS_EVERY_MS = 15_000;
@@ -120,8 +121,8 @@ async function start({ dataDir, edges, devices, port = 0, secrets: known }: Gate
 
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
-  const queries: Record<string, number[]> = {};
-  let asking: NodeJS.Timeout | undefined;
+  const queries: Answers = {};
+  let stopAsking = () => {};
   let base = { ...ingest.counts, commits: ingest.commits.done, sealed: 0 };
   let rss: number[] = [];
   let rssMax = 0;
@@ -130,7 +131,7 @@ async function start({ dataDir, edges, devices, port = 0, secrets: known }: Gate
   }, 250);
   const noting = setInterval(() => rss.push(rssMb()), RSS_EVERY_MS);
   process.on('message', async (message: unknown) => {
-    if (message === 'ask') asking = setInterval(() => void ask(store, registry, queries), 250);
+    if (message === 'ask') stopAsking = askAway({ store, registry }, queries);
     if (message === 'report') {
       const { counts, commits } = ingest;
       const report: GatewayReport = {
@@ -193,7 +194,7 @@ async function start({ dataDir, edges, devices, port = 0, secrets: known }: Gate
     }
     if (message === 'stop') {
       clearInterval(clock);
-      clearInterval(asking);
+      stopAsking();
       clearInterval(watching);
       clearInterval(noting);
       await broker.close();
@@ -228,34 +229,6 @@ async function median(times: number, ask: (index: number) => Promise<unknown>): 
     taken.push(performance.now() - asked);
   }
   return taken.sort((a, b) => a - b)[Math.floor(times / 2)] as number;
-}
-
-/** The questions of a screen: one point's day, 500 points summed (side by side, and all over the district), the newest of 1,000. */
-async function ask(store: DuckDbStore, registry: PlantRegistry, queries: Record<string, number[]>): Promise<void> {
-  if (registry.pointCount < 1000) return;
-  const timed = async (kind: string, query: Promise<unknown>) => {
-    const asked = performance.now();
-    await query.catch((error: Error) => console.error(kind, error.message));
-    queries[kind] ??= [];
-    queries[kind].push(performance.now() - asked);
-  };
-  const some = (below: number) => Math.floor(Math.random() * below);
-  const point = some(registry.pointCount);
-  const to = Math.floor(Date.now() / 900_000) * 900_000 + 900_000;
-  const range = { from: to - 86_400_000, to };
-  await timed('1 point, 24 h, 300 buckets', store.buckets(point, range, 300, 300_000));
-  if (Math.random() < 0.25) {
-    const first = some(registry.pointCount - 500);
-    for (const [kind, points] of [
-      ['500 points side by side summed per 15 min, 24 h', Array.from({ length: 500 }, (_, index) => first + index)],
-      ['500 scattered points summed per 15 min, 24 h', Array.from({ length: 500 }, () => some(registry.pointCount))],
-    ] as const)
-      await timed(kind, store.query({ ...range, stepMs: 900_000, points, aggregate: 'mean', across: 'sum' }));
-  }
-  const asked = performance.now();
-  for (let index = 0; index < 1000; index++) registry.last((point + index * 7) % registry.pointCount);
-  queries['latest of 1,000'] ??= [];
-  queries['latest of 1,000'].push(performance.now() - asked);
 }
 
 /** What main.ts makes of a class with two limits on every point that nothing reaches; devices are found by their messages. */

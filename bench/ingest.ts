@@ -129,7 +129,9 @@ export interface RunningGateway {
 }
 
 export async function startGateway(task: GatewayTask): Promise<RunningGateway> {
-  const child = fork(new URL('./district-gateway.js', import.meta.url), { stdio: 'inherit' });
+  // As every gateway of ours is started.
+  const env = { ...process.env, UV_THREADPOOL_SIZE: '8' };
+  const child = fork(new URL('./district-gateway.js', import.meta.url), { stdio: 'inherit', env });
   child.send(task);
   const ready = await answer<GatewayReady>(child);
   return {

@@ -37,16 +37,19 @@ export function pointRoutes(door: Door): readonly Route[] {
         const points: z.infer<typeof pointView>[] = [];
         let last = after;
         let isMore = false;
-        await walk(query.device === undefined ? registry.points() : registry.pointsOf(query.device), (point) => {
-          if (point.id <= after) return true;
-          const device = registry.device(point.device);
-          if (!matches(point, device)) return true;
-          isMore = points.length === query.limit;
-          if (isMore) return false;
-          points.push(viewPoint(point, device, registry.last(point.id), rulesOf(point.id), now()));
-          last = point.id;
-          return true;
-        });
+        await walk(
+          query.device === undefined ? pointsFrom(registry, after + 1) : registry.pointsOf(query.device),
+          (point) => {
+            if (point.id <= after) return true;
+            const device = registry.device(point.device);
+            if (!matches(point, device)) return true;
+            isMore = points.length === query.limit;
+            if (isMore) return false;
+            points.push(viewPoint(point, device, registry.last(point.id), rulesOf(point.id), now()));
+            last = point.id;
+            return true;
+          },
+        );
         return { points, ...(isMore ? { cursor: encodeCursor(last) } : {}) };
       },
     }),
@@ -65,6 +68,11 @@ export function pointRoutes(door: Door): readonly Route[] {
       },
     }),
   ];
+}
+
+/** Points of a dense id and above: a page in the middle of a district begins there. */
+function* pointsFrom(registry: Door['registry'], first: number): Iterable<PointInfo> {
+  for (let point = registry.point(first); point !== undefined; point = registry.point(point.id + 1)) yield point;
 }
 
 /** @throws Problem point-unknown */
