@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { runReplay } from '../gateway/replay.ts';
 import { removeFolder } from './folders.ts';
 import type { BenchOptions } from './index.ts';
+import { customerMeters } from './leakage/customer-meters.ts';
 import { withFaults } from './leakage/faults.ts';
 import { type LTownPlan, makeLTownYear } from './leakage/l-town-years.ts';
 import { madeYears, randomYears } from './leakage/made-years.ts';
@@ -47,9 +48,9 @@ interface Score {
 }
 
 /**
- * `hanfeng bench leakage [made|places|random]`: the public L-Town years through the gateway's judge, scored, each alarm drawn;
- * with `made` also years of L-Town made by EPANET, with `places` also years of other places, with `random` of villages
- * and towns drawn by lot.
+ * `hanfeng bench leakage [made|places|random|customers]`: the public L-Town years through the gateway's judge, scored, each
+ * alarm drawn; with `made` also years of L-Town made by EPANET, with `places` also years of other places, with `random` of
+ * villages and towns drawn by lot, with `customers` what customers' meters cost.
  */
 export async function runLeakageBench({ root, args }: BenchOptions): Promise<number> {
   const shared = resolve(root, '../shared');
@@ -97,6 +98,7 @@ export async function runLeakageBench({ root, args }: BenchOptions): Promise<num
   process.stdout.write(`a picture of each alarm: ${pictures}\n`);
   if (args.includes('places')) for (const line of madeYears()) process.stdout.write(`${line}\n`);
   if (args.includes('random')) for (const line of randomYears()) process.stdout.write(`${line}\n`);
+  if (args.includes('customers')) for (const line of customerMeters()) process.stdout.write(`${line}\n`);
   return isMissed ? 1 : 0;
 }
 

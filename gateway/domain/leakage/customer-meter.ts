@@ -8,6 +8,10 @@ const ZERO_MS = 3_600_000;
 const GAP_MAX_MS = 2 * 3_600_000;
 /** Nobody uses water for so long while the neighbours do: stopped, or away. At least this, and twice the longest pause known. */
 const STOPPED_MIN_MS = 4 * 3_600_000;
+/** Before it was watched for a week, weekend included, nobody knows its longest pause: the first nights would all ring. */
+const PAUSES_KNOWN_MS = 7 * 86_400_000;
+/** Of a pause that was taken for a stop so much is learned: holidays do not blind it, and the same night does not ring twice. */
+const PAUSE_LEARNED_MAX_MS = 24 * 3_600_000;
 
 export type CustomerFinding =
   | { readonly kind: 'premises-leak'; readonly since: Millis; readonly at: Millis; readonly flowM3h: number }
@@ -15,6 +19,8 @@ export type CustomerFinding =
   | { readonly kind: 'stopped'; readonly since: Millis; readonly at: Millis };
 
 export interface CustomerMeterState {
+  /** First reading; absent in states of earlier versions, which count as known. */
+  watchedSince?: Millis;
   lastTs: Millis | null;
   lastTotal: number;
   /** Start of the time without a pause; null while a gap makes it unknown. */
@@ -53,7 +59,10 @@ export function readCustomerMeter(
   if (lastTs !== null && ts <= lastTs) return [];
   state.lastTs = ts;
   state.lastTotal = total;
-  if (lastTs === null) return [];
+  if (lastTs === null) {
+    state.watchedSince = ts;
+    return [];
+  }
   const by = total - lastTotal;
   if (by < 0) {
     forget(state);
@@ -71,7 +80,8 @@ export function readCustomerMeter(
 function ran(state: CustomerMeterState, from: Millis, ts: Millis, before: number, total: number): CustomerFinding[] {
   if (state.standingSince !== null) {
     const pauseMs = from - state.standingSince;
-    if (state.told === '') state.longestPauseMs = Math.max(state.longestPauseMs, pauseMs);
+    const learned = state.told === 'stopped' ? Math.min(pauseMs, PAUSE_LEARNED_MAX_MS) : pauseMs;
+    state.longestPauseMs = Math.max(state.longestPauseMs, learned);
     if (pauseMs >= ZERO_MS) state.runningSince = null;
     state.standingSince = null;
   }
@@ -95,8 +105,9 @@ function stood(state: CustomerMeterState, from: Millis, ts: Millis, neighboursUs
     state.runningSince = null;
     if (state.told === 'premises-leak') state.told = '';
   }
+  const areKnown = state.longestPauseMs > 0 && ts - (state.watchedSince ?? 0) >= PAUSES_KNOWN_MS;
   const longest = Math.max(STOPPED_MIN_MS, 2 * state.longestPauseMs);
-  if (!neighboursUse || state.longestPauseMs === 0 || state.told === 'stopped' || pauseMs < longest) return [];
+  if (!neighboursUse || !areKnown || state.told === 'stopped' || pauseMs < longest) return [];
   state.told = 'stopped';
   return [{ kind: 'stopped', since, at: ts }];
 }

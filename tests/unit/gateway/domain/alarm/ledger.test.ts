@@ -27,13 +27,14 @@ function keeping(rule: Rule = highRule()) {
 
 describe('the ledger of alarms', () => {
   it('returns once, and never what is not active', () => {
-    const { raise, clear, events, last } = keeping();
+    const { raise, clear, operate, events, last } = keeping();
     clear(1);
     raise(2);
     clear(3);
     clear(9);
     expect(events()).toEqual(['raise', 'return']);
-    expect(last().returnedAt).toBe(START + 3);
+    operate(last().id, 'acknowledge');
+    expect(last()).toMatchObject({ state: 'normal', returnedAt: START + 3 });
   });
 
   it('forgets who acknowledged it when it comes back before it is over', () => {

@@ -45,10 +45,31 @@ describe('a customer meter', () => {
     expect(feed([0, 1, -99])).toEqual([{ kind: 'reset', at: 2 * QUARTER_MS, by: -99 }]);
   });
 
+  /** A week and a day in which it runs by day and rests for six hours a night. */
+  const WEEK = Array.from({ length: 8 }, () => [...times(72, 0.01), ...times(24, 0)]).flat();
+
   it('is stopped after twice its longest pause while the neighbours use water', () => {
-    const steps = [...times(4, 0.01), ...times(12, 0), ...times(4, 0.01), ...times(40, 0)];
-    expect(feed(steps)).toMatchObject([{ kind: 'stopped', since: 19 * QUARTER_MS }]);
+    const steps = [...WEEK, ...times(4, 0.01), ...times(50, 0)];
+    expect(feed(steps)).toEqual([
+      { kind: 'stopped', since: (WEEK.length + 3) * QUARTER_MS, at: (WEEK.length + 3 + 48) * QUARTER_MS },
+    ]);
+    expect(feed(steps.slice(0, -3))).toEqual([]);
     expect(feed(steps, false)).toEqual([]);
+  });
+
+  it('is not stopped in its first nights, when nobody knows its pauses', () => {
+    expect(feed([...times(4, 0.01), ...times(2, 0), ...times(4, 0.01), ...times(90, 0), 0.01])).toEqual([]);
+    const sixDays = [...WEEK.slice(0, 6 * 96), ...times(4, 0.01)];
+    expect(feed([...sixDays, ...times(60, 0)])).toEqual([]);
+    // Still at rest when the week is over.
+    expect(feed([...sixDays, ...times(96, 0)])).toMatchObject([{ kind: 'stopped', at: 7 * 96 * QUARTER_MS }]);
+  });
+
+  it('learns from a pause that was no stop, up to a day: the next as long rings no more', () => {
+    const away = [...times(72, 0), ...times(4, 0.01)];
+    expect(feed([...WEEK, ...times(4, 0.01), ...away, ...away])).toHaveLength(1);
+    const holidays = [...times(10 * 96, 0), ...times(4, 0.01)];
+    expect(feed([...WEEK, ...times(4, 0.01), ...holidays, ...holidays])).toHaveLength(2);
   });
 
   it('hears nothing twice and nothing late', () => {
