@@ -25,6 +25,7 @@ export interface Recovery {
 /** Brings registry and judge to where the last commit left them: records, last values, snapshot, then replay in commit order. */
 export async function recoverPlant({ store, judge, registry, growth, log }: RecoveryParts): Promise<Recovery> {
   const recovered = await store.recover();
+  const snapshotCommit = recovered.snapshot?.commit ?? 0;
   for (const device of recovered.devices) registry.putDevice(device);
   for (const point of withSharedTexts(recovered.points, registry)) registry.putPoint(point);
   for (const source of recovered.sources) registry.putSource(source);
@@ -34,11 +35,12 @@ export async function recoverPlant({ store, judge, registry, growth, log }: Reco
   await store.latest(ids, (point, ts, value, quality, reason) =>
     registry.putLastReading(point, ts, value, quality, reason),
   );
+  // The database reads while the plant is made.
+  const commits = begun(store.replay(snapshotCommit));
   growth.reconcile();
   growth.introduceAll();
-  const snapshotCommit = recovered.snapshot?.commit ?? 0;
   if (recovered.snapshot !== undefined) restoreJudge(judge, recovered.snapshot.state, recovered.openAlarms, log);
-  const forgotten = await replay(store, judge, snapshotCommit, log);
+  const forgotten = await replay(commits, store, judge, log);
   judge.reconcile(recovered.openAlarms, forgotten);
   return { lastCommit: recovered.lastCommit, snapshotCommit, forgotten };
 }
@@ -57,13 +59,27 @@ function* withSharedTexts(points: readonly PointInfo[], registry: PlantRegistry)
   let device: DeviceInfo | undefined;
   for (const point of points) {
     if (device?.id !== point.device) device = registry.device(point.device);
-    const { unit } = point;
-    yield Object.assign(point, {
-      device: device?.id ?? point.device,
-      measurement: shared(point.measurement),
-      ...(unit === undefined ? {} : { unit: shared(unit) }),
-    });
+    const record: { -readonly [Field in keyof PointInfo]: PointInfo[Field] } = point;
+    record.device = device?.id ?? point.device;
+    record.measurement = shared(point.measurement);
+    if (point.unit !== undefined) record.unit = shared(point.unit);
+    yield record;
   }
+}
+
+/** The same items; the first of them is asked for at once, not when somebody waits for it. */
+function begun<T>(items: AsyncIterable<T>): AsyncIterable<T> {
+  const iterator = items[Symbol.asyncIterator]();
+  const first = iterator.next();
+  // Whoever iterates hears of it.
+  first.catch(() => {});
+  let isFirst = true;
+  const next = () => {
+    if (!isFirst) return iterator.next();
+    isFirst = false;
+    return first;
+  };
+  return { [Symbol.asyncIterator]: () => ({ next }) };
 }
 
 /** A gateway must start after an upgrade whatever the snapshot holds: then at least the open alarms are known. */
@@ -83,9 +99,14 @@ function restoreJudge(judge: Judge, state: string, open: readonly Alarm[], log: 
  * Tells the judge again what it was told since its snapshot. What it concludes is on disk already, with one exception:
  * rules that came into the configuration since; their alarms are returned.
  */
-async function replay(store: Store, judge: Judge, after: number, log: RecoveryParts['log']): Promise<Verdict> {
+async function replay(
+  commits: ReturnType<Store['replay']>,
+  store: Store,
+  judge: Judge,
+  log: RecoveryParts['log'],
+): Promise<Verdict> {
   const verdict: Verdict = { alarms: [], journal: [] };
-  for await (const { inputs, readings } of store.replay(after))
+  for await (const { inputs, readings } of commits)
     for (const input of inputs) {
       try {
         judge.apply(input, readings, verdict);

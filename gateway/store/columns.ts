@@ -4,6 +4,8 @@ import {
   DOUBLE,
   type DuckDBAppender,
   type DuckDBConnection,
+  type DuckDBDataChunk,
+  type DuckDBMaterializedResult,
   INTEGER,
   UTINYINT,
   VARCHAR,
@@ -114,7 +116,12 @@ export async function streamColumns(
   types: readonly NumberColumnType[],
   visit: (columns: readonly ArrayLike<number>[], rows: number) => void,
 ): Promise<void> {
-  for await (const { columns, rows } of columnsOf(connection, sql, types)) visit(columns, rows);
+  const result = await connection.stream(sql);
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    if (chunk === null || chunk.rowCount === 0) return;
+    visit(chunkColumns(chunk, types), chunk.rowCount);
+  }
 }
 
 /** The binding's connection behind the class of the API. */
@@ -145,19 +152,19 @@ export async function takeColumns(
   }
 }
 
-/** The same as a stream, for who waits between two chunks; the arrays are valid until the next one is asked for. */
-export async function* columnsOf(
-  connection: DuckDBConnection,
-  sql: string,
+/** The chunks of an answer that is there whole, as typed columns; the arrays are valid until the next one is asked for. */
+export function* resultColumns(
+  result: DuckDBMaterializedResult,
   types: readonly NumberColumnType[],
-): AsyncGenerator<{ readonly columns: readonly ArrayLike<number>[]; readonly rows: number }, void> {
-  const result = await connection.stream(sql);
-  for (;;) {
-    const chunk = await result.fetchChunk();
-    if (chunk === null || chunk.rowCount === 0) return;
-    const rows = chunk.rowCount;
-    yield { rows, columns: types.map((type, index) => readColumn(chunk.chunk, index, type, rows)) };
+): Generator<{ readonly columns: readonly ArrayLike<number>[]; readonly rows: number }, void> {
+  for (let index = 0; index < result.chunkCount; index++) {
+    const chunk = result.getChunk(index);
+    yield { rows: chunk.rowCount, columns: chunkColumns(chunk, types) };
   }
+}
+
+function chunkColumns({ chunk, rowCount }: DuckDBDataChunk, types: readonly NumberColumnType[]): ArrayLike<number>[] {
+  return types.map((type, index) => readColumn(chunk, index, type, rowCount));
 }
 
 function readColumn(chunk: duckdb.DataChunk, index: number, type: NumberColumnType, rows: number): ArrayLike<number> {

@@ -206,13 +206,12 @@ export class DuckDbStore implements Store {
   }
 
   recover() {
-    return recover(this.database.writer);
+    return this.database.background((other) => recover(this.database.writer, other));
   }
 
   async *replay(after: number): ReturnType<Store['replay']> {
     // Before the first commit nobody else needs the writer, and a replay may take longer than a read may.
-    const tables = this.hot.list.map(({ name }) => name);
-    yield* replay(this.database.writer, tables, after);
+    yield* replay(this.database.writer, this.hot.list, after);
   }
 
   commit(commit: Commit): Promise<void> {
@@ -486,10 +485,17 @@ export class DuckDbStore implements Store {
   }
 
   private async sealAll(): Promise<void> {
-    for (let due = this.hot.sealable(); due !== undefined && !this.closing; due = this.hot.sealable()) {
+    for (;;) {
+      await this.dropCovered();
+      const due = this.hot.sealable();
+      if (due === undefined || this.closing) return;
       const { table, lastCommit } = due;
       await this.history.seal(table, lastCommit, () => this.hot.sealed(table));
     }
+  }
+
+  /** Before the next table is sealed: on a machine that never catches up with sealing they would pile up. */
+  private async dropCovered(): Promise<void> {
     for (;;) {
       const table = this.hot.droppable(this.snapshotCommit);
       if (table === undefined || this.closing) return;

@@ -1,21 +1,30 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBMaterializedResult } from '@duckdb/node-api';
 import type { Alarm } from '../../contract/alarm.ts';
 import type { DeviceInfo, JudgeInput, PointInfo, SourceInfo } from '../domain/plant.ts';
 import { ReadingBuffer, type Readings } from '../domain/readings.ts';
-import { columnsOf, int } from './columns.ts';
+import { int, resultColumns } from './columns.ts';
+import type { HotTable } from './hot-tables.ts';
 import { loadSnapshot } from './snapshot.ts';
 import type { EdgeRecord, LaneMark, Recovered, Store } from './store.ts';
 
-/** Everything a start needs before the replay. */
-export async function recover(connection: DuckDBConnection): Promise<Recovered> {
+/**
+ * Everything a start needs before the replay. Points are read on a connection of their own, beside the rest: while the
+ * texts of some are parsed the database makes the next.
+ */
+export async function recover(connection: DuckDBConnection, other: DuckDBConnection): Promise<Recovered> {
+  const [rest, points] = await Promise.all([recoverRest(connection), pointRecords(other)]);
+  return { ...rest, points };
+}
+
+async function recoverRest(connection: DuckDBConnection): Promise<Omit<Recovered, 'points'>> {
+  const devices = await records<DeviceInfo>(connection, 'SELECT id AS key, record FROM devices');
   const last = (await connection.runAndReadAll(`SELECT coalesce(max(number), 0)::DOUBLE FROM commits`)).getRows();
   const snapshot = await loadSnapshot(connection);
   return {
     lastCommit: last[0]?.[0] as number,
     ...(snapshot === undefined ? {} : { snapshot }),
-    points: await records<PointInfo>(connection, 'SELECT id AS key, record FROM points', true),
-    devices: await records<DeviceInfo>(connection, 'SELECT id AS key, record FROM devices'),
-    sources: await records<SourceInfo>(connection, 'SELECT id AS key, record FROM sources', true),
+    devices,
+    sources: await records<SourceInfo>(connection, 'SELECT id AS key, record FROM sources'),
     edges: await records<EdgeRecord>(connection, 'SELECT id AS key, record FROM edges'),
     marks: await records<LaneMark>(
       connection,
@@ -34,14 +43,11 @@ const RECORDS_A_TEXT = 4096;
  * 329,000 points took 2 s of a start.
  *
  * @param relation - columns `key` and `record`
- * @param isDense - keys are 0, 1, 2 …: need not be counted
  */
-async function records<T>(connection: DuckDBConnection, relation: string, isDense = false): Promise<T[]> {
-  const numbered = isDense
-    ? `SELECT record, key AS n FROM (${relation})`
-    : `SELECT record, row_number() OVER (ORDER BY key) AS n FROM (${relation})`;
+async function records<T>(connection: DuckDBConnection, relation: string): Promise<T[]> {
   const texts = await connection.stream(
-    `SELECT '[' || string_agg(record, ',' ORDER BY n) || ']' FROM (${numbered})
+    `SELECT '[' || string_agg(record, ',' ORDER BY n) || ']' FROM
+       (SELECT record, row_number() OVER (ORDER BY key) AS n FROM (${relation}))
      GROUP BY n // ${RECORDS_A_TEXT} ORDER BY min(n)`,
   );
   const all: T[] = [];
@@ -53,50 +59,104 @@ async function records<T>(connection: DuckDBConnection, relation: string, isDens
   }
 }
 
-/** Commits whose inputs are read at once, at full load 60 KB each; their readings come one commit after another. */
-const REPLAY_COMMITS = 64;
+/** The same for points, whose ids are 0, 1, 2 …: piece by piece, the next one on its way while one is parsed. */
+async function pointRecords(connection: DuckDBConnection): Promise<PointInfo[]> {
+  const counted = await connection.runAndReadAll('SELECT coalesce(max(id) + 1, 0)::INTEGER FROM points');
+  const points = counted.getRows()[0]?.[0] as number;
+  const textFrom = async (id: number): Promise<string> => {
+    const read = await connection.runAndReadAll(
+      `SELECT '[' || string_agg(record, ',' ORDER BY id) || ']' FROM points WHERE id >= ${int(id)} AND id < ${int(id + RECORDS_A_TEXT)}`,
+    );
+    return (read.getRows()[0]?.[0] as string | null) ?? '[]';
+  };
+  const all: PointInfo[] = [];
+  let next = textFrom(0);
+  for (let id = 0; id < points; id += RECORDS_A_TEXT) {
+    const text = await next;
+    next = id + RECORDS_A_TEXT < points ? textFrom(id + RECORDS_A_TEXT) : next;
+    for (const record of JSON.parse(text) as PointInfo[]) all.push(record);
+  }
+  return all;
+}
 
-/** Streams what was committed after a snapshot, in commit order. The connection must be used for nothing else meanwhile. */
+/** Commits that are read at once: at full load 400,000 readings, 14 MB, and 1 MB of inputs. */
+const REPLAY_COMMITS = 16;
+
+interface ReplayPiece {
+  readonly commits: readonly (readonly [number: number, at: number, inputs: string])[];
+  /** Of each commit that has some, in commit order. */
+  readonly readings: Iterator<{ readonly number: number; readonly readings: Readings }>;
+}
+
+/**
+ * Streams what was committed after a snapshot, in commit order. While one piece is judged the database reads the next.
+ * The connection must be used for nothing else meanwhile.
+ */
 export async function* replay(
   connection: DuckDBConnection,
-  hotTables: readonly string[],
+  hotTables: readonly Pick<HotTable, 'name' | 'firstCommit'>[],
   after: number,
 ): ReturnType<Store['replay']> {
-  for (let next = after; ; ) {
-    const commits = (
-      await connection.runAndReadAll(
-        `SELECT number::DOUBLE, moment::DOUBLE, inputs FROM commits WHERE number > ${int(next)} ORDER BY number LIMIT ${REPLAY_COMMITS}`,
-      )
-    ).getRows() as [number: number, at: number, inputs: string][];
-    const last = commits.at(-1)?.[0];
-    if (last === undefined) return;
-    const readings = readingsByCommit(connection, hotTables, commits[0]?.[0] as number, last);
-    let held = await readings.next();
-    for (const [number, at, inputs] of commits) {
-      while (held.value !== undefined && held.value.number < number) held = await readings.next();
-      const own = held.value?.number === number ? held.value.readings : new ReadingBuffer(1);
-      yield { number, at, inputs: JSON.parse(inputs) as JudgeInput[], readings: own };
+  let next = readPiece(connection, hotTables, after);
+  try {
+    for (;;) {
+      const { commits, readings } = await next;
+      const last = commits.at(-1)?.[0];
+      if (last === undefined) return;
+      next = readPiece(connection, hotTables, last);
+      let held = readings.next();
+      for (const [number, at, inputs] of commits) {
+        while (held.done !== true && held.value.number < number) held = readings.next();
+        const own = held.done !== true && held.value.number === number ? held.value.readings : new ReadingBuffer(1);
+        yield { number, at, inputs: JSON.parse(inputs) as JudgeInput[], readings: own };
+      }
     }
-    next = last;
+  } finally {
+    // Who stops early must not find the connection at work.
+    await next.catch(() => {});
   }
 }
 
-/** The readings of each commit that has some, in commit order: a table's rows lie in the order they were appended. */
-async function* readingsByCommit(
+async function readPiece(
   connection: DuckDBConnection,
-  hotTables: readonly string[],
-  first: number,
-  last: number,
-): AsyncGenerator<{ readonly number: number; readonly readings: Readings }, undefined> {
+  hotTables: readonly Pick<HotTable, 'name' | 'firstCommit'>[],
+  after: number,
+): Promise<ReplayPiece> {
+  const commits = (
+    await connection.runAndReadAll(
+      `SELECT number::DOUBLE, moment::DOUBLE, inputs FROM commits WHERE number > ${int(after)} ORDER BY number LIMIT ${REPLAY_COMMITS}`,
+    )
+  ).getRows() as [number: number, at: number, inputs: string][];
+  const [first, last] = [commits[0]?.[0], commits.at(-1)?.[0]];
+  if (first === undefined || last === undefined) return { commits, readings: [].values() };
+  const results: DuckDBMaterializedResult[] = [];
+  for (const [index, { name, firstCommit }] of hotTables.entries()) {
+    const endsBefore = hotTables[index + 1]?.firstCommit ?? Number.POSITIVE_INFINITY;
+    if (firstCommit > last || endsBefore <= first) continue;
+    results.push(
+      await connection.run(
+        `SELECT commit, point, ts, value, quality, reason FROM ${name} WHERE commit BETWEEN ${int(first)} AND ${int(last)}`,
+      ),
+    );
+  }
+  return { commits, readings: readingsByCommit(results) };
+}
+
+/** The readings of each commit that has some, in commit order: a table's rows lie in the order they were appended. */
+function* readingsByCommit(
+  results: readonly DuckDBMaterializedResult[],
+): Generator<{ readonly number: number; readonly readings: Readings }> {
   let number = -1;
   let readings = new ReadingBuffer();
-  for (const table of hotTables) {
-    const chunks = columnsOf(
-      connection,
-      `SELECT commit, point, ts, value, quality, reason FROM ${table} WHERE commit BETWEEN ${int(first)} AND ${int(last)}`,
-      ['bigint', 'integer', 'bigint', 'double', 'utinyint', 'utinyint'],
-    );
-    for await (const { rows, columns } of chunks) {
+  for (const result of results) {
+    for (const { rows, columns } of resultColumns(result, [
+      'bigint',
+      'integer',
+      'bigint',
+      'double',
+      'utinyint',
+      'utinyint',
+    ])) {
       const [commit, point, tsMs, value, quality, reason] = columns as [
         Float64Array,
         Int32Array,
@@ -119,5 +179,4 @@ async function* readingsByCommit(
     }
   }
   if (readings.length > 0) yield { number, readings };
-  return undefined;
 }
