@@ -60,7 +60,7 @@ hanfeng
   .description('run the gateway: broker, store, alarms, API and page')
   .requiredOption('--config <file>', 'gateway.yaml')
   .action(async ({ config }: { config: string }) => {
-    const { runGateway } = await import('../gateway/main.ts');
+    const { runGateway } = await import('../gateway/run.ts');
     await runProcess('gateway', config, runGateway);
   });
 

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -7,7 +6,7 @@ import { openAccounts } from './accounts.ts';
 import { whereaboutsOf } from './asset-catalog.ts';
 import { startBroker } from './broker.ts';
 import { CommandBook } from './commands.ts';
-import { type GatewayConfig, loadGatewayConfig } from './config.ts';
+import type { GatewayConfig } from './config.ts';
 import { openDesk } from './desk.ts';
 import { createJudge } from './domain/judge.ts';
 import { CustomerWatch } from './domain/leakage/customer-watch.ts';
@@ -15,8 +14,6 @@ import type { DeviceInfo } from './domain/plant.ts';
 import { startExternalBroker } from './external-broker.ts';
 import { createHttpServer } from './http/server.ts';
 import { openInfluxClient, openInfluxCopy, withArchive } from './influxdb/open.ts';
-import { PositionFile } from './influxdb/position.ts';
-import { targetName } from './influxdb/settings.ts';
 import { type Ingest, IngestPath } from './ingest.ts';
 import { showIngest } from './ingest-metrics.ts';
 import { detectorsOf, modelSettings, zonesOf } from './leakage-config.ts';
@@ -32,60 +29,26 @@ import { planNotifications } from './notify/plan.ts';
 import { operatorGroups } from './operator-groups.ts';
 import { loadPlant } from './plant-files.ts';
 import { showProcess } from './process-metrics.ts';
-import { PlantRegistry } from './registry.ts';
-import { retentionPolicy } from './retention-policy.ts';
 import { startRuleExpiry } from './rule-expiry.ts';
-import { DuckDbStore } from './store/duckdb.ts';
+import type { Beginning, GatewayOptions } from './run.ts';
 import { createSubscriber, type MqttOut, type Subscriber } from './subscriber.ts';
 import { startTeaching } from './teaching.ts';
 import { WhatIf } from './what-if/what-if.ts';
 
-export interface GatewayOptions {
-  readonly configFile: string;
-  /** Folder of package.json. */
-  readonly root: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborted: end in order. */
-  readonly signal: AbortSignal;
-  readonly log: Logger;
-}
-
 const TICK_EVERY_MS = 1000;
 
-/**
- * Runs a gateway until `signal`: joins the parts, nothing else. Whatever was opened is closed again, last first, also
- * when a later part could not start.
- *
- * @throws ConfigError, StoreError
- */
-export async function runGateway(options: GatewayOptions): Promise<void> {
-  const closers: (() => unknown)[] = [];
-  try {
-    await joinParts(options, (close) => closers.push(close));
-  } finally {
-    for (const close of closers.reverse()) {
-      try {
-        await close();
-      } catch (error) {
-        options.log.error({ err: error }, 'a part did not close');
-      }
-    }
-  }
-  options.log.info('gateway stopped');
-}
-
-async function joinParts(
-  { configFile, root, env, signal, log }: GatewayOptions,
+/** Joins the parts, nothing else, and runs until `signal`. */
+export async function joinParts(
+  { configFile, root, signal, log }: GatewayOptions,
+  { config, registry, openStore, newId }: Beginning,
   atEnd: (close: () => unknown) => void,
 ): Promise<void> {
-  const config = loadGatewayConfig(configFile, env);
   const plant = loadPlant(config, root);
   const opened = await openModels(modelSettings(config.leakage, configFile), config.leakage.zones, configFile);
   if (opened.mistakes.length > 0) throw new ConfigError(opened.mistakes);
   for (const note of opened.notes) log.info(note);
   const { site, dataDir } = config;
   const now = Date.now;
-  const newId = () => randomBytes(12).toString('hex');
   const broken = new AbortController();
   let fault: unknown;
   const onBroken = (error: unknown) => {
@@ -95,18 +58,8 @@ async function joinParts(
 
   const metrics = createMetrics();
   atEnd(showProcess(metrics));
-  const registry = new PlantRegistry();
-  const { retention, ...storeSettings } = config.store.embedded;
   const { history: kept } = config;
-  const copied = kept.kind === 'influxdb' ? new PositionFile(dataDir, targetName(kept.target)) : undefined;
-  const local = await DuckDbStore.open({
-    dataDir,
-    newId,
-    ...storeSettings,
-    retention: () => retentionPolicy(retention, registry),
-    ...(copied === undefined ? {} : { copiedUpTo: () => copied.record.position.commit }),
-  });
-  atEnd(() => local.close());
+  const { local, copied } = await openStore();
   const client = kept.kind === 'influxdb' ? openInfluxClient(kept, config.notify) : undefined;
   if (client !== undefined) atEnd(() => client.close());
   // What the local history has forgotten InfluxDB still knows.

@@ -16,6 +16,7 @@ import {
   type TestSettings,
 } from './plant-schema.ts';
 import { sheetsOf } from './plant-sheets.ts';
+import type { PointDescription } from './registry.ts';
 import type { Timetable } from './schedule-config.ts';
 
 /** What the files of a site say, read and checked. */
@@ -331,10 +332,9 @@ function describeDevice(plant: PlantDescription, id: string, hint: DeviceHint): 
 }
 
 function settingsOf(plant: PlantDescription, device: DeviceInfo, measurement: string): PointSettings {
-  return {
-    ...plant.classes.get(device.class)?.points[measurement],
-    ...plant.devices.get(device.id)?.points[measurement],
-  };
+  const ofClass = plant.classes.get(device.class)?.points[measurement];
+  const own = plant.devices.get(device.id)?.points[measurement];
+  return own === undefined ? (ofClass ?? {}) : { ...ofClass, ...own };
 }
 
 function describePoint(
@@ -342,25 +342,29 @@ function describePoint(
   measurement: string,
   settings: PointSettings,
   hint: PointHint,
-): Omit<PointInfo, 'id'> {
+): PointDescription {
   const everyMs = settings.every ?? hint.everyMs;
   const reportingDelayMs = settings.reportingDelay ?? 0;
-  const isDeclared = [everyMs, settings.maxSilence, settings.reportingDelay].some((said) => said !== undefined);
+  const isDeclared =
+    everyMs !== undefined || settings.maxSilence !== undefined || settings.reportingDelay !== undefined;
   const derived = everyMs === undefined ? MAX_SILENCE_MS : Math.max(MISSED_MAX * everyMs, MAX_SILENCE_FLOOR_MS);
-  return {
+  const point: { -readonly [Field in keyof PointDescription]: PointDescription[Field] } = {
     device: device.id,
     measurement,
     maxSilenceMs: settings.maxSilence ?? derived + reportingDelayMs,
     reportingDelayMs,
-    ...given('unit', settings.unit ?? hint.unit),
-    ...given('label', settings.label),
-    ...given('labelZh', settings.labelZh),
-    ...given('everyMs', everyMs),
-    ...given('learnsInterval', isDeclared ? undefined : (true as const)),
-    ...given('normal', settings.normal),
-    ...given('labels', settings.labels),
-    ...given('labelsZh', settings.labelsZh),
   };
+  // Asked for every point at a start: no object on the way for each thing that is not said.
+  const unit = settings.unit ?? hint.unit;
+  if (unit !== undefined) point.unit = unit;
+  if (settings.label !== undefined) point.label = settings.label;
+  if (settings.labelZh !== undefined) point.labelZh = settings.labelZh;
+  if (everyMs !== undefined) point.everyMs = everyMs;
+  if (!isDeclared) point.learnsInterval = true;
+  if (settings.normal !== undefined) point.normal = settings.normal;
+  if (settings.labels !== undefined) point.labels = settings.labels;
+  if (settings.labelsZh !== undefined) point.labelsZh = settings.labelsZh;
+  return point;
 }
 
 const sameAlarm = (a: Pick<DeviceAlarm, 'kind' | 'name'>, b: Pick<DeviceAlarm, 'kind' | 'name'>) =>

@@ -28,6 +28,9 @@ const openFiles = new Set<string>();
 /** What became of a checkpoint. */
 export type CheckpointOutcome = 'done' | 'not-due' | 'prepared' | 'no-space' | 'busy';
 
+/** Where the database of a data folder is. */
+export const databaseFile = (dataDir: string) => join(dataDir, 'hanfeng.duckdb');
+
 interface Opened {
   readonly instance: DuckDBInstance;
   readonly writer: DuckDBConnection;
@@ -64,7 +67,7 @@ export class Database {
   private constructor(options: DatabaseOptions) {
     this.options = options;
     this.dataDir = resolve(options.dataDir);
-    this.file = join(this.dataDir, 'hanfeng.duckdb');
+    this.file = databaseFile(this.dataDir);
   }
 
   /** @throws StoreError `store-broken` when another gateway has the folder, or the file can't be read */

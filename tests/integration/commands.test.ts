@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Command, commandSchema } from '../../contract/state.ts';
 import { openAccounts } from '../../gateway/accounts.ts';
-import { runGateway } from '../../gateway/main.ts';
+import { runGateway } from '../../gateway/run.ts';
 import { removeFolder } from '../support/folders.ts';
 import { freePort, until } from '../support/ports.ts';
 

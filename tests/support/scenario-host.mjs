@@ -20,7 +20,7 @@ const [
   { openAccounts },
   { freePort },
 ] = await Promise.all([
-  load('gateway/main.js'),
+  load('gateway/run.js'),
   load('edge/main.js'),
   load('simulators/main.js'),
   load('simulators/config.js'),
