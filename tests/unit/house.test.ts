@@ -31,13 +31,19 @@ const MAY_IMPORT: readonly { readonly folder: string; readonly allowed: readonly
   },
 ];
 
-/** Folders of the gateway that know each other only by type. */
+/** Folders and files of the gateway that know each other only by type, or by the port that is handed to them. */
 const BY_TYPE_ONLY: readonly (readonly [from: string, to: string])[] = [
   ['gateway/store', 'gateway/notify'],
   ['gateway/store', 'gateway/http'],
   ['gateway/notify', 'gateway/store'],
   ['gateway/notify', 'gateway/http'],
   ['gateway/http', 'gateway/notify'],
+  ['gateway/http', 'gateway/store'],
+  ['gateway/broker.ts', 'gateway/store'],
+  ['gateway/subscriber.ts', 'gateway/store'],
+  ['gateway/ingest.ts', 'gateway/store'],
+  ['gateway/ingest.ts', 'gateway/notify'],
+  ['gateway/ingest.ts', 'gateway/http'],
 ];
 
 function filesIn(folder: string): string[] {
@@ -93,7 +99,7 @@ describe('the house', () => {
   });
 
   for (const [from, to] of BY_TYPE_ONLY) {
-    it(`${from}/ knows ${to}/ by its types only`, () => {
+    it(`${from} knows ${to}/ by its types only`, () => {
       // A port's error class is part of the port.
       const ports = ['gateway/store/store.ts', 'gateway/notify/channel.ts'];
       const wrong = imports
@@ -115,4 +121,40 @@ describe('the house', () => {
       .map(({ file, target }) => `${file} imports ${target}`);
     expect(wrong).toEqual([]);
   });
+
+  it('documents name only files that are there', () => {
+    const missing = MARKDOWN.flatMap((page) => {
+      const text = readFileSync(join(ROOT, page), 'utf8');
+      const named = [...text.matchAll(/`([\w./@-]+\.(?:tsx?|mjs|ya?ml|md))`|\]\(([\w./-]+)[)#]/g)];
+      return named.flatMap(([, file, link]) => {
+        const name = (file ?? link) as string;
+        const beside = relative(ROOT, resolve(ROOT, dirname(page), name));
+        const isThere = ELSEWHERE.has(name) || there.has(beside) || there.has(name) || ends.has(name);
+        return isThere ? [] : [`${page} names ${name}`];
+      });
+    });
+    expect(missing).toEqual([]);
+  });
 });
+
+/** Files that documents name and that are not ours: of a reader, or beside this folder. */
+const ELSEWHERE = new Set(['my-maker-my-model.yaml', 'score-leaks.mjs']);
+const NOT_OURS = /(?:^|\/)(?:node_modules|dist|data|\.git)(?:\/|$)/;
+
+const there = new Set(['.', ...everythingIn('.')]);
+/** Every end of a path that begins with a name: `alarm/ledger.ts`. */
+const ends = new Set(
+  [...there].flatMap((path) => {
+    const names = path.split('/');
+    return names.map((_, from) => names.slice(from).join('/'));
+  }),
+);
+const MARKDOWN = [...there].filter((path) => path.endsWith('.md'));
+
+function everythingIn(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = folder === '.' ? entry.name : `${folder}/${entry.name}`;
+    if (NOT_OURS.test(path)) return [];
+    return entry.isDirectory() ? [path, ...everythingIn(path)] : [path];
+  });
+}

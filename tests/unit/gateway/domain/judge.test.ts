@@ -534,3 +534,51 @@ describe('the first alarm of an asset', () => {
     ).toHaveLength(1);
   });
 });
+
+describe('a reading in the order of its source time', () => {
+  it('of the same moment with another value is a correction, the same value again is nothing', () => {
+    const line = new Timeline().at(10, 70).at(10, 70).at(10, 90);
+    expect(line.story()).toBe('raise@10');
+    expect(line.at(10, 90).story()).toBe('raise@10');
+    expect(line.only()).toMatchObject({ value: 90, raisedLate: false });
+  });
+
+  it('stamped an hour ahead counts as of its receipt, and does not make what follows late', () => {
+    const line = new Timeline().readings([[3600, 70]], 10);
+    expect(line.at(11, 90).story()).toBe('raise@11');
+    expect(line.only().raisedLate).toBe(false);
+    expect(new Timeline().readings([[3600, 90]], 10).story()).toBe('raise@10');
+  });
+});
+
+describe('a device of which every value is bad', () => {
+  const points = [flowPoint(), flowPoint({ id: 1, measurement: 'pressure' })];
+  const allBad = (reason: 'timeout' | 'sensor-fault') => {
+    const line = new Timeline({ rules: [], points });
+    for (let second = 0; second <= 180; second += 10) line.bad(second, reason, 0).bad(second, reason, 1).upTo(second);
+    return line;
+  };
+
+  it('does not answer when the reason says so, and answers nonsense when it does not', () => {
+    expect(allBad('timeout').active).toEqual(['device-offline']);
+    expect(allBad('sensor-fault').active).toEqual(['bad-quality', 'bad-quality']);
+  });
+
+  it('is a line that is down only when all devices of the line are so', () => {
+    const devices = ['fm-12', 'fm-13', 'fm-14'];
+    const line = (answering: number) => {
+      const timeline = new Timeline({ rules: [], points: devices.map((device, id) => flowPoint({ id, device })) });
+      for (let second = 0; second <= 180; second += 10) {
+        devices.forEach((_, id) => {
+          if (id < answering) timeline.at(second, 50 + (second % 7), id);
+          else timeline.bad(second, 'timeout', id);
+        });
+        timeline.upTo(second);
+      }
+      return timeline.active;
+    };
+    expect(line(0)).toContain('line-down');
+    expect(line(1)).toEqual(['device-offline', 'device-offline']);
+    expect(line(3)).toEqual([]);
+  });
+});

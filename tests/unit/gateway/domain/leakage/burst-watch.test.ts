@@ -77,6 +77,27 @@ describe('by the minute, a burst larger than any hydrant', () => {
     expect(run(18, drawn)).toEqual([]);
   });
 
+  it('is not what passed by itself within five minutes, or half as much again', () => {
+    const drawn = (minute: number) => between(AT, AT + 5, 150)(minute) + between(AT + 600, AT + 660, 200)(minute);
+    expect(run(18, drawn)).toEqual([]);
+  });
+
+  it('is no more than a fifth above the highest ten minutes so far, however little was expected', () => {
+    const told = (flowAtNight: number) => {
+      const watch = new BurstWatch();
+      // Every evening 300 m3/h are drawn, and expected.
+      for (let minute = 0; minute < 3 * 60; minute++) {
+        const flow = minute < 60 ? 300 + (minute % 3) : minute < 120 ? 40 + (minute % 3) : flowAtNight + (minute % 3);
+        const expected = minute < 60 ? 300 : 40;
+        const at = (minute + 1) * MINUTE_MS;
+        if (watch.step({ at, flow, expected, meanFlow: MEAN, isHeld: false }) !== undefined) return true;
+      }
+      return false;
+    };
+    expect(told(340)).toBe(false);
+    expect(told(380)).toBe(true);
+  });
+
   it('is over when ten minutes show next to nothing of it, and no burst when it comes again', () => {
     const open = between(AT + 10, Number.POSITIVE_INFINITY, 200);
     const watch = new BurstWatch();

@@ -22,3 +22,14 @@ describe('a rise while a leak is open', () => {
     expect(isGrowth(zone, 20 * DAY_MS, 6, 3)).toBe(false);
   });
 });
+
+describe('the open leaks of a zone', () => {
+  it('are eight that are told apart; of more the oldest two count as one, as large as both', () => {
+    const zone = new FlowZone({ binMs: 900_000, metered: false });
+    const sizes = () => zone.state.leaks.map(({ at, size }) => [at, size]);
+    for (let n = 1; n <= 8; n++) open(zone, { kind: 'abrupt', since: n, at: n, grownAt: n, size: n, found: n });
+    expect(sizes()).toEqual(Array.from({ length: 8 }, (_, n) => [n + 1, n + 1]));
+    open(zone, { kind: 'abrupt', since: 9, at: 9, grownAt: 9, size: 9, found: 9 });
+    expect(sizes()).toEqual([[2, 3], ...Array.from({ length: 7 }, (_, n) => [n + 3, n + 3])]);
+  });
+});
