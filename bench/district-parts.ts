@@ -10,7 +10,6 @@ import { catalogOf } from '../gateway/plant-catalog.ts';
 import type { PlantCatalog } from '../gateway/plant-growth.ts';
 import { classSchema } from '../gateway/plant-schema.ts';
 import { PlantRegistry } from '../gateway/registry.ts';
-import type { DuckDbStore } from '../gateway/store/duckdb.ts';
 import type { LaneMark } from '../gateway/store/store.ts';
 import { createSubscriber } from '../gateway/subscriber.ts';
 import { type Answers, askAway } from './district-questions.ts';
