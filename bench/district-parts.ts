@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { openAccounts } from '../gateway/accounts.ts';
 import { startBroker } from '../gateway/broker.ts';
 import { createJudge } from '../gateway/domain/judge.ts';
+import { keepHeapSmall } from '../gateway/heap.ts';
 import { IngestPath } from '../gateway/ingest.ts';
 import { createMetrics } from '../gateway/metrics.ts';
 import { catalogOf } from '../gateway/plant-catalog.ts';
@@ -56,6 +57,7 @@ export async function start(
   });
   const startMs = performance.now() - started;
   const startCpuS = cpuS();
+  keepHeapSmall();
   const subscriber = createSubscriber({
     ingest,
     marks: () => registry.marks(),

@@ -12,6 +12,7 @@ import { createJudge } from './domain/judge.ts';
 import { CustomerWatch } from './domain/leakage/customer-watch.ts';
 import type { DeviceInfo } from './domain/plant.ts';
 import { startExternalBroker } from './external-broker.ts';
+import { keepHeapSmall } from './heap.ts';
 import { createHttpServer } from './http/server.ts';
 import { openInfluxClient, openInfluxCopy, withArchive } from './influxdb/open.ts';
 import { type Ingest, IngestPath } from './ingest.ts';
@@ -97,6 +98,8 @@ export async function joinParts(
     onBroken,
   });
   atEnd(() => ingest.close());
+  // Now the heap holds the plant; earlier it would be collected again and again while it grows.
+  keepHeapSmall();
   const history = storeHistory(store, (point) => registry.pointId(...splitPoint(point)));
   const located = openLeakPlaces(config, opened.models, {
     history,

@@ -1,0 +1,13 @@
+import { setFlagsFromString } from 'node:v8';
+
+/** The heap is collected when it has grown by this much since the last time, instead of to some three times its size. */
+const HEAP_GROWING_PERCENT = 50;
+
+/**
+ * What waits for a commit outlives two collections of young objects and is garbage right after: among 25,000 single
+ * messages a second the heap of 329,000 points swung between 230 and 605 MB, and the process with it. Read by V8 at each
+ * collection, so it may be set while the process runs.
+ */
+export function keepHeapSmall(): void {
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
+}
