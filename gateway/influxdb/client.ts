@@ -41,6 +41,8 @@ const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 const ERROR_SHOWN = 300;
 
 const compress = promisify(gzip);
+/** Lines are much alike: half the time of the usual level, a tenth more bytes. */
+const GZIP_LEVEL = 2;
 
 /** InfluxDB over HTTP: writes by `/write` (version 1) or `/api/v2/write` (2 and 3), reads InfluxQL by `/query` (all). */
 export class InfluxClient {
@@ -52,15 +54,15 @@ export class InfluxClient {
     this.base = options.url.replace(/\/+$/, '');
   }
 
-  /** @param lines - line protocol, times in milliseconds. @throws InfluxError */
-  async write(lines: string, signal: AbortSignal): Promise<void> {
+  /** @param lines - line protocol, times in milliseconds, not changed until it is over. @throws InfluxError */
+  async write(lines: string | Buffer, signal: AbortSignal): Promise<void> {
     const { bucket, org, database, retentionPolicy } = this.options;
     const url =
       bucket === undefined
         ? this.address('/write', { db: database, rp: retentionPolicy, precision: 'ms' })
         : this.address('/api/v2/write', { org, bucket, precision: 'ms' });
-    const plain = Buffer.from(lines);
-    const body = this.options.gzip ? await compress(plain) : plain;
+    const plain = typeof lines === 'string' ? Buffer.from(lines) : lines;
+    const body = this.options.gzip ? await compress(plain, { level: GZIP_LEVEL }) : plain;
     await this.send(url, {
       method: 'POST',
       body,

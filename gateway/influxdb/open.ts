@@ -111,8 +111,8 @@ export function openInfluxCopy(parts: InfluxParts): InfluxCopy {
 export function keysOf(
   registry: Pick<Registry, 'point' | 'device'>,
   site: string,
-): (point: number) => string | undefined {
-  const keys: { readonly device: unknown; readonly key: string }[] = [];
+): (point: number) => Uint8Array | undefined {
+  const keys: { readonly device: unknown; readonly key: Uint8Array }[] = [];
   return (id) => {
     const point = registry.point(id);
     if (point === undefined) return undefined;
@@ -120,7 +120,7 @@ export function keysOf(
     const known = keys[id];
     if (known !== undefined && known.device === device) return known.key;
     const { device: name, measurement } = point;
-    const key = seriesKey({ device: name, measurement, class: device?.class, site: device?.site ?? site });
+    const key = Buffer.from(seriesKey({ device: name, measurement, class: device?.class, site: device?.site ?? site }));
     keys[id] = { device, key };
     return key;
   };

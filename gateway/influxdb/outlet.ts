@@ -4,7 +4,7 @@ import type { Readings } from '../domain/readings.ts';
 import type { CopyFeed } from '../store/spool.ts';
 import type { DeadLetter } from '../store/store.ts';
 import { type InfluxClient, InfluxError } from './client.ts';
-import { encodeLines } from './lines.ts';
+import { LineEncoder } from './lines.ts';
 import type { PositionFile } from './position.ts';
 
 /** Lines of one request: what InfluxDB's manual advises; some 500 KB. */
@@ -47,8 +47,8 @@ export interface OutletOptions {
   readonly client: Pick<InfluxClient, 'write' | 'createDatabase'>;
   readonly feed: CopyFeed;
   readonly position: PositionFile;
-  /** What a point's lines begin with; undefined = the point is unknown. */
-  readonly keyOf: (point: number) => string | undefined;
+  /** What a point's lines begin with, as bytes; undefined = the point is unknown. */
+  readonly keyOf: (point: number) => Uint8Array | undefined;
   readonly bytesMax: number;
   readonly deadLetter: (letter: DeadLetter) => Promise<void>;
   /** UTC ms, for people. */
@@ -76,6 +76,7 @@ export function commitsOfNext(commits: number, readings: number): number {
  */
 export class Outlet {
   private readonly options: OutletOptions;
+  private readonly encoder = new LineEncoder();
   private readonly stopping = new AbortController();
   private readonly running: Promise<void>;
   private state: OutletStatus['state'] = 'new';
@@ -197,18 +198,18 @@ export class Outlet {
   }
 
   private async write(readings: Readings, from: number, to: number): Promise<void> {
-    const lines = encodeLines(readings, from, to, this.options.keyOf);
-    if (lines === '') return;
+    const lines = this.encoder.encode(readings, from, to, this.options.keyOf);
+    if (lines.length === 0) return;
     try {
       await this.send(lines);
       this.written += to - from;
     } catch (error) {
       if (!(error instanceof InfluxError) || error.code !== 'influxdb-rejected') throw error;
-      await this.sift(lines.trimEnd().split('\n'), error.message);
+      await this.sift(lines.toString().trimEnd().split('\n'), error.message);
     }
   }
 
-  private async send(lines: string): Promise<void> {
+  private async send(lines: string | Buffer): Promise<void> {
     try {
       await this.options.client.write(lines, this.stopping.signal);
     } catch (error) {

@@ -2,7 +2,7 @@ import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { QualityCode } from '../../contract/reading.ts';
 import { ReadingBuffer, type Readings } from '../domain/readings.ts';
-import { int, streamColumns } from './columns.ts';
+import { int, takeColumns } from './columns.ts';
 import type { Database } from './database.ts';
 import type { HotTable } from './hot-tables.ts';
 import { quote, type Segment, writeParquet } from './segments.ts';
@@ -83,6 +83,8 @@ export interface SpoolParts {
 export class Spool implements CopyFeed {
   private readonly parts: SpoolParts;
   private readonly folder: string;
+  /** Columns of the last piece, used again for the next one. */
+  private readonly piece = new ReadingBuffer(1 << 14);
   private commits: readonly CommitsFile[] = [];
   private past: readonly PastFile[] = [];
 
@@ -208,9 +210,10 @@ export class Spool implements CopyFeed {
   }
 
   private async read(sql: string): Promise<ReadingBuffer> {
-    const readings = new ReadingBuffer(1 << 14);
+    const { piece: readings } = this;
+    readings.clear();
     await this.parts.database.read((connection) =>
-      streamColumns(
+      takeColumns(
         connection,
         sql,
         ['integer', 'bigint', 'double', 'utinyint', 'utinyint'],

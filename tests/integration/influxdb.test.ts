@@ -65,7 +65,8 @@ describeWithPeers(['influxd'], 'a copy in InfluxDB', () => {
       client: clientOf(),
       feed,
       position,
-      keyOf: (point) => seriesKey({ device: `fm-${point}`, measurement: 'flow', class: 'flow-meter', site: 'binhu' }),
+      keyOf: (point) =>
+        Buffer.from(seriesKey({ device: `fm-${point}`, measurement: 'flow', class: 'flow-meter', site: 'binhu' })),
       bytesMax: 1e12,
       deadLetter: async (letter) => void letters.push(letter),
       now: Date.now,

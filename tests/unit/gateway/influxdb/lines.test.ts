@@ -3,8 +3,22 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BAD, GOOD, QUALITIES, type QualityCode, REASONS, reasonCode } from '../../../../contract/reading.ts';
 import { ReadingBuffer } from '../../../../gateway/domain/readings.ts';
-import { encodeLines, seriesKey } from '../../../../gateway/influxdb/lines.ts';
+import { LineEncoder, seriesKey } from '../../../../gateway/influxdb/lines.ts';
 import { commitsOfNext, rejectionReason } from '../../../../gateway/influxdb/outlet.ts';
+
+const encoder = new LineEncoder();
+const encodeLines = (
+  readings: ReadingBuffer,
+  from: number,
+  to: number,
+  keyOf: (point: number) => string | undefined,
+): string =>
+  encoder
+    .encode(readings, from, to, (point) => {
+      const key = keyOf(point);
+      return key === undefined ? undefined : Buffer.from(key);
+    })
+    .toString();
 
 const id = fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/);
 const word = fc.stringMatching(/^[ -[\]-~]{1,30}$/);
@@ -51,6 +65,23 @@ describe('a line for InfluxDB', () => {
     expect(encodeLines(readings, 0, 3, (point) => (point === 0 ? 'flow,device=a ' : undefined))).toBe(
       'flow,device=a value=5,quality="bad",reason="out-of-range",empty=false 1\n' +
         'flow,device=a quality="bad",reason="timeout",empty=true 2\n',
+    );
+  });
+
+  it('has numbers as they are: decimals, large ones, small ones, below zero', () => {
+    const fixed = fc
+      .tuple(fc.integer({ min: -2_000_000_000, max: 2_000_000_000 }), fc.integer({ min: 0, max: 5 }))
+      .map(([digits, decimals]) => digits / 10 ** decimals);
+    const number = fc.oneof(fixed, fc.double({ noNaN: true, noDefaultInfinity: true }), fc.maxSafeInteger());
+    fc.assert(
+      fc.property(fc.array(number, { minLength: 1, maxLength: 50 }), (values) => {
+        const readings = new ReadingBuffer();
+        for (const [row, value] of values.entries()) readings.push(row, row, value, GOOD, 0);
+        const lines = encodeLines(readings, 0, values.length, () => 'm,device=ä ');
+        expect(lines).toBe(
+          values.map((value, row) => `m,device=ä value=${value},quality="good",reason="" ${row}\n`).join(''),
+        );
+      }),
     );
   });
 
