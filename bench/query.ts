@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
-import { mkdtemp } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,6 +12,8 @@ import { answer, startGateway } from './ingest.ts';
 import { cpuShare, cpuTime } from './process-cost.ts';
 
 const EDGES = 47;
+/** In a folder with a past: what writing it took. */
+const PAST_REPORT = 'past.json';
 const EVERY_MS = 60_000;
 const ROUNDS = 1440;
 /** Rounds of values that the load makes beforehand: it shares two cores with what is measured. */
@@ -29,7 +32,8 @@ const GOALS: Readonly<Record<string, { readonly must: number; readonly aim: numb
 
 /**
  * `hanfeng bench query`: the questions of a screen over 24 h of history while readings come in, then a SIGKILL at full
- * load and the time to the next start. Full size: `--points 208000 --per-second 329000 --seconds 180` (300 M rows).
+ * load and the time to the next start. Full size: `--points 208000 --per-second 329000 --seconds 180` (300 M rows);
+ * `--past FOLDER` keeps the past for the next run.
  * The past is committed to the store as it is (no broker, no judge), and sealed and merged by the store's own tidying.
  */
 export async function runQueryBench({ args }: BenchOptions): Promise<number> {
@@ -40,16 +44,20 @@ export async function runQueryBench({ args }: BenchOptions): Promise<number> {
       seconds: { type: 'string', default: '15' },
       /** Readings a second that come in meanwhile; one a second and point without. */
       'per-second': { type: 'string' },
+      /** Where the past is kept for the next run; written when it is not there: the most of a full-size run. */
+      past: { type: 'string' },
     },
   });
   const [points, seconds] = [Number(values.points), Number(values.seconds)];
   const everyMs = Math.round((points / Number(values['per-second'] ?? points)) * 1000);
   const dataDir = await mkdtemp(join(tmpdir(), 'hanfeng-bench-'));
-  const past = fork(new URL('./district-past.js', import.meta.url), { stdio: 'inherit' });
-  const pastTask: PastTask = { dataDir, points, rounds: ROUNDS, everyMs: EVERY_MS };
-  past.send(pastTask);
-  const written = await answer<PastReport>(past);
-  past.disconnect();
+  const pastDir = values.past ?? dataDir;
+  const written = existsSync(join(pastDir, PAST_REPORT))
+    ? (JSON.parse(await readFile(join(pastDir, PAST_REPORT), 'utf8')) as PastReport)
+    : await writePast({ dataDir: pastDir, points, rounds: ROUNDS, everyMs: EVERY_MS });
+  if (written.readings !== points * ROUNDS)
+    throw new Error(`${pastDir} holds ${written.readings} readings, not those of ${points} points`);
+  if (pastDir !== dataDir) await cp(pastDir, dataDir, { recursive: true });
 
   const edges = Array.from({ length: EDGES }, (_, index) => `edge-${index}`);
   const gateway = await startGateway({ dataDir, edges, devices: [] });
@@ -116,4 +124,13 @@ export async function runQueryBench({ args }: BenchOptions): Promise<number> {
   await restarted.stop();
   removeFolder(dataDir);
   return sent.sent === report.stored ? 0 : 1;
+}
+
+async function writePast(task: PastTask): Promise<PastReport> {
+  const past = fork(new URL('./district-past.js', import.meta.url), { stdio: 'inherit' });
+  past.send(task);
+  const written = await answer<PastReport>(past);
+  past.disconnect();
+  await writeFile(join(task.dataDir, PAST_REPORT), JSON.stringify(written));
+  return written;
 }
