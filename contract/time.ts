@@ -52,7 +52,7 @@ export function formatDuration(durationMs: number): string {
  * Reads a moment as people and devices write it.
  *
  * @param value - epoch milliseconds (number or digits), or ISO 8601; a text without zone is taken as UTC
- * @returns UTC milliseconds, or undefined when it is no moment or outside 2000..2100
+ * @returns UTC milliseconds, or undefined when it is no moment, no day of the calendar, or outside 2000..2100
  */
 export function parseTime(value: unknown): Millis | undefined {
   let timeMs: number;
@@ -62,9 +62,17 @@ export function parseTime(value: unknown): Millis | undefined {
   else if (/^\d{4}-\d{2}-\d{2}/.test(value)) {
     const iso = value.replace(' ', 'T');
     timeMs = Date.parse(/(?:Z|[+-]\d{2}:?\d{2})$/i.test(iso) || iso.length === 10 ? iso : `${iso}Z`);
+    // The 30th of February would be read as the 2nd of March.
+    if (Number(value.slice(8, 10)) > daysIn(Number(value.slice(0, 4)), Number(value.slice(5, 7)))) return undefined;
   } else return undefined;
   if (!Number.isFinite(timeMs) || timeMs < EARLIEST_TIME_MS || timeMs > LATEST_TIME_MS) return undefined;
   return Math.round(timeMs);
+}
+
+/** @param month - 1..12 */
+function daysIn(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }
 
 /** Writes a moment as ISO 8601 UTC with milliseconds, the one form our answers use. */

@@ -1,3 +1,4 @@
+import { DEPTH_MAX, isDeeper } from './json-depth.ts';
 import { BAD, GOOD, ID_PATTERN, QUALITIES, type Quality, type QualityCode, reasonCode } from './reading.ts';
 import { type Millis, parseTime } from './time.ts';
 
@@ -45,6 +46,8 @@ export type Decoded<T> =
 export function parseJson(payload: string, bytesMax = BATCH_BYTES_MAX): Decoded<unknown> {
   if (payload.length > bytesMax)
     return { ok: false, reason: 'too-large', detail: `${payload.length} characters, at most ${bytesMax}` };
+  if (isDeeper(payload, DEPTH_MAX))
+    return { ok: false, reason: 'wrong-shape', detail: `more than ${DEPTH_MAX} levels of arrays and objects` };
   try {
     return { ok: true, value: JSON.parse(payload) as unknown };
   } catch (error) {
@@ -55,7 +58,7 @@ export function parseJson(payload: string, bytesMax = BATCH_BYTES_MAX): Decoded<
 /**
  * Checks what a field device publishes: one `{"ts", "values"}` or an array of them; never throws.
  *
- * @param device - whose topic or request this is; the objects themselves name no device
+ * @param device - whose topic this is; an object that names another device is nothing to file under this one
  */
 export function decodeDeviceReadings(payload: string, device: string): Decoded<readonly unknown[]> {
   const json = parseJson(payload);
@@ -64,11 +67,18 @@ export function decodeDeviceReadings(payload: string, device: string): Decoded<r
   if (list.length > READINGS_MAX)
     return { ok: false, reason: 'too-large', detail: `${list.length} readings, at most ${READINGS_MAX}` };
   if (list.length === 0) return { ok: false, reason: 'wrong-shape', detail: 'no readings' };
+  if (!list.some(isObject))
+    return { ok: false, reason: 'wrong-shape', detail: 'expected {"ts", "values"} or an array of such objects' };
   const readings: unknown[] = [];
   for (const entry of list) {
-    if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
-      return { ok: false, reason: 'wrong-shape', detail: 'expected {"ts", "values"} or an array of such objects' };
+    if (!isObject(entry)) {
+      // Costs itself only: walkReadings says so.
+      readings.push(entry);
+      continue;
     }
+    const { device: named = device } = entry;
+    if (typeof named === 'string' && named !== device)
+      return { ok: false, reason: 'not-allowed', detail: `readings of ${describe(named)} on the topic of ${device}` };
     readings.push({ ...entry, device });
   }
   return { ok: true, value: readings };
@@ -96,7 +106,11 @@ export interface ReadingSink {
 export function walkReadings(readings: WireReadings, sink: ReadingSink): void {
   if (isColumns(readings)) return walkColumns(readings, sink);
   for (const entry of readings) {
-    const { device, ts, values } = (entry ?? {}) as { device?: unknown; ts?: unknown; values?: unknown };
+    if (!isObject(entry)) {
+      sink.rejected('wrong-shape', `an entry is ${describe(entry)}, expected {"device", "ts", "values"}`, entry);
+      continue;
+    }
+    const { device, ts, values } = entry;
     if (typeof device !== 'string' || !ID_PATTERN.test(device)) {
       sink.rejected('bad-id', `device ${describe(device)}`, entry);
       continue;
@@ -179,6 +193,10 @@ function walkValue(device: string, measurement: string, ts: Millis | undefined, 
   if (typeof number !== 'number' || !Number.isFinite(number))
     return refuse('not-a-number', `value is ${describe(value)}, expected a number`);
   sink.reading(device, measurement, ts, number, code as QualityCode, why);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A short, safe picture of foreign input for error texts. */

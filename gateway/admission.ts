@@ -93,6 +93,11 @@ export class Admission implements ReadingSink {
     return this.discovers || this.registry.entry(device) !== undefined;
   }
 
+  /** Whether readings of this point may be taken. */
+  knows(device: string, measurement: string): boolean {
+    return this.discovers || this.registry.entry(device)?.pointIds.has(measurement) === true;
+  }
+
   /** Newest source time we know of this point; 0 = none. */
   newest(point: number): Millis {
     return this.newestTs[point] ?? 0;

@@ -1,4 +1,5 @@
 import { type BatchEnvelope, decodeEnvelope } from '../contract/batch.ts';
+import { isDeeper } from '../contract/json-depth.ts';
 import { ID_PATTERN } from '../contract/reading.ts';
 import { parseTime } from '../contract/time.ts';
 import { BATCH_BYTES_MAX, READINGS_MAX, type ReadingColumns } from '../contract/wire-readings.ts';
@@ -27,6 +28,9 @@ const READINGS = Buffer.from('"readings"');
 const DEVICE = Buffer.from('"device"');
 const TS = Buffer.from('"ts"');
 const VALUES = Buffer.from('"values"');
+
+/** A value that is nested deeper is looked at by the general parser, which says how deep is too deep. */
+const SKIPPED_DEPTH_MAX = 8;
 
 /**
  * Reads a batch of the usual shape from its bytes, without an object per device and value: a tenth of what a general
@@ -92,7 +96,7 @@ export class BatchDecoder {
     for (let at = this.at; at < bytes.length; at++)
       if ((bytes[at] as number) >= 0x80 || bytes[at] === BACKSLASH) return undefined;
     const text = bytes.toString('latin1', this.at, bytes.length);
-    return text.includes('"readings"') ? undefined : text;
+    return text.includes('"readings"') || isDeeper(text, SKIPPED_DEPTH_MAX) ? undefined : text;
   }
 
   private readReadings(): boolean {
@@ -240,8 +244,9 @@ export class BatchDecoder {
         this.at = at + 1;
         return true;
       }
-      if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) depth++;
-      else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
+      if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+        if (++depth > SKIPPED_DEPTH_MAX) return false;
+      } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
         if (depth > 0) depth--;
         else {
           this.at = at;

@@ -1,5 +1,6 @@
+import { QUALITIES } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
-import { countValues, type RejectReason } from '../contract/wire-readings.ts';
+import { type RejectReason, walkReadings } from '../contract/wire-readings.ts';
 import type { Admission, Admitted, DoubtfulReading, Rejection, SourceRange } from './admission.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import type { IdempotencyKey, Store, StoredReading } from './store/store.ts';
@@ -10,9 +11,9 @@ export type Door = 'mqtt' | 'http' | 'line-protocol';
 /** What became of a message at a door other than the batch door; sent once it is on disk. */
 export interface DoorReceipt {
   readonly stored: number;
-  /** Same point, time and value as before: nothing to do. */
+  /** Same point, time, value and quality as before: nothing to do. */
   readonly duplicate: number;
-  /** Same point and time, another value: the last one wins. */
+  /** Same point and time, another value or quality: the last one wins. */
   readonly corrected: number;
   readonly rejected: readonly { readonly reason: RejectReason; readonly detail: string }[];
 }
@@ -73,7 +74,22 @@ export class DoorReadings {
     const used = await this.parts.store.idempotencyFingerprint(once.key);
     if (used === undefined) return this.takeReadings(door, entries, receivedAt, once);
     if (used !== '' && used !== once.fingerprint) throw new KeyReusedError();
-    return { stored: 0, duplicate: countValues(entries), corrected: 0, rejected: [] };
+    return this.repeat(door, entries, receivedAt);
+  }
+
+  /**
+   * The same request again. Readings with a time are known by it, as ever; those that were stamped on receipt are here.
+   * What could not be taken is refused again, or taken once its cause is gone.
+   */
+  private async repeat(door: Door, entries: readonly unknown[], receivedAt: Millis): Promise<DoorReceipt> {
+    const { duplicate, rejected } = stampedBefore(
+      entries.filter((entry) => !hasTime(entry)),
+      (device, measurement) => this.parts.admission.knows(device, measurement),
+    );
+    const timed = entries.filter(hasTime);
+    const receipt = timed.length === 0 ? NOTHING : await this.takeReadings(door, timed, receivedAt);
+    this.parts.count({ ...NOTHING, duplicate });
+    return { ...receipt, duplicate: receipt.duplicate + duplicate, rejected: [...receipt.rejected, ...rejected] };
   }
 
   /** Newer than anything of its point is new without a look-up; the rest is looked up in what is stored and under way. */
@@ -88,8 +104,10 @@ export class DoorReadings {
       counts: { duplicate: number; corrected: number; late: number },
       admitted: Admitted,
     ): DoorReceipt => {
-      if (once !== undefined) this.parts.queue.filling.idempotencyKeys.push(once);
       const stored = admitted.stored + counts.late;
+      // A key that took nothing stands for nothing: the same may be taken once its cause is gone.
+      if (once !== undefined && stored + counts.duplicate + counts.corrected > 0)
+        this.parts.queue.filling.idempotencyKeys.push(once);
       const receipt: DoorReceipt = {
         stored,
         duplicate: counts.duplicate,
@@ -151,14 +169,16 @@ export class DoorReadings {
     doubtful.forEach(({ source, point, ts, value, quality, reason }, index) => {
       const key = `${point}@${ts}`;
       const before = stored[index];
-      const known = underWay.get(key) ?? (before === undefined ? undefined : (before.value ?? Number.NaN));
-      if (known !== undefined && Object.is(known, value)) {
+      const known =
+        underWay.get(key) ??
+        (before && { value: before.value ?? Number.NaN, quality: QUALITIES.indexOf(before.quality) });
+      if (known !== undefined && Object.is(known.value, value) && known.quality === quality) {
         counts.duplicate++;
         return;
       }
       if (known === undefined) counts.late++;
       else counts.corrected++;
-      underWay.set(key, value);
+      underWay.set(key, { value, quality });
       const from = readings.length;
       readings.push(point, ts, value, quality, reason);
       const last = ranges.at(-1);
@@ -169,22 +189,40 @@ export class DoorReadings {
     return counts;
   }
 
-  /** Values of these moments in the commits under way; the later row wins. */
-  private underWay(wanted: readonly DoubtfulReading[]): Map<string, number> {
-    const found = new Map<string, number>();
+  /** What these moments have in the commits under way; the later row wins. */
+  private underWay(wanted: readonly DoubtfulReading[]): Map<string, { value: number; quality: number }> {
+    const found = new Map<string, { value: number; quality: number }>();
     const points = new Set(wanted.map(({ point }) => point));
     const keys = new Set(wanted.map(({ point, ts }) => `${point}@${ts}`));
     for (const bundle of [this.parts.queue.storing, this.parts.queue.filling]) {
       if (bundle === undefined) continue;
-      const { point, tsMs, value, length } = bundle.readings;
+      const { point, tsMs, value, quality, length } = bundle.readings;
       for (let row = 0; row < length; row++) {
         if (!points.has(point[row] as number)) continue;
         const key = `${point[row]}@${tsMs[row]}`;
-        if (keys.has(key)) found.set(key, value[row] as number);
+        if (keys.has(key)) found.set(key, { value: value[row] as number, quality: quality[row] as number });
       }
     }
     return found;
   }
+}
+
+const NOTHING: DoorReceipt = { stored: 0, duplicate: 0, corrected: 0, rejected: [] };
+
+const hasTime = (entry: unknown) => ((entry as { ts?: unknown } | null | undefined)?.ts ?? undefined) !== undefined;
+
+/** Readings without a time of a request that came before: those that can be taken were. */
+function stampedBefore(entries: readonly unknown[], knows: (device: string, measurement: string) => boolean) {
+  let duplicate = 0;
+  const rejected: DoorReceipt['rejected'][number][] = [];
+  walkReadings(entries, {
+    reading(device, measurement) {
+      if (knows(device, measurement)) duplicate++;
+      else rejected.push({ reason: 'unknown-point', detail: `${device}/${measurement} is not declared` });
+    },
+    rejected: (reason, detail) => void rejected.push({ reason, detail }),
+  });
+  return { duplicate, rejected };
 }
 
 /** The device a door's message is about, for its dead letters. */

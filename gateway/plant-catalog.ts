@@ -5,7 +5,15 @@ import type { DeviceInfo, PointInfo } from './domain/plant.ts';
 import { needsSun } from './domain/schedule/schedule.ts';
 import type { Place } from './domain/schedule/sun.ts';
 import type { DeviceHint, PlantCatalog, PointHint } from './plant-growth.ts';
-import { type DownstreamDevice, given, isInUnitOfPoint, isLimitKind, needsSetpoint, ruleOf } from './plant-rules.ts';
+import {
+  type DownstreamDevice,
+  given,
+  isInUnitOfPoint,
+  isLimitKind,
+  KIND_WORDS_ZH,
+  needsSetpoint,
+  ruleOf,
+} from './plant-rules.ts';
 import {
   type AssetClass,
   type ClassAlarm,
@@ -381,10 +389,29 @@ function effectiveAlarms(
     const place = alarms.findIndex((alarm) => sameAlarm(alarm, override));
     const said = Object.fromEntries(Object.entries(override).filter(([, value]) => value !== undefined)) as DeviceAlarm;
     if (place < 0) alarms.push(said);
-    else alarms[place] = { ...alarms[place], ...said, point: measurement } as DeviceAlarm;
+    else alarms[place] = { ...inBothLanguages(alarms[place] as DeviceAlarm, said), point: measurement };
   }
   return alarms.filter((alarm) => !('enabled' in alarm) || alarm.enabled);
 }
+
+/**
+ * What a site writes in English is not told by the class's own words in Chinese: they may say something else. A title that
+ * no common word can take the place of stays.
+ */
+function inBothLanguages(alarm: DeviceAlarm, said: DeviceAlarm): DeviceAlarm {
+  const merged = { ...alarm, ...said };
+  for (const [word, wordZh] of BOTH_LANGUAGES) {
+    if (word in said && !(wordZh in said) && (word !== 'title' || said.kind in KIND_WORDS_ZH)) delete merged[wordZh];
+  }
+  return merged;
+}
+
+const BOTH_LANGUAGES = [
+  ['title', 'titleZh'],
+  ['response', 'responseZh'],
+  ['cause', 'causeZh'],
+  ['consequence', 'consequenceZh'],
+] as const;
 
 function byPoint(rules: readonly DeviceAlarm[]): Map<string, DeviceAlarm[]> {
   const map = new Map<string, DeviceAlarm[]>();

@@ -24,7 +24,7 @@ const TIME_TO_RESPOND_MS: Readonly<Record<Priority, number>> = {
   4: 30 * 86_400_000,
 };
 const KIND_WORDS = { 'high-high': 'very high', 'low-low': 'very low', high: 'high', low: 'low' } as const;
-const KIND_WORDS_ZH = { 'high-high': '过高', 'low-low': '过低', high: '偏高', low: '偏低' } as const;
+export const KIND_WORDS_ZH = { 'high-high': '过高', 'low-low': '过低', high: '偏高', low: '偏低' } as const;
 
 /** What a rule is made for. */
 export interface RulePlace {

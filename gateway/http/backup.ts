@@ -20,7 +20,7 @@ export function backupRoutes({ store, ingest, config, now, site }: Door, outgoin
       tag: 'backup',
       summary:
         'A consistent copy of store, users, credentials and settings as one tar archive, while everything goes on',
-      answerType: 'application/x-tar',
+      answerTypes: ['application/x-tar'],
       async handle({ identity, reply }) {
         const at = now();
         const transfer = outgoing.begin();

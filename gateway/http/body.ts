@@ -1,8 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import { DEPTH_MAX, isDeeper } from '../../contract/json-depth.ts';
 import { Problem } from './problem.ts';
-
-/** Levels of arrays and objects; our deepest message has five. */
-export const DEPTH_MAX = 32;
 
 /** Reads JSON bodies: bounded in depth, an empty one is no body, and keys that reach for prototypes are refused. */
 export function readBodies(app: FastifyInstance): void {
@@ -23,22 +21,4 @@ export function readBodies(app: FastifyInstance): void {
 export function readBytes(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-}
-
-/** Counts brackets outside of strings: parsing first would build what we refuse. */
-export function isDeeper(json: string, depthMax: number): boolean {
-  let depth = 0;
-  let inString = false;
-  for (let at = 0; at < json.length; at++) {
-    const code = json.charCodeAt(at);
-    if (inString) {
-      if (code === 0x5c) at++;
-      else if (code === 0x22) inString = false;
-    } else if (code === 0x22) inString = true;
-    else if (code === 0x7b || code === 0x5b) {
-      depth++;
-      if (depth > depthMax) return true;
-    } else if (code === 0x7d || code === 0x5d) depth--;
-  }
-  return false;
 }

@@ -36,7 +36,7 @@ export function exportRoutes(door: Door, outgoing: Outgoing): readonly Route[] {
         ...rangeFields,
         format: z.enum(['csv', 'parquet']).default('csv'),
       }),
-      answerType: 'text/csv',
+      answerTypes: ['text/csv', 'application/vnd.apache.parquet'],
       async handle({ query, reply }) {
         const range = rangeOf(query, now());
         const { points: ids, device, class: assetClass, site, measurement } = query;

@@ -34,7 +34,7 @@ export function healthRoutes({ ingest, store, metrics, log, now, version, histor
       access: 'public',
       tag: 'health',
       summary: 'The process is up',
-      answerType: 'text/plain',
+      answerTypes: ['text/plain'],
       handle: ({ reply }) => reply.type('text/plain').send('ok\n'),
     }),
     route({
@@ -43,7 +43,7 @@ export function healthRoutes({ ingest, store, metrics, log, now, version, histor
       access: 'public',
       tag: 'health',
       summary: 'The gateway can store; 503 if not',
-      answerType: 'text/plain',
+      answerTypes: ['text/plain'],
       handle({ reply }) {
         const { ready, reason } = ingest.ready();
         if (ready) return reply.type('text/plain').send('ready\n');
@@ -83,7 +83,7 @@ export function healthRoutes({ ingest, store, metrics, log, now, version, histor
       access: 'metrics',
       tag: 'health',
       summary: 'Metrics in the Prometheus text format',
-      answerType: 'text/plain',
+      answerTypes: ['text/plain'],
       handle: ({ reply }) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(metrics.render()),
     }),
   ];

@@ -96,6 +96,7 @@ export function leakageFigureRoutes(door: Door): readonly Route[] {
         format: z.enum(['json', 'csv']).default('json'),
       }),
       answer: z.object({ zones: z.array(zoneView), network: z.array(networkView) }),
+      answerTypes: ['text/csv'],
       async handle({ query, reply }) {
         const { zone, period, format } = query;
         const to = query.to ?? now();

@@ -66,7 +66,7 @@ export function liveRoutes({ feed, registry, assets }: Door): readonly Route[] {
         subscription: z.string().max(64),
         lastEventId: z.string().max(200).optional().meta({ description: 'for clients that can not set the header' }),
       }),
-      answerType: 'text/event-stream',
+      answerTypes: ['text/event-stream'],
       handle({ query, identity, request, reply }) {
         const { name, session } = identity as Identity;
         // Another's subscription is as good as none: ids are no secret worth guessing.

@@ -76,13 +76,13 @@ function operationId({ method, path, tag }: Route): string {
 }
 
 function operation(definition: Route): Record<string, unknown> {
-  const { params, query, body, answer, answerType, access, status, otherStatus = {} } = definition;
-  const content =
-    answer !== undefined
-      ? { 'application/json': { schema: schemaOf(answer, 'output') } }
-      : answerType === undefined
-        ? undefined
-        : { [answerType]: { schema: { type: 'string' } } };
+  const { params, query, body, answer, answerTypes = [], access, status, otherStatus = {} } = definition;
+  const contents: [type: string, content: unknown][] = answerTypes.map((type) => [
+    type,
+    { schema: { type: 'string' } },
+  ]);
+  if (answer !== undefined) contents.unshift(['application/json', { schema: schemaOf(answer, 'output') }]);
+  const content = contents.length === 0 ? undefined : Object.fromEntries(contents);
   const bodyTypes = definition.bodyTypes ?? ['application/json'];
   return {
     operationId: operationId(definition),

@@ -44,6 +44,12 @@ const bucketView = z.object({
 const entrySchema = z.looseObject({ device: z.unknown(), ts: z.unknown().optional(), values: z.unknown() }).meta({
   description: '`{"device", "ts"?, "values": {"flow": 12.3, "pressure": {"value": 0.41, "quality": "uncertain"}}}`',
 });
+/** In a list a bad entry costs itself only: it is told and kept as one that can't be taken. */
+const listedSchema = z.unknown().meta({
+  type: 'object',
+  required: ['device', 'values'],
+  description: 'the same; one that is not costs itself only',
+});
 
 export function readingRoutes(door: Door): readonly Route[] {
   const { ingest, now } = door;
@@ -79,11 +85,13 @@ export function readingRoutes(door: Door): readonly Route[] {
         const limit = query.limit ?? 1000;
         const from = Math.max(decodeCursor(query.cursor, 'number') ?? range.from, range.from);
         if (from >= range.to) return { readings: [] };
-        const readings = await readingsOf(door, point, { from, to: range.to }, limit);
+        // One more than asked for says whether this was all.
+        const found = await readingsOf(door, point, { from, to: range.to }, limit + 1);
+        const readings = found.slice(0, limit);
         const last = readings.at(-1);
         return {
           readings: readings.map(viewReading),
-          ...(readings.length === limit && last !== undefined ? { cursor: encodeCursor(last.ts + 1) } : {}),
+          ...(found.length > limit && last !== undefined ? { cursor: encodeCursor(last.ts + 1) } : {}),
         };
       },
     }),
@@ -94,7 +102,7 @@ export function readingRoutes(door: Door): readonly Route[] {
       tag: 'readings',
       summary:
         'Store readings; 204 once they are on disk. What can not be taken is named in a 400, the others are stored all the same',
-      body: z.union([entrySchema, z.array(entrySchema).min(1).max(READINGS_MAX)]),
+      body: z.union([entrySchema, z.array(listedSchema).min(1).max(READINGS_MAX)]),
       bodyBytesMax: BODY_BYTES_MAX,
       status: 204,
       async handle({ body, identity, request, reply }) {

@@ -37,8 +37,8 @@ export interface Route<
   readonly bodyBytesMax?: number;
   /** What a good answer holds. */
   readonly answer?: z.ZodType;
-  /** Media type of the answer when it is not JSON. */
-  readonly answerType?: string;
+  /** Media types of answers that are not JSON: instead of it, or beside it where `answer` is given too. */
+  readonly answerTypes?: readonly string[];
   readonly status?: number;
   /** Good answers with another status, of the same shape, and what each means. */
   readonly otherStatus?: Readonly<Record<number, string>>;
@@ -78,7 +78,7 @@ function put(app: FastifyInstance, definition: Route, options: { readonly strict
     url: definition.path.replaceAll(/\{(\w+)\}/g, ':$1'),
     config: { access: definition.access, path: definition.path },
     ...(definition.bodyBytesMax === undefined ? {} : { bodyLimit: definition.bodyBytesMax }),
-    exposeHeadRoute: definition.answerType !== 'text/event-stream',
+    exposeHeadRoute: definition.answerTypes?.includes('text/event-stream') !== true,
     handler: async (request, reply) => {
       const input = {
         params: params === undefined ? undefined : checked('path', params, request.params),

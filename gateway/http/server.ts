@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import fastifyCookie from '@fastify/cookie';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { z } from 'zod';
 import { type Desk, openDesk } from '../desk.ts';
 import type { Rule } from '../domain/plant.ts';
 import type { PlantCatalog } from '../plant-growth.ts';
@@ -188,6 +189,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
       access: 'viewer',
       tag: 'documentation',
       summary: 'This description',
+      answer: z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) }),
       handle: () => {
         page ??= openapi(routes, options.version);
         return page;

@@ -37,6 +37,13 @@ describe('moments', () => {
     '%s is refused',
     (value) => expect(parseTime(value)).toBeUndefined(),
   );
+  it.each(['2026-02-30T00:00:00Z', '2026-02-29', '2100-02-29', '2026-04-31 08:00', '2026-00-01', '2026-01-00'])(
+    '%s is no day of the calendar',
+    (value) => expect(parseTime(value)).toBeUndefined(),
+  );
+  it.each(['2024-02-29', '2026-12-31T23:59:59.999Z', '2026-01-31'])('%s is one', (value) =>
+    expect(parseTime(value)).toBe(Date.parse(value)),
+  );
   it('are answered as ISO 8601 UTC', () => expect(formatTime(ms)).toBe('2026-11-23T03:12:00.000Z'));
 });
 

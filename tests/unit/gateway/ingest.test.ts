@@ -94,7 +94,12 @@ describe('ingest', () => {
       expect(mark).toMatchObject({ mark: 1, stored: 2, rejected: 4 });
       expect((await stored()).map(({ value }) => value)).toEqual([1, 4]);
       const letters = (await rig.store.deadLetters({ limit: 10 })).items;
-      expect(letters.map(({ reason }) => reason).sort()).toEqual(['bad-id', 'bad-time', 'not-a-number', 'wrong-shape']);
+      expect(letters.map(({ reason }) => reason).sort()).toEqual([
+        'bad-time',
+        'not-a-number',
+        'wrong-shape',
+        'wrong-shape',
+      ]);
       expect(letters.every(({ door, source, payload }) => door === 'batch' && source === 'e1' && payload !== '')).toBe(
         true,
       );
@@ -171,6 +176,33 @@ describe('ingest', () => {
       await expect(put('two')).rejects.toMatchObject(refused);
       expect(await put('one')).toMatchObject({ stored: 0, duplicate: 1 });
       expect(await stored()).toHaveLength(1);
+    });
+
+    it('refuse again what they refused when the same request comes again, and take nothing twice', async () => {
+      const entries = [flow(T0, 1), flow(undefined, 2), flow(T0, Number.NaN), flow(undefined, Number.NaN)];
+      const put = () => rig.ingest.readings('http', entries, T0, { key: 'key-1', fingerprint: 'one' });
+      expect(await put()).toMatchObject({ stored: 2, rejected: [{}, {}] });
+      await rig.restart();
+      const again = await put();
+      expect(again).toMatchObject({ stored: 0, duplicate: 2 });
+      expect(again.rejected.map(({ reason }) => reason)).toEqual(['not-a-number', 'not-a-number']);
+      expect(await stored()).toHaveLength(2);
+    });
+
+    it('leave a key free that took nothing', async () => {
+      await rig.close();
+      rig = await openRig({ discovery: 'dead-letter' });
+      const put = () => rig.ingest.readings('http', [flow(undefined, 1)], T0, { key: 'key-1', fingerprint: 'one' });
+      expect(await put()).toMatchObject({ stored: 0, rejected: [{ reason: 'unknown-device' }] });
+      expect(await put()).toMatchObject({ stored: 0, duplicate: 0, rejected: [{ reason: 'unknown-device' }] });
+    });
+
+    it('take another quality of the same value as a correction', async () => {
+      const doubtful = { device: 'fm-1', ts: T0, values: { flow: { value: 1, quality: 'uncertain' } } };
+      await rig.ingest.readings('http', [doubtful], T0);
+      expect(await rig.ingest.readings('http', [doubtful], T0)).toMatchObject({ duplicate: 1, corrected: 0 });
+      expect(await rig.ingest.readings('http', [flow(T0, 1)], T0)).toMatchObject({ duplicate: 0, corrected: 1 });
+      expect(await stored()).toMatchObject([{ value: 1, quality: 'good' }]);
     });
 
     it('name what they reject', async () => {

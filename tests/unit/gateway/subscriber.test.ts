@@ -60,6 +60,42 @@ describe('the subscriber', () => {
     expect(new Set(ingest.letters.map(({ id }) => id)).size).toBe(5);
   });
 
+  it('files nothing under a device that the payload says is of another', async () => {
+    const { ingest, take } = setUp();
+    const named = (device: unknown) => JSON.stringify({ device, ts: 1_767_225_600_000, values: { flow: 1 } });
+    await take('hf/v1/device/fm-12/readings', named('fm-13'));
+    await take('hf/v1/device/fm-12/readings', `[${named('fm-12')},${named('fm-13')}]`);
+    expect(ingest.letters.map(({ reason, payload }) => [reason, payload.includes('fm-13')])).toEqual([
+      ['not-allowed', true],
+      ['not-allowed', true],
+    ]);
+    for (const own of ['fm-12', undefined, { serial: 4711 }]) await take('hf/v1/device/fm-12/readings', named(own));
+    expect(ingest.letters).toHaveLength(2);
+    expect(ingest.entries).toEqual(
+      [1, 2, 3].map(() => ({ device: 'fm-12', ts: 1_767_225_600_000, values: { flow: 1 } })),
+    );
+  });
+
+  it('keeps what is nested by the thousand as a dead letter, wherever it stands', async () => {
+    const { ingest, take } = setUp();
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const inBatch = (readings: string, more = '') =>
+      `{"outbox":"a","seq":1,"made":1,"sentAt":1767225600000,"clock":"synced","upTo":{},"readings":${readings}${more}}`;
+    const messages = [
+      ['hf/v1/device/fm-12/readings', deep],
+      ['hf/v1/device/fm-12/readings', `{"values":{"flow":${deep}}}`],
+      ['hf/v1/device/fm-12/readings', `{"ts":${deep},"values":{"flow":1}}`],
+      ['hf/v1/edge/e1/batch', inBatch(`[{"device":"fm-12","ts":1767225600000,"values":{"flow":${deep}}}]`)],
+      ['hf/v1/edge/e1/batch', inBatch('[]', `,"more":${deep}`)],
+      ['hf/v1/edge/e1/batch', `{"more":${deep},"readings":[]}`],
+      ['hf/v1/edge/e1/state', `{"online":true,"more":${deep}}`],
+      ['hf/v1/edge/e1/command/c1/result', `{"id":"c1","status":"done","more":${deep}}`],
+    ] as const;
+    for (const [topic, payload] of messages) await take(topic, payload);
+    expect(ingest.letters.map(({ reason }) => reason)).toEqual(messages.map(() => 'wrong-shape'));
+    expect([ingest.entries, ingest.batches, ingest.states]).toEqual([[], [], []]);
+  });
+
   it('keeps the order of a sender while something is unpacked, and does not wait for its commit', async () => {
     const { ingest, take } = setUp();
     ingest.held = true;

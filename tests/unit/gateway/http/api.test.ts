@@ -195,6 +195,7 @@ describe('the past of a point', () => {
     const from = NOON - 5 * MINUTE;
     const first = await door.get(`${path}?from=${from}&to=2026-11-23T12:00:00Z&limit=3`, cookie);
     expect(first.body.readings).toHaveLength(3);
+    expect((await door.get(`${path}?from=${from}&to=${NOON}&limit=5`, cookie)).body).not.toHaveProperty('cursor');
     const rest = await door.get(`${path}?from=${from}&to=${NOON}&limit=3&cursor=${first.body.cursor}`, cookie);
     expect(rest.body.readings.map(({ value }: { value: number }) => value)).toEqual([102, 101]);
   });
@@ -373,6 +374,18 @@ describe('storing readings', () => {
     expect((await door.get('/api/v1/points/fm-12/flow', cookie)).body.last.value).toBe(98);
   });
 
+  it('of a list, what is no reading at all costs itself only', async () => {
+    const { status, body } = await send([5, { device: 'fm-12', ts: NOON, values: { flow: 97 } }, { values: {} }, null]);
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ code: 'readings-rejected', stored: 1, rejected: 3 });
+    expect(body.errors.map(({ reason }: { reason: string }) => reason)).toEqual([
+      'wrong-shape',
+      'bad-id',
+      'wrong-shape',
+    ]);
+    expect((await door.get('/api/v1/points/fm-12/flow', cookie)).body.last.value).toBe(97);
+  });
+
   it('an idempotency key is used once, per person', async () => {
     const reading = { device: 'fm-12', values: { flow: 1 } };
     expect((await send(reading, { 'idempotency-key': 'k1' })).headers['x-hanfeng-stored']).toBe('1');
@@ -398,7 +411,7 @@ describe('storing readings', () => {
     expect(await raw('NaN')).toBe('body-not-json');
     expect(await raw('null')).toBe('input-invalid');
     expect(await raw('[]')).toBe('input-invalid');
-    expect(await raw('[1, 2]')).toBe('input-invalid');
+    expect(await raw('[1, 2]')).toBe('readings-rejected');
     expect(await raw('{"__proto__": {"x": 1}}')).toBe('body-not-json');
     expect(await raw(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)).toBe('body-too-deep');
     expect(await raw(`{"device":"${'x'.repeat(9_000_000)}"}`)).toBe('body-too-large');

@@ -31,6 +31,11 @@ describe('the OpenAPI document', () => {
       }
     expect(new Set(names).size).toBe(names.length);
     expect(names).toContain('postAlarmsByIdAcknowledge');
+    const contents = (path: string) =>
+      Object.keys((body.paths[path].get.responses['200'] as { content: Record<string, unknown> }).content);
+    expect(contents('/api/v1/openapi.json')).toEqual(['application/json']);
+    expect(contents('/api/v1/export')).toEqual(['text/csv', 'application/vnd.apache.parquet']);
+    expect(contents('/api/v1/leakage/figures')).toEqual(['application/json', 'text/csv']);
     for (const name of names) expect(name).toMatch(/^[a-z]+[A-Za-z0-9]+$/);
   });
 });
