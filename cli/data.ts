@@ -128,7 +128,10 @@ function expectEmpty(folder: string): void {
 }
 
 async function ask(url: string, token: string, init: RequestInit): Promise<Response> {
-  const answer = await fetch(url, { ...init, headers: { authorization: `Bearer ${token}` } });
+  const answer = await fetch(url, { ...init, headers: { authorization: `Bearer ${token}` } }).catch((error: Error) => {
+    const { code } = (error.cause ?? {}) as { code?: string };
+    throw failure('gateway-away', `no answer from ${new URL(url).origin}: ${code ?? error.message}`);
+  });
   if (answer.ok && answer.body !== null) return answer;
   const { code, detail } = (await answer.json().catch(() => ({}))) as { code?: string; detail?: string };
   throw failure(code ?? 'gateway-answer', detail ?? `the gateway answers ${answer.status}`);

@@ -18,11 +18,14 @@ interface ProcessOptions {
   readonly log: ReturnType<typeof createLog>;
 }
 
-/** Runs one long-lived process until SIGTERM or SIGINT, then lets it end in order. */
+/**
+ * Runs one long-lived process until SIGTERM or SIGINT, then lets it end in order; also when the signal comes while its
+ * code is still being loaded.
+ */
 async function runProcess(
   name: string,
   configFile: string,
-  run: (options: ProcessOptions) => Promise<void>,
+  load: () => Promise<(options: ProcessOptions) => Promise<void>>,
 ): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
@@ -34,6 +37,7 @@ async function runProcess(
       .resume();
   }
   try {
+    const run = await load();
     await run({
       configFile,
       root: PACKAGE_ROOT,
@@ -60,8 +64,7 @@ hanfeng
   .description('run the gateway: broker, store, alarms, API and page')
   .requiredOption('--config <file>', 'gateway.yaml')
   .action(async ({ config }: { config: string }) => {
-    const { runGateway } = await import('../gateway/run.ts');
-    await runProcess('gateway', config, runGateway);
+    await runProcess('gateway', config, async () => (await import('../gateway/run.ts')).runGateway);
   });
 
 const edge = hanfeng
@@ -71,14 +74,12 @@ const edge = hanfeng
   .action(async ({ config }: { config?: string }) => {
     if (config === undefined)
       throw new CommanderError(BAD_USAGE, 'edge', "required option '--config <file>' not specified");
-    const { runEdge } = await import('../edge/main.ts');
-    await runProcess('edge', config, runEdge);
+    await runProcess('edge', config, async () => (await import('../edge/main.ts')).runEdge);
   });
 
 const { defineSimulateCommands } = await import('./simulate.ts');
 defineSimulateCommands(hanfeng, async (configFile) => {
-  const { runSimulator } = await import('../simulators/main.ts');
-  await runProcess('simulate', configFile, runSimulator);
+  await runProcess('simulate', configFile, async () => (await import('../simulators/main.ts')).runSimulator);
 });
 
 hanfeng
@@ -154,7 +155,14 @@ hanfeng
   });
 
 /** Codes of errors that mean: asked wrongly. */
-const USAGE_CODES = new Set(['username-invalid', 'password-weak', 'gateway-unknown', 'token-missing', 'edge-unknown']);
+const USAGE_CODES = new Set([
+  'username-invalid',
+  'password-weak',
+  'gateway-unknown',
+  'token-missing',
+  'edge-unknown',
+  'replay-input',
+]);
 
 try {
   await hanfeng.parseAsync(process.argv);

@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError, type Mistake } from '../contract/mistakes.ts';
 import { formatDuration } from '../contract/time.ts';
+import { parseYaml } from '../contract/yaml.ts';
 import { type Budget, budgetOf, type PlannedRequest } from './budget.ts';
 import { checkCommands, type PointLookup } from './command-check.ts';
 import { type DeviceConfig, type LineConfig, parseEdgeConfig } from './config.ts';
@@ -10,22 +11,17 @@ import type { DeviceModel } from './model.ts';
 import { capacityNote, type ReadRate } from './outbox/capacity.ts';
 import { refusesReport } from './report.ts';
 
+type Models = ReadonlyMap<string, DeviceModel>;
+
 /** What doesn't fit between devices and their models. */
-export function checkDevices(
-  lines: readonly LineConfig[],
-  models: ReadonlyMap<string, DeviceModel>,
-  file: string,
-): Mistake[] {
+export function checkDevices(lines: readonly LineConfig[], models: Models, file: string): Mistake[] {
   return lines.flatMap((line, at) =>
     line.devices.flatMap((device, index) => {
       const path = `lines[${at}].devices[${index}]`;
       if (index > 0 && line.transport.startsWith('ascii'))
         return [{ file, path, found: 'a second device', allowed: 'one instrument on a line of text' }];
       const model = models.get(device.model);
-      if (model === undefined)
-        return [
-          { file, path: `${path}.model`, found: device.model, allowed: `one of ${[...models.keys()].join(', ')}` },
-        ];
+      if (model === undefined) return [unknownModel({ file, path: `${path}.model`, found: device.model, models })];
       const isText = line.transport === 'ascii' || line.transport === 'ascii-over-tcp';
       if ((model.ascii !== undefined) !== isText) {
         const allowed = isText ? 'a model of an ASCII instrument' : 'a line with transport ascii or ascii-over-tcp';
@@ -128,6 +124,25 @@ export interface EdgeCheck {
   readonly notes: readonly string[];
 }
 
+/** Models that nobody knows, of a configuration whose shape is wrong elsewhere: one report, not one after the other. */
+function unknownModels(text: string, file: string, root: string): readonly Mistake[] {
+  const { input } = parseYaml(text, file);
+  const { lines, models: folders } = (input ?? {}) as { lines?: unknown; models?: unknown };
+  if (folders !== undefined || !Array.isArray(lines)) return [];
+  const models = loadModels([join(root, 'edge/devices')]);
+  return lines.flatMap((line: { devices?: unknown } | null, at) =>
+    (Array.isArray(line?.devices) ? line.devices : []).flatMap((device: { model?: unknown } | null, index) =>
+      typeof device?.model !== 'string' || models.has(device.model)
+        ? []
+        : [unknownModel({ file, path: `lines[${at}].devices[${index}].model`, found: device.model, models })],
+    ),
+  );
+}
+
+function unknownModel({ models, ...at }: Omit<Mistake, 'allowed'> & { readonly models: Models }): Mistake {
+  return { ...at, allowed: `one of ${[...models.keys()].join(', ')}` };
+}
+
 /**
  * Checks an edge's configuration without running it.
  *
@@ -136,7 +151,7 @@ export interface EdgeCheck {
  */
 export function checkEdge(text: string, file: string, root: string): EdgeCheck {
   const { value, mistakes } = parseEdgeConfig(text, file);
-  if (value === undefined) return { mistakes, notes: [] };
+  if (value === undefined) return { mistakes: [...mistakes, ...unknownModels(text, file, root)], notes: [] };
   try {
     const folders = value.models.map((folder) => resolve(dirname(file), folder));
     const models = loadModels([join(root, 'edge/devices'), ...folders]);

@@ -118,7 +118,13 @@ export function checkDataFile(text: string, file: string, root: string): Finding
     .filter((device) => classes.has(device.class))
     .flatMap((device) => checkAlarms(device, classes, file));
   const names = devices.map(({ id }, index) => ({ name: id, path: `[${index}].id` }));
-  return { mistakes: [...shipped, ...mistakes, ...fits, ...twice(file, names)], notes: [] };
+  const foreign = new Set(devices.map((device) => device.class).filter((name) => !classes.has(name)));
+  return {
+    mistakes: [...shipped, ...mistakes, ...fits, ...twice(file, names)],
+    notes: [...foreign].map(
+      (name) => `class ${name} does not come with Hanfeng: check the gateway.yaml whose \`classes:\` bring it`,
+    ),
+  };
 }
 
 function notesOf(config: GatewayConfig, plant: ReturnType<typeof readPlant>['plant']): string[] {

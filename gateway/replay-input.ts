@@ -100,17 +100,16 @@ function readerFor(
   resolve: (name: string) => Target | undefined,
   counts: InputCounts,
 ): RowReader {
-  const names = splitCsvLine(header.replace(/^\uFEFF/, ''));
-  const time = Math.max(
-    0,
-    names.findIndex((name) => TIME_COLUMNS.includes(name.toLowerCase())),
-  );
-  const point = names.indexOf('point');
-  const value = names.indexOf('value');
-  if (point >= 0 && value >= 0)
-    return longReader({ time, point, value, quality: names.indexOf('quality') }, resolve, counts);
-  const targets = names.map((name, column) => {
-    if (column === time) return undefined;
+  const names = splitCsvLine(header.replace(/^\uFEFF/, '')).map((name) => name.trim());
+  const column = (...wanted: readonly string[]) => names.findIndex((name) => wanted.includes(name.toLowerCase()));
+  const time = Math.max(0, column(...TIME_COLUMNS));
+  // Without this the first row of a file without a header would be taken for one, and its values for names.
+  if (parseTime(names[time]) !== undefined)
+    throw new ReplayInputError(`${file}: no header line: the first one begins with a time (${names[time]})`);
+  const [point, value] = [column('point'), column('value')];
+  if (point >= 0 && value >= 0) return longReader({ time, point, value, quality: column('quality') }, resolve, counts);
+  const targets = names.map((name, index) => {
+    if (index === time) return undefined;
     const target = resolve(name);
     if (target === undefined) counts.unmapped.add(name);
     return target;
@@ -124,7 +123,7 @@ function readerFor(
 function wideReader(time: number, targets: readonly (Target | undefined)[], counts: InputCounts): RowReader {
   return (line, out) => {
     const cells = line.includes('"') ? splitCsvLine(line) : line.split(',');
-    const ts = parseTime(cells[time]);
+    const ts = parseTime(cells[time]?.trim());
     if (ts === undefined) {
       counts.badTimes++;
       return;
@@ -132,7 +131,8 @@ function wideReader(time: number, targets: readonly (Target | undefined)[], coun
     for (let column = 0; column < targets.length; column++) {
       const target = targets[column];
       const cell = cells[column];
-      if (target === undefined || cell === undefined || cell === '') continue;
+      // A blank would be read as 0.
+      if (target === undefined || cell === undefined || cell.trim() === '') continue;
       pushCell(out, target, ts, cell, GOOD, counts);
     }
   };

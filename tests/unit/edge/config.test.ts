@@ -82,6 +82,14 @@ describe('hanfeng check of an edge', () => {
     expect(parseEdgeConfig(edge, 'edge.yaml').mistakes).toEqual([]);
   });
 
+  it('names unknown models beside what else is wrong', () => {
+    const devices = '[{ id: d1, model: nosuch, unitId: 300 }, { id: d2, model: eastron-sdm630 }]';
+    const { mistakes } = check(`  - { ${LINE}, devices: ${devices} }\n  - nothing\n  - { devices: 5 }\n`);
+    const paths = mistakes.map(({ path }) => path);
+    expect(paths).toEqual(expect.arrayContaining(['lines[0].devices[0].unitId', 'lines[0].devices[0].model']));
+    expect(paths).not.toContain('lines[0].devices[1].model');
+  });
+
   it('names unknown models, measurements and groups, and what there is', () => {
     const { mistakes } = check(
       `  - ${`{ ${LINE}, devices: [{ id: a, model: nokia }, { id: b, model: eastron-sdm630, points: [power, poewr] }, { id: c, model: eastron-sdm630, groups: { fast: 1s } }] }`}`,

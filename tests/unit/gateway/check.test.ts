@@ -195,6 +195,11 @@ schedules: { sun: { on: sunset, off: sunrise }, clock: { on: "18:00", off: "06:0
     expect(found).toEqual(['b.upstream: b on c on b', 'c.upstream: c on b on c', 'd.upstream: d on d']);
   });
 
+  it('a device file alone says which classes do not come with us', () => {
+    const { mistakes, notes } = checkDataFile('id,class\na,flow-meter\nb,flowmeter\nc,flowmeter\n', 'd.csv', ROOT);
+    expect([mistakes, notes]).toEqual([[], [expect.stringContaining('class flowmeter does not come with Hanfeng')]]);
+  });
+
   it('are told when a class file names what is not there', () => {
     const { mistakes } = checkDataFile(
       `

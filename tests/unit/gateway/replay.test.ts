@@ -130,6 +130,18 @@ describe('a replay', () => {
     await expect(replay([], 'sites: 1')).rejects.toThrow(ConfigError);
   });
 
+  it('takes no row of a file without header for one', async () => {
+    const rows = '2026-11-23T00:00Z,pt-1/pressure,250\n2026-11-23T00:01Z,pt-1/pressure,100\n';
+    await expect(replay([['rows.csv', rows]])).rejects.toThrow(/rows\.csv: no header line/);
+  });
+
+  it('finds columns however their names are written, and takes a blank for no reading', async () => {
+    const long = 'Timestamp, Point, Value\n2026-11-23T00:00Z, pt-1/pressure, 100\n';
+    expect((await replay([['long.csv', long]])).alarms).toHaveLength(1);
+    const { summary, alarms } = await replay([['wide.csv', 'time,P1,Q1\n 2026-11-23T00:00Z , ,1\n']]);
+    expect([summary.readings, alarms]).toEqual([1, []]);
+  });
+
   it('runs the example', async () => {
     const example = join(ROOT, 'examples/replay');
     const alarmsFile = join(folder, 'alarms.jsonl');
