@@ -12,7 +12,6 @@ import { backupTo, exportParquet } from './export.ts';
 import { folderId } from './folder-id.ts';
 import { History } from './history.ts';
 import { HotTables } from './hot-tables.ts';
-import { latestOf } from './latest.ts';
 import {
   alarmPage,
   auditPage,
@@ -24,10 +23,7 @@ import {
   recordById,
 } from './pages.ts';
 import { recover, replay } from './recovery.ts';
-import { type Sources, segmentReadings, storedReadings } from './relation.ts';
 import type { RetentionPolicy } from './retention.ts';
-import type { Segment } from './segments.ts';
-import { bucketsOf, existingOf, newerOf, newestOf, newestTime, pieceOf, readingsOf, seriesOf } from './series.ts';
 import { saveSnapshot } from './snapshot.ts';
 import { type CopyFeed, Spool } from './spool.ts';
 import {
@@ -37,10 +33,9 @@ import {
   type Range,
   type SeriesQuery,
   type Store,
-  type StoredReading,
   StoreError,
-  type TellReading,
 } from './store.ts';
+import { StoredReads } from './stored-reads.ts';
 
 export interface DuckDbStoreOptions {
   /** Data folder; created when missing. One gateway per folder. */
@@ -62,15 +57,6 @@ export interface DuckDbStoreOptions {
   readonly copiedUpTo?: () => number;
 }
 
-/** Pairs of one look-up statement. */
-const EXISTING_PAIRS_MAX = 2000;
-/** Files looked through before asking whether enough was found: a page of a year's readings must not read the year. */
-const FILES_AT_ONCE = 16;
-/** Files read at once for buckets: a month of days, some 3 million readings of a point that is read every second. */
-const FILES_OF_BUCKETS = 32;
-/** A range no segment lies in: hot tables only. */
-const NOTHING: Range = { from: 0, to: 0 };
-
 /**
  * Log size above which a complete table is followed by a checkpoint: nobody appends to it any more, so commits go on
  * beside it; a start then reads at most the log of one table.
@@ -78,13 +64,11 @@ const NOTHING: Range = { from: 0, to: 0 };
 const ROTATED_WAL_BYTES = 32 * 1024 * 1024;
 /** Full tables that may wait for a snapshot, at full load 6 s each: what a start replays, and what takes memory. */
 const TABLES_WAIT_MAX = 2;
-/** A query whose hot table was sealed away while it was being planned is planned again. */
-const PLANS_MAX = 5;
-
 /** The gateway's memory below one data folder: an embedded DuckDB file, and sealed history as Parquet files. */
 export class DuckDbStore implements Store {
   private readonly database: Database;
   private readonly history: History;
+  private readonly stored: StoredReads;
   private readonly ballast: Ballast;
   private readonly spool: Spool | undefined;
   private readonly options: DuckDbStoreOptions;
@@ -132,6 +116,7 @@ export class DuckDbStore implements Store {
         return this.sealAll();
       },
     );
+    this.stored = new StoredReads(database, this.history, this.hot);
   }
 
   /** @throws StoreError `store-broken` when another gateway has the folder or the file can't be used */
@@ -250,81 +235,24 @@ export class DuckDbStore implements Store {
     return this.hot.waiting(this.snapshotCommit) >= TABLES_WAIT_MAX;
   }
 
-  async readings(point: number, range: Range, limit: number): Promise<readonly StoredReading[]> {
-    const readings: StoredReading[] = [];
-    for (let { from } = range; from < range.to; ) {
-      const step = { from, to: this.history.endOfFiles(point, { from, to: range.to }, FILES_AT_ONCE) };
-      readings.push(
-        ...(await this.readStored(step, (connection, sources) =>
-          readingsOf(connection, sources, point, step, limit - readings.length),
-        )),
-      );
-      if (readings.length >= limit) break;
-      from = step.to;
-    }
-    return readings;
+  readings(...asked: Parameters<Store['readings']>) {
+    return this.stored.readings(...asked);
   }
 
-  buckets(point: number, range: Range, count: number, maxSilenceMs: number) {
-    return bucketsOf(range, count, maxSilenceMs, (from) => {
-      const piece = { from, to: this.history.endOfFiles(point, { from, to: range.to }, FILES_OF_BUCKETS) };
-      return this.readStored(piece, (connection, sources) => pieceOf(connection, sources, point, piece));
-    });
+  buckets(...asked: Parameters<Store['buckets']>) {
+    return this.stored.buckets(...asked);
   }
 
   query(query: SeriesQuery) {
-    return this.readStored(query, (connection, sources) => seriesOf(connection, sources, query));
+    return this.stored.query(query);
   }
 
-  async latest(points: readonly number[], tell: TellReading): Promise<void> {
-    for (let plan = 1; ; plan++) {
-      const { segments } = this.history;
-      try {
-        await this.latestIn(segments, points, tell);
-        return;
-      } catch (error) {
-        // It is many reads: files may be merged away between two of them.
-        if (plan >= PLANS_MAX || this.history.segments === segments) throw error;
-      }
-    }
+  latest(...asked: Parameters<Store['latest']>) {
+    return this.stored.latest(...asked);
   }
 
-  private latestIn(segments: readonly Segment[], points: readonly number[], tell: TellReading): Promise<void> {
-    return latestOf(
-      points,
-      {
-        segments,
-        hotUntil: () =>
-          this.readStored(NOTHING, (connection, sources) => newestTime(connection, storedReadings(sources, NOTHING))),
-        readHot: (wanted, since, take) =>
-          wanted === undefined
-            ? // A start asks so, of all points: it must not fail because a busy machine needs longer than a query may take.
-              this.database.background(async (connection) => {
-                for (const { name } of this.hot.filled) await newerOf(connection, name, since, take);
-              })
-            : this.readStored(NOTHING, (connection, sources) =>
-                newestOf(connection, storedReadings(sources, NOTHING), wanted, since, take),
-              ),
-        readSegment: (segment, wanted, since, take) =>
-          this.database.read((connection) =>
-            newestOf(connection, segmentReadings(this.database.dataDir, segment), wanted, since, take),
-          ),
-      },
-      tell,
-    );
-  }
-
-  async existing(
-    pairs: readonly { readonly point: number; readonly ts: Millis }[],
-  ): Promise<readonly (StoredReading | undefined)[]> {
-    const answers: (StoredReading | undefined)[] = [];
-    for (let from = 0; from < pairs.length; from += EXISTING_PAIRS_MAX) {
-      const slice = pairs.slice(from, from + EXISTING_PAIRS_MAX);
-      const range = timesOf(slice);
-      const found = await this.readStored(range, (connection, sources) => existingOf(connection, sources, slice));
-      for (const { point, ts } of slice) answers.push(found.get(`${point}@${ts}`));
-    }
-    return answers;
+  existing(...asked: Parameters<Store['existing']>) {
+    return this.stored.existing(...asked);
   }
 
   async idempotencyFingerprint(key: string): Promise<string | undefined> {
@@ -384,7 +312,7 @@ export class DuckDbStore implements Store {
     this.mustBeInside(file);
     const names = await this.pointNames(points);
     await this.exclusively(() =>
-      this.database.background((connection) => exportParquet(connection, this.sources(), names, range, file)),
+      this.database.background((connection) => exportParquet(connection, this.stored.sources(), names, range, file)),
     );
   }
 
@@ -504,35 +432,8 @@ export class DuckDbStore implements Store {
     }
   }
 
-  private sources(): Sources {
-    return this.history.sources(this.hot.filled, this.hot.recent.view());
-  }
-
   private now(): Millis {
     return (this.options.now ?? Date.now)();
-  }
-
-  /** A read of stored readings: planned again when a hot table was sealed meanwhile, and without files that turn out damaged. */
-  private async readStored<T>(
-    range: Range,
-    run: (connection: DuckDBConnection, sources: Sources) => Promise<T>,
-  ): Promise<T> {
-    for (let plan = 1; ; plan++) {
-      let used = this.sources();
-      try {
-        return await this.database.read((connection) => {
-          used = this.sources();
-          return run(connection, used);
-        });
-      } catch (error) {
-        if (plan >= PLANS_MAX || error instanceof StoreError) throw error;
-        const message = (error as Error).message;
-        if (/hot_\d+ does not exist/.test(message)) continue;
-        if (!/parquet|zstd|TProtocol|IO Error|Invalid (?:Input )?Error/i.test(message)) throw error;
-        const touched = used.segments.filter(({ minTs, maxTs }) => minTs < range.to && maxTs >= range.from);
-        if ((await this.history.findDamaged(touched)).length === 0) throw error;
-      }
-    }
   }
 
   /** A commit whose answer got lost in a fatal error is there already. */
@@ -602,14 +503,4 @@ export class DuckDbStore implements Store {
       return new StoreError('store-full', `no room on the disk: ${message}`, { retryable: true, cause: error });
     return new StoreError('store-broken', `the store refused a write: ${message}`, { retryable: true, cause: error });
   }
-}
-
-function timesOf(pairs: readonly { readonly ts: Millis }[]): Range {
-  let from = Number.POSITIVE_INFINITY;
-  let to = 0;
-  for (const { ts } of pairs) {
-    from = Math.min(from, ts);
-    to = Math.max(to, ts + 1);
-  }
-  return { from, to };
 }
