@@ -88,7 +88,10 @@ export async function runDemo({ root, env, webhook, history }: DemoOptions): Pro
   start('gateway', ['gateway', '--config', gatewayFile({ examples, dataDir, webhook })], {
     HANFENG_DATA_DIR: dataDir,
   });
-  start('simulate', ['simulate', '--config', join(examples, 'simulate.yaml')], {
+  // What is open in the store's past must be open in the district, also when it is started without writing more of it.
+  const hasPast = wantsHistory || existsSync(planFile);
+  const district = ['simulate', '--config', join(examples, 'simulate.yaml'), ...(hasPast ? ['--with-past'] : [])];
+  start('simulate', district, {
     HANFENG_DATA_DIR: join(dataDir, 'simulate'),
     HANFENG_MQTT_URL: `mqtt://${host}:${mqttPort}`,
   });

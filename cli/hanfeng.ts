@@ -78,8 +78,11 @@ const edge = hanfeng
   });
 
 const { defineSimulateCommands } = await import('./simulate.ts');
-defineSimulateCommands(hanfeng, async (configFile) => {
-  await runProcess('simulate', configFile, async () => (await import('../simulators/main.ts')).runSimulator);
+defineSimulateCommands(hanfeng, async (configFile, { withPast }) => {
+  await runProcess('simulate', configFile, async () => {
+    const { runSimulator } = await import('../simulators/main.ts');
+    return (options) => runSimulator({ ...options, withPast });
+  });
 });
 
 hanfeng

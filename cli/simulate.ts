@@ -6,6 +6,7 @@ import { PACKAGE_ROOT } from './root.ts';
 
 interface SimulateOptions {
   readonly config?: string;
+  readonly withPast: boolean;
   readonly scenario?: string;
   readonly speed: number;
   readonly control: string;
@@ -31,11 +32,15 @@ const print = (line: string) => void process.stdout.write(`${line}\n`);
  *
  * @param runDistrict - runs `--config` as a process of its own
  */
-export function defineSimulateCommands(hanfeng: Command, runDistrict: (configFile: string) => Promise<void>): void {
+export function defineSimulateCommands(
+  hanfeng: Command,
+  runDistrict: (configFile: string, options: Pick<SimulateOptions, 'withPast'>) => Promise<void>,
+): void {
   const simulate = hanfeng
     .command('simulate')
     .description('serve a simulated district on real protocols; or play a scenario in it; or send a load')
     .option('--config <file>', 'simulate.yaml: start a district')
+    .option('--with-past', 'it has a past (--history): what was not repaired in it goes on from the start', false)
     .option('--scenario <name>', 'play a scenario in the district that runs')
     .option('--speed <factor>', 'how much faster than time the scenario plays', parseNumber, 1)
     .option('--control <address>', 'control address of the running district', DEFAULT_CONTROL)
@@ -56,7 +61,7 @@ export function defineSimulateCommands(hanfeng: Command, runDistrict: (configFil
     .action(async (options: SimulateOptions) => {
       if (options.history !== undefined) return sendHistory(options, options.history);
       if (options.points !== undefined) return sendLoad(options, options.points);
-      const { scenario, control, speed, config } = options;
+      const { scenario, control, speed, config, withPast } = options;
       if (scenario !== undefined) {
         const { runScenario } = await import('../simulators/control.ts');
         print(await runScenario({ control, name: scenario, speed }));
@@ -68,7 +73,7 @@ export function defineSimulateCommands(hanfeng: Command, runDistrict: (configFil
           'simulate',
           "one of '--config <file>', '--scenario <name>' and '--points <number>' is needed",
         );
-      await runDistrict(config);
+      await runDistrict(config, { withPast });
     });
 
   simulate

@@ -100,7 +100,7 @@ export async function joinParts(
   atEnd(() => ingest.close());
   // Now the heap holds the plant; earlier it would be collected again and again while it grows.
   keepHeapSmall();
-  const history = storeHistory(store, (point) => registry.pointId(...splitPoint(point)));
+  const history = storeHistory(store, (point) => registry.point(registry.pointId(...splitPoint(point)) ?? -1));
   const located = openLeakPlaces(config, opened.models, {
     history,
     placeOf: (point) => placeOf(registry.device(splitPoint(point)[0])),

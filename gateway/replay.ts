@@ -144,7 +144,7 @@ class ReplayPlant {
     this.devices.set(deviceId, device);
     const info = { ...this.catalog.describePoint(device, measurement, { unit }), id: this.points.size };
     this.points.set(pointId, info.id);
-    if (this.watched.has(pointId)) this.history.want(info.id);
+    if (this.watched.has(pointId)) this.history.want(info);
     this.judge.addPoint(info, SOURCE, this.catalog.rulesFor(info, device));
     return info.id;
   }

@@ -111,7 +111,9 @@ async function teach(
   const began = performance.now();
   const pupils = detectors();
   const points = [...registry.points()]
-    .filter(({ id, device, measurement }) => pupils.some((pupil) => pupil.pointKnown(`${device}/${measurement}`, id)))
+    .filter(({ id, device, measurement, unit }) =>
+      pupils.some((pupil) => pupil.pointKnown(`${device}/${measurement}`, id, unit)),
+    )
     .map(({ id }) => id);
   if (points.length === 0) return;
   const to = now();

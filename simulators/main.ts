@@ -8,6 +8,8 @@ import { loadSimulation, type SimulationConfig } from './config.ts';
 import { serveControl } from './control-server.ts';
 import { Counters } from './counters.ts';
 import { buildDistrict } from './district.ts';
+import { readPast, standingFaults } from './history/past.ts';
+import { StandingFaults } from './history/standing.ts';
 import { startPublishers } from './published/publisher.ts';
 import { readScenarios } from './scenario.ts';
 import { ScenarioPlayer } from './scenario-player.ts';
@@ -23,6 +25,8 @@ export interface SimulatorOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** It has a past (`hanfeng simulate --history`): what nobody put right in it is there from the start. */
+  readonly withPast?: boolean;
 }
 
 /**
@@ -51,12 +55,13 @@ export interface RunningSimulation {
 
 export async function startSimulation(
   config: SimulationConfig,
-  options: Pick<SimulatorOptions, 'root' | 'env' | 'signal' | 'log'>,
+  options: Pick<SimulatorOptions, 'root' | 'env' | 'signal' | 'log' | 'withPast'>,
 ): Promise<RunningSimulation> {
   const { root, signal, log } = options;
   const start = config.start ?? Date.now();
   const simulation = new Simulation(await buildDistrict({ ...config, root, start }), config);
   const counters = countersOf(simulation, config, options);
+  const standing = standingOf(simulation, options);
   const player = new ScenarioPlayer({ simulation, scenarios: readScenarios(root), signal, now: Date.now });
   const servers: Closing[] = [];
   const ports = new Map<string, number>();
@@ -82,7 +87,9 @@ export async function startSimulation(
       simulation,
       ports,
       ...(control === undefined ? {} : { controlPort: control.port }),
-      ended: run(simulation, { start, speed: config.speed, signal, counters, log }).finally(() => closeAll(servers)),
+      ended: run(simulation, { start, speed: config.speed, signal, counters, standing, log }).finally(() =>
+        closeAll(servers),
+      ),
     };
   } catch (error) {
     await closeAll(servers);
@@ -106,6 +113,27 @@ function countersOf(
   return counters;
 }
 
+/** What the past left behind, if it has one. */
+function standingOf(
+  simulation: Simulation,
+  { root, env, log, withPast }: Pick<SimulatorOptions, 'root' | 'env' | 'log' | 'withPast'>,
+): StandingFaults | undefined {
+  if (withPast !== true) return undefined;
+  const folder = env.HANFENG_DATA_DIR;
+  try {
+    const standing = new StandingFaults(
+      simulation,
+      folder === undefined ? undefined : join(folder, 'standing-faults.json'),
+    );
+    const faults = standing.begin(standingFaults(readPast(root)));
+    if (faults.length > 0) log.info({ faults }, 'not repaired in the past, so it goes on');
+    return standing;
+  } catch (error) {
+    log.warn({ err: error }, 'what was repaired before is not readable; the past leaves nothing behind');
+    return undefined;
+  }
+}
+
 /** Moves the district with the wall clock, `speed` times as fast, until the signal aborts. */
 async function run(
   simulation: Simulation,
@@ -114,17 +142,28 @@ async function run(
     speed,
     signal,
     counters,
+    standing,
     log,
   }: {
     readonly start: number;
     readonly speed: number;
     readonly signal: AbortSignal;
     readonly counters: Counters | undefined;
+    readonly standing: StandingFaults | undefined;
     readonly log: Logger;
   },
 ): Promise<void> {
   const began = performance.now();
   let kept = counters;
+  let remembered = standing;
+  const remember = () => {
+    try {
+      remembered?.remember();
+    } catch (error) {
+      log.warn({ err: error }, 'a repair can not be written down; it is forgotten when this ends');
+      remembered = undefined;
+    }
+  };
   const keep = async () =>
     await kept?.save().catch((error: unknown) => {
       log.warn({ err: error }, 'what the meters count can not be written down; it is lost when this ends');
@@ -132,9 +171,11 @@ async function run(
     });
   while (!signal.aborted) {
     simulation.moveTo(Math.round(start + (performance.now() - began) * speed));
+    remember();
     await keep();
     await sleep(TICK_MS, undefined, { signal }).catch(() => undefined);
   }
+  remember();
   await keep();
 }
 

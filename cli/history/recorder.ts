@@ -81,8 +81,8 @@ export async function record({ root, simulateFile, plan, plants }: RecordOptions
     // The past may have another seed than the present: its counters must end where the present's began.
     began: new Simulation(district, living),
   });
-  const steps = pastSteps(readPast(root), { from, to, timezone: config.timezone }).filter(({ order }) =>
-    simulation.instruments.has(order.device),
+  const steps = pastSteps(readPast(root), { from, to, timezone: config.timezone }).filter(
+    ({ order: { device } }) => simulation.instruments.has(device) || plants.has(device.split('/')[0] as string),
   );
   let next = 0;
   for (let minute = 0; minute < minutes; minute++) {

@@ -34,6 +34,22 @@ export function worstOf(standings: Iterable<Standing>): Standing {
   return WORST_FIRST[worst] ?? 'good';
 }
 
+/** Points that are not good, worst first, then by name. @param most - no more than these */
+export function notGood(
+  points: Iterable<Point>,
+  now: Millis,
+  connected: boolean,
+  most: number,
+): readonly { readonly point: Point; readonly standing: Standing }[] {
+  const found: { point: Point; standing: Standing }[] = [];
+  for (const point of points) {
+    const standing = standingOf(point, now, connected);
+    if (standing !== 'good') found.push({ point, standing });
+  }
+  const rank = ({ standing }: { standing: Standing }) => WORST_FIRST.indexOf(standing);
+  return found.sort((one, other) => rank(one) - rank(other) || (one.point.id < other.point.id ? -1 : 1)).slice(0, most);
+}
+
 /** How many points stand how: the data health panel. */
 export function countStandings(
   points: Iterable<Point>,

@@ -142,8 +142,10 @@ function bandWithin(limits: readonly Limit[], unit: string | undefined): readonl
   const of = (side: RegExp) => limits.filter(({ kind }) => side.test(kind)).map(({ setpoint }) => setpoint);
   const [lows, highs] = [of(/^low/), of(/^high/)];
   const high = Math.min(...highs);
-  const low = lows.length > 0 ? Math.max(...lows) : NOT_NEGATIVE.test(unit ?? '') && high > 0 ? 0 : undefined;
-  return low === undefined || highs.length === 0 || low > high ? undefined : [low, high];
+  // A limit below nothing tells when a one-way meter runs backwards: the band still begins at nothing.
+  const floors = NOT_NEGATIVE.test(unit ?? '') && high > 0 ? [...lows, 0] : lows;
+  const low = Math.max(...floors);
+  return floors.length === 0 || highs.length === 0 || low > high ? undefined : [low, high];
 }
 
 function labelsOf(value: unknown): Readonly<Record<string, string>> | undefined {

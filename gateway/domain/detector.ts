@@ -14,8 +14,13 @@ export type Finding =
  * same findings.
  */
 export interface Detector {
-  /** A point came up. @returns true when its readings are wanted */
-  pointKnown(pointId: string, id: number): boolean;
+  /**
+   * A point came up.
+   *
+   * @param unit - UCUM; undefined when nobody said
+   * @returns true when its readings are wanted
+   */
+  pointKnown(pointId: string, id: number, unit?: string): boolean;
   /** A reading of a wanted point, late ones too. Quality as in contract/reading. */
   reading(id: number, ts: Millis, value: number, quality: number): void;
   /** Everything sampled until then has arrived. */

@@ -23,8 +23,8 @@ export class Detectors {
   }
 
   /** @returns true when a detector wants the readings of this point */
-  pointKnown(pointId: string, id: number, source: number): boolean {
-    const wanting = this.all.filter((detector) => detector.pointKnown(pointId, id));
+  pointKnown(pointId: string, id: number, unit: string | undefined, source: number): boolean {
+    const wanting = this.all.filter((detector) => detector.pointKnown(pointId, id, unit));
     if (wanting.length === 0) return false;
     this.byPoint.set(id, wanting);
     if (!this.upTo.has(source)) this.upTo.set(source, Number.NEGATIVE_INFINITY);

@@ -129,10 +129,10 @@ export class LiveJudge implements Judge {
   }
 
   /** Rules over several points, and detectors, may want this one. */
-  private tellName({ id, device, measurement }: PointInfo, source: number): void {
+  private tellName({ id, device, measurement, unit }: PointInfo, source: number): void {
     const name = `${device}/${measurement}`;
     this.evaluations.pointKnown(name, id, this.rules.watch);
-    if (this.detectors.pointKnown(name, id, source)) this.rules.watch(id);
+    if (this.detectors.pointKnown(name, id, unit, source)) this.rules.watch(id);
   }
 
   private readonly findPoint = (name: string): number | undefined => this.names.idOf(name);

@@ -66,6 +66,8 @@ export interface Rule {
   readonly asset: string;
   readonly assetClass?: string;
   readonly location?: string;
+  /** In messages in the place of `location`, where that is an id. */
+  readonly locationName?: string;
   readonly locationZh?: string;
   /** What its point measured before was of something else: a meter that was put in then. */
   readonly since?: Millis;

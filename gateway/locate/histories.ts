@@ -1,5 +1,7 @@
 import type { Millis } from '../../contract/time.ts';
 import { HISTORY_DAYS, QUARTER_MS } from '../domain/leakage/locate/locate.ts';
+import { pointScale } from '../domain/leakage/point-scale.ts';
+import type { PointInfo } from '../domain/plant.ts';
 import type { Store } from '../store/store.ts';
 import type { QuarterHistory } from './leak-places.ts';
 
@@ -8,34 +10,51 @@ const KEPT_QUARTERS = (HISTORY_DAYS + 15) * 96;
 const empty = (from: Millis, to: Millis) =>
   new Float64Array(Math.max(0, Math.round((to - from) / QUARTER_MS))).fill(Number.NaN);
 
-/** Means out of the gateway's store. @param idOf - dense id of a point, undefined where it never came up */
-export function storeHistory(store: Pick<Store, 'query'>, idOf: (point: string) => number | undefined): QuarterHistory {
+/** What is known of a point: its dense id and its unit. */
+type KnownPoint = Pick<PointInfo, 'id' | 'unit'>;
+
+/** Means out of the gateway's store, in m3/h and m. @param of - undefined where the point never came up */
+export function storeHistory(
+  store: Pick<Store, 'query'>,
+  of: (point: string) => KnownPoint | undefined,
+): QuarterHistory {
   return {
     async quarters(points, from, to) {
-      const ids = new Map(points.flatMap((point) => [[idOf(point), point] as const]));
-      ids.delete(undefined);
-      const found = Object.fromEntries([...ids.values()].map((point) => [point, empty(from, to)]));
-      if (ids.size === 0) return found;
+      const known = new Map<number, { readonly point: string; readonly scale: number }>();
+      for (const point of points) {
+        const info = of(point);
+        if (info !== undefined) known.set(info.id, { point, scale: pointScale(info.unit) });
+      }
+      const found = Object.fromEntries([...known.values()].map(({ point }) => [point, empty(from, to)]));
+      if (known.size === 0) return found;
       const series = await store.query({
-        points: [...ids.keys()] as number[],
+        points: [...known.keys()],
         from,
         to,
         stepMs: QUARTER_MS,
         aggregate: 'mean',
       });
       for (const { point, values } of series) {
-        const column = found[ids.get(point) ?? ''];
-        if (column === undefined) continue;
-        for (const { ts, value } of values) column[Math.floor((ts - from) / QUARTER_MS)] = value;
+        const wanted = known.get(point ?? -1);
+        const column = wanted === undefined ? undefined : found[wanted.point];
+        if (wanted === undefined || column === undefined) continue;
+        for (const { ts, value } of values) column[Math.floor((ts - from) / QUARTER_MS)] = value * wanted.scale;
       }
       return found;
     },
   };
 }
 
-/** Means of what was told lately, by dense id of the point; for a replay, which has no store. */
+interface Ring {
+  readonly sum: Float64Array;
+  readonly n: Uint16Array;
+  readonly scale: number;
+  newest: number;
+}
+
+/** Means of what was told lately, by dense id of the point, in m3/h and m; for a replay, which has no store. */
 export class RecentHistory implements QuarterHistory {
-  private readonly rings = new Map<number, { readonly sum: Float64Array; readonly n: Uint16Array; newest: number }>();
+  private readonly rings = new Map<number, Ring>();
   private readonly idOf: (point: string) => number | undefined;
 
   constructor(idOf: (point: string) => number | undefined) {
@@ -43,10 +62,11 @@ export class RecentHistory implements QuarterHistory {
   }
 
   /** From now on the readings of this point are kept. */
-  want(id: number): void {
+  want({ id, unit }: KnownPoint): void {
     if (this.rings.has(id)) return;
     const sum = new Float64Array(KEPT_QUARTERS);
-    this.rings.set(id, { sum, n: new Uint16Array(KEPT_QUARTERS), newest: Number.NEGATIVE_INFINITY });
+    const scale = pointScale(unit);
+    this.rings.set(id, { sum, n: new Uint16Array(KEPT_QUARTERS), scale, newest: Number.NEGATIVE_INFINITY });
   }
 
   take(id: number, ts: Millis, value: number): void {
@@ -61,7 +81,7 @@ export class RecentHistory implements QuarterHistory {
       }
       ring.newest = quarter;
     } else if (quarter <= ring.newest - KEPT_QUARTERS) return;
-    ring.sum[quarter % KEPT_QUARTERS]! += value;
+    ring.sum[quarter % KEPT_QUARTERS]! += value * ring.scale;
     ring.n[quarter % KEPT_QUARTERS]!++;
   }
 

@@ -17,13 +17,15 @@ const incidentSchema = z.strictObject({
   title: z.string().min(3),
   titleZh: z.string().optional(),
   fault: z.string(),
+  /** Device, line or place. */
   device: z.string(),
   value: z.number().optional(),
   from: momentSchema,
-  to: momentSchema,
+  /** Undefined: nobody has put it right yet. */
+  to: momentSchema.optional(),
 });
 
-/** Something that went wrong before the demo began, and was put right. */
+/** Something that went wrong before the demo began; most of it was put right. */
 export type Incident = z.output<typeof incidentSchema>;
 
 /** A fault that is switched at a moment of the past. */
@@ -39,8 +41,8 @@ export function readPast(root: string): readonly Incident[] {
 }
 
 /**
- * Incidents as switched faults, oldest first. One that does not lie wholly within the recording is left out: what is open
- * at its end would be a fault that the living district does not have.
+ * Incidents as switched faults, oldest first. Of those that were put right only what lies wholly within the recording is
+ * there; those that were not stay on at its end, and go on in the living district ({@link standingFaults}).
  */
 export function pastSteps(
   incidents: readonly Incident[],
@@ -52,10 +54,22 @@ export function pastSteps(
     return Math.round(midnight - daysAgo * DAY_MS + hours * 3_600_000 + minutes * 60_000);
   };
   return incidents
-    .filter((incident) => moment(incident.from) >= from && moment(incident.to) <= to)
-    .flatMap(({ fault: name, device, value, ...incident }) => [
-      { at: moment(incident.from), order: { name, device, on: true, ...(value === undefined ? {} : { value }) } },
-      { at: moment(incident.to), order: { name, device, on: false } },
-    ])
+    .filter((incident) => moment(incident.from) >= from && moment(incident.to ?? incident.from) <= to)
+    .flatMap((incident): PastStep[] => {
+      const { name, device } = faultOf(incident);
+      const begins = { at: moment(incident.from), order: faultOf(incident) };
+      return incident.to === undefined
+        ? [begins]
+        : [begins, { at: moment(incident.to), order: { name, device, on: false } }];
+    })
     .sort((a, b) => a.at - b.at);
+}
+
+/** What nobody has put right when the past ends: the living district has it from its start. */
+export function standingFaults(incidents: readonly Incident[]): readonly FaultOrder[] {
+  return incidents.filter(({ to }) => to === undefined).map(faultOf);
+}
+
+function faultOf({ fault: name, device, value }: Incident): FaultOrder {
+  return { name, device, on: true, ...(value === undefined ? {} : { value }) };
 }

@@ -8,6 +8,9 @@ export interface PeriodBar {
   readonly running: boolean;
 }
 
+/** A month is no wider when there are two of them than when there are eight: few periods must not look like blocks. */
+const STEP_MAX_PX = 12;
+
 /** A figure over the periods: a column each, hollow while its period runs, nothing where there is no figure. */
 export function PeriodBars(props: {
   readonly bars: readonly PeriodBar[];
@@ -22,7 +25,7 @@ export function PeriodBars(props: {
   if (values.length === 0) return <svg class="period-bars" width={width} height={height} aria-hidden="true" />;
   const high = Math.max(...values, 1e-9);
   const low = Math.min(0, ...values);
-  const step = Math.min(26, width / bars.length);
+  const step = Math.min(STEP_MAX_PX, width / bars.length);
   const gap = step > 6 ? 2 : 1;
   const y = (value: number) => 2 + (1 - (value - low) / (high - low)) * (height - 3);
   return (

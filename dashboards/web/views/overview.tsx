@@ -5,10 +5,10 @@ import type { Point } from '../model.ts';
 import { AlarmBrief } from '../parts/alarm-row.tsx';
 import { BothNames, className, deviceNames, devicePlace, measurementName } from '../parts/name.tsx';
 import { Empty, Failure, Panel, Skeleton } from '../parts/panel.tsx';
-import { patternOf } from '../parts/quality-mark.tsx';
+import { patternOf, reasonText } from '../parts/quality-mark.tsx';
 import { ReadingRow, StatCard } from '../parts/value.tsx';
 import { type ClassGroup, type DeviceGroup, spread } from '../plant.ts';
-import { countStandings, type Standing, standingOf } from '../quality.ts';
+import { countStandings, notGood, type Standing, standingOf } from '../quality.ts';
 import { chooseWatched, keyPoints } from '../reading.ts';
 import { hrefOf } from '../route.ts';
 import {
@@ -133,7 +133,11 @@ function watchedPoints(classes: readonly ClassGroup[]): readonly string[] {
 
 function cardTitle(id: string): string {
   const point = model.peek().points.get(id);
-  if (point === undefined) return id;
+  return point === undefined ? id : pointTitle(point);
+}
+
+/** Quantity and device; once where the device's name says the quantity. */
+function pointTitle(point: Point): string {
   const { name } = deviceNames(devices.value.get(point.device), point.device);
   const quantity = measurementName(point);
   return name.toLowerCase().includes(quantity.toLowerCase()) ? name : text.value.quantityOf(quantity, name);
@@ -276,6 +280,40 @@ function OpenAlarms() {
 
 const NOT_GOOD: readonly Standing[] = ['uncertain', 'bad', 'stale', 'late', 'none'];
 
+/** Points that are not good, by name; the others behind a press. */
+const NOT_GOOD_SHOWN = 3;
+const NOT_GOOD_LISTED = 100;
+
+function NotGoodPoints({ count }: { count: number }) {
+  const words = text.value;
+  const [whole, setWhole] = useState(false);
+  const most = whole ? NOT_GOOD_LISTED : NOT_GOOD_SHOWN;
+  const rows = notGood(model.peek().points.values(), now.value, believed.value, most);
+  const more = Math.min(count, NOT_GOOD_LISTED) - rows.length;
+  return (
+    <ul class="not-good">
+      {rows.map(({ point, standing }) => {
+        const why = standing === 'bad' || standing === 'uncertain' ? reasonText(point.last?.reason) : '';
+        return (
+          <li key={point.id}>
+            <a href={hrefOf({ page: 'explore', point: point.id })}>
+              <span>{pointTitle(point)}</span>
+              <i>{why || words.standing[standing]}</i>
+            </a>
+          </li>
+        );
+      })}
+      {more > 0 && (
+        <li>
+          <button type="button" class="button small quiet" onClick={() => setWhole(true)}>
+            {words.moreAlarms(more)}
+          </button>
+        </li>
+      )}
+    </ul>
+  );
+}
+
 function DataHealth() {
   const words = text.value;
   // Counted with the second hand, not with every reading.
@@ -317,6 +355,7 @@ function DataHealth() {
                 ))
               )}
             </div>
+            {bad > 0 && believed.value && <NotGoodPoints count={bad} />}
             <div class="health-figures">
               <span>
                 <b>{points.length === 0 ? '–' : percent(counts.good / points.length)}</b> <small>%</small>

@@ -129,9 +129,9 @@ export class AlarmLedger {
     if (current === undefined) return;
     const { at, location, why, details } = found;
     if (location !== undefined) {
-      const { rule } = current;
+      const { locationName, ...rule } = current.rule;
       current.rule = { ...rule, location, locationZh: location };
-      current.message = moved(current.message, rule.asset, rule.location, location);
+      current.message = moved(current.message, rule.asset, locationName ?? rule.location, location);
       if (current.messageZh !== undefined)
         current.messageZh = moved(current.messageZh, rule.asset, rule.locationZh ?? rule.location, location);
     }
@@ -273,7 +273,7 @@ export class AlarmLedger {
     const priority = occurrence.priority ?? before.priority;
     // Where it was found to come from outlasts what the files say of its place.
     const place = 'located' in evidence ? before.location : undefined;
-    occurrence.rule = place === undefined ? rule : { ...rule, location: place, locationZh: place };
+    occurrence.rule = place === undefined ? rule : { ...rule, location: place, locationZh: before.locationZh ?? place };
     const changes = differences(before, rule);
     if (changes.length === 0) return;
     if (occurrence.priority !== undefined && occurrence.priority >= rule.priority) delete occurrence.priority;

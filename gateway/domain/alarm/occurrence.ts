@@ -118,6 +118,7 @@ export function told(
   clock: SiteClock,
 ): Pick<Occurrence, 'value' | 'message' | 'messageZh'> {
   const { value, against, againstZh } = isContact(rule, evidence.value) ? {} : evidence;
+  const { locationName = rule.location } = rule;
   const common = {
     asset: rule.asset,
     since,
@@ -129,7 +130,7 @@ export function told(
     {
       ...common,
       title: rule.title,
-      ...(rule.location === undefined ? {} : { location: rule.location }),
+      ...(locationName === undefined ? {} : { location: locationName }),
       ...(rule.response === undefined ? {} : { response: rule.response }),
       ...(against === undefined ? {} : { against }),
     },

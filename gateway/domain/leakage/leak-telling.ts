@@ -62,13 +62,13 @@ export class LeakTeller {
     watch.open.push({ key, at: event.at, toldAt: event.at, lostM3: lost, margin });
     findings.push({
       kind: 'raise',
-      rule: leakRule(key, location, event.kind),
+      rule: leakRule(key, this.zones.find(({ id }) => id === location) ?? { id: location }, event.kind),
       raise: {
         since: event.since,
         at: event.at,
         evidence: {
           value: Number(event.size.toPrecision(3)),
-          against: intervalWords(event.low, event.high),
+          ...intervalWords(event.low, event.high),
           details: {
             type: event.kind,
             zone: zone.id,
@@ -131,7 +131,7 @@ export class LeakTeller {
       rule: open.key,
       evidence: {
         value: Number(leak.size.toPrecision(3)),
-        against: intervalWords(low, high),
+        ...intervalWords(low, high),
         details: {
           size: round(leak.size),
           interval: [round(low), round(high)],

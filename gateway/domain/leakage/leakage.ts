@@ -5,6 +5,7 @@ import { BurstWatch, MINUTE_MS, newBurstState } from './burst-watch.ts';
 import { FlowWatch } from './flow-watch.ts';
 import { LeakTeller } from './leak-telling.ts';
 import { namesOf, whyNoBalance, type ZoneModel } from './network.ts';
+import { pointScale } from './point-scale.ts';
 import { PressureField } from './pressure-field.ts';
 import { PressureWatch } from './pressure-watch.ts';
 import { Signal } from './signal.ts';
@@ -30,7 +31,7 @@ export class LeakageDetector implements Detector {
   private readonly signals = new Map<string, Signal>();
   private readonly fields: { readonly zone: ZoneModel; readonly field: PressureField }[];
   private readonly teller: LeakTeller;
-  private readonly wanted = new Map<number, Signal>();
+  private readonly wanted = new Map<number, { readonly signal: Signal; readonly scale: number }>();
   private readonly slotOf: (at: Millis, perDay: number) => number;
   private next: Millis | undefined;
   /** End of the last minute that was looked at. */
@@ -83,19 +84,19 @@ export class LeakageDetector implements Detector {
     return points.length === 0 ? undefined : { points, watch: new PressureWatch(points.length) };
   }
 
-  pointKnown(pointId: string, id: number): boolean {
+  pointKnown(pointId: string, id: number, unit?: string): boolean {
     const signal = this.signals.get(pointId);
-    if (signal !== undefined) this.wanted.set(id, signal);
+    if (signal !== undefined) this.wanted.set(id, { signal, scale: pointScale(unit) });
     return signal !== undefined;
   }
 
   reading(id: number, ts: Millis, value: number, quality: number): void {
-    const signal = this.wanted.get(id);
-    if (signal === undefined || quality !== GOOD || !Number.isFinite(value)) return;
+    const wanted = this.wanted.get(id);
+    if (wanted === undefined || quality !== GOOD || !Number.isFinite(value)) return;
     this.next ??= Math.floor(ts / TANK_BIN_MS) * TANK_BIN_MS + QUARTER_MS;
     if (!this.started && ts < this.next - QUARTER_MS)
       this.next = Math.floor(ts / TANK_BIN_MS) * TANK_BIN_MS + QUARTER_MS;
-    signal.take(ts, value, this.next - QUARTER_MS);
+    wanted.signal.take(ts, value * wanted.scale, this.next - QUARTER_MS);
   }
 
   advance(upTo: Millis): readonly Finding[] {

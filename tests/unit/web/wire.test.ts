@@ -67,6 +67,16 @@ describe('answers of the gateway', () => {
     expect(read({ limits: [{ kind: 'high' }, { kind: 'high', setpoint: 3 }] })?.limits).toHaveLength(1);
   });
 
+  it('makes no band of negative flow where a limit only tells a meter that runs backwards', () => {
+    const limits = [
+      { kind: 'low', setpoint: -0.5 },
+      { kind: 'high', setpoint: 100 },
+    ];
+    const bandIn = (unit: string) => readPoint({ device: 'a', measurement: 'b', unit, limits })?.normal;
+    expect(bandIn('m3/h')).toEqual([0, 100]);
+    expect(bandIn('Cel')).toEqual([-0.5, 100]);
+  });
+
   it('never throws, whatever comes', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom('reading', 'alarm', 'device', 'other'), (value, name) => {

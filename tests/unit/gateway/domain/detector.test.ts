@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
 const NOTHING = new ReadingBuffer(1);
 const raise: Finding = {
   kind: 'raise',
-  rule: leakRule('north#leak-1', 'north', 'slow'),
+  rule: leakRule('north#leak-1', { id: 'north' }, 'slow'),
   raise: {
     since: START,
     at: START,
@@ -76,7 +76,7 @@ describe('news of an open alarm', () => {
         acknowledgedBy: 'olga',
         value: 9,
         message: 'Leak, growing: 9 m³/h, about. north, since 00:00. Send a crew to the sensors that fell most.',
-        messageZh: '渐增漏损：9 m³/h。north，始于 00:00。',
+        messageZh: '渐增漏损：9 m³/h。north，始于 00:00。请派人到压力下降最多的测点查漏。',
         evidence: { size: 9, sensors: ['pt-1'] },
       },
     ]);
