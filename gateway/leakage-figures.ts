@@ -4,7 +4,14 @@ import { convert, isUnit, UNITS, type UnitSymbol } from '../contract/units.ts';
 import { byPeriod, type FigurePeriod, localCalendar } from './domain/leakage/local-days.ts';
 import type { ZoneModel } from './domain/leakage/network.ts';
 import { networkFigures, type ZoneFigures, zoneFigures } from './domain/leakage/report.ts';
-import { QUARTER_MS, type Quarter, type ZoneDay, type ZoneRecord, zoneDay } from './domain/leakage/zone-days.ts';
+import {
+  type LocalDay,
+  QUARTER_MS,
+  type Quarter,
+  type ZoneDay,
+  type ZoneRecord,
+  zoneDay,
+} from './domain/leakage/zone-days.ts';
 import type { Registry } from './registry.ts';
 import type { Store } from './store/store.ts';
 
@@ -16,7 +23,8 @@ export const FIGURES_WAITING_MAX = 4;
 /** Days read at once. */
 const CHUNK_DAYS = 31;
 /** A register may tell its value once a day or two: so far around the days it is looked for. */
-const MARGIN_MS = 2 * 86_400_000;
+const DAY_MS = 86_400_000;
+const MARGIN_MS = 2 * DAY_MS;
 
 export class FiguresError extends Error {
   readonly code: 'query-too-large' | 'figures-busy';
@@ -90,11 +98,14 @@ export class LeakageFigures {
         `${days.length} days of ${points} points: at most ${FIGURE_DAYS_MAX} days and ${FIGURE_VALUES_MAX} quarters of an hour; ask for one zone or a shorter range`,
       );
     const found: ZoneFigures[] = [];
+    const told = await this.spanOf(zones.map(withRegistered), days);
     for (const zone of zones.map(withRegistered)) {
       const known = new Map<string, ZoneDay>();
       for (let start = 0; start < days.length; start += CHUNK_DAYS) {
         const chunk = days.slice(start, start + CHUNK_DAYS);
-        const record = await this.read(zone, chunk[0]!.from - MARGIN_MS, Math.min(end, chunk.at(-1)!.to + MARGIN_MS));
+        const [from, to] = [chunk[0]!.from - MARGIN_MS, Math.min(end, chunk.at(-1)!.to + MARGIN_MS)];
+        const isTold = from < told.to && to > told.from;
+        const record = isTold ? await this.read(zone, Math.max(from, told.from), Math.min(to, told.to)) : NOTHING;
         for (const day of chunk) {
           known.set(day.date, zoneDay(zone, record, day, night));
           await turn();
@@ -123,18 +134,38 @@ export class LeakageFigures {
     };
   }
 
+  /** Days in which any of the zones' points told anything: the others need not be read. */
+  private async spanOf(zones: readonly ZoneModel[], days: readonly LocalDay[]): Promise<Pick<LocalDay, 'from' | 'to'>> {
+    const { store } = this.options;
+    const ids = zones.flatMap((zone) => pointsOf(zone).flatMap((point) => this.idOf(point) ?? []));
+    const [first, last] = [days[0], days.at(-1)];
+    const none = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
+    if (ids.length === 0 || first === undefined || last === undefined) return none;
+    const range = { from: Math.floor((first.from - MARGIN_MS) / DAY_MS) * DAY_MS, to: last.to + MARGIN_MS };
+    const counted = await store.query({
+      points: [...new Set(ids)],
+      ...range,
+      stepMs: DAY_MS,
+      aggregate: 'count',
+      across: 'sum',
+    });
+    const told = counted.flatMap(({ values }) => values.flatMap(({ ts, count }) => (count > 0 ? [ts] : [])));
+    return told.length === 0 ? none : { from: Math.min(...told), to: Math.max(...told) + DAY_MS };
+  }
+
   private async read(zone: ZoneModel, from: Millis, to: Millis): Promise<ZoneRecord> {
     const flows = [...new Set([...zone.inlets, ...zone.outlets, ...zone.customers])];
-    const registers = flows.map((point) => [point, this.registerOf(zone, point)] as const);
-    const reverse = flows.map((point) => [point, sibling(point, 'totalReverse')] as const);
     const same = (points: readonly string[]) => points.map((point) => [point, point] as const);
-    return {
-      flows: await this.quarters(same(flows), 'mean', 'm3/h', from, to),
-      registers: await this.quarters(registers, 'last', 'm3', from, to),
-      reverse: await this.quarters(reverse, 'last', 'm3', from, to),
-      levels: await this.quarters(same(zone.tanks.map(({ level }) => level)), 'last', 'm', from, to),
-      pressures: await this.quarters(same(zone.pressures), 'mean', 'm[H2O]', from, to),
-    };
+    const means = await this.quarters('mean', from, to, {
+      flows: { wanted: same(flows), unit: 'm3/h' },
+      pressures: { wanted: same(zone.pressures), unit: 'm[H2O]' },
+    });
+    const lasts = await this.quarters('last', from, to, {
+      registers: { wanted: flows.map((point) => [point, this.registerOf(zone, point)]), unit: 'm3' },
+      reverse: { wanted: flows.map((point) => [point, sibling(point, 'totalReverse')]), unit: 'm3' },
+      levels: { wanted: same(zone.tanks.map(({ level }) => level)), unit: 'm' },
+    });
+    return { ...means, ...lasts };
   }
 
   /** The counter beside a flow: as configured, or the `total` of the same device. */
@@ -142,41 +173,66 @@ export class LeakageFigures {
     return zone.totalizers?.[point] ?? sibling(point, 'total');
   }
 
-  private async quarters(
-    wanted: readonly (readonly [key: string, point: string])[],
+  private idOf(point: string): number | undefined {
+    const at = point.indexOf('/');
+    return this.options.registry.pointId(point.slice(0, at), point.slice(at + 1));
+  }
+
+  /** Quarters of several groups of points with one question to the store. */
+  private async quarters<Group extends string>(
     aggregate: 'mean' | 'last',
-    unit: UnitSymbol,
     from: Millis,
     to: Millis,
-  ): Promise<Map<string, readonly Quarter[]>> {
+    groups: Readonly<Record<Group, Wanted>>,
+  ): Promise<Record<Group, Map<string, readonly Quarter[]>>> {
     const { store, registry } = this.options;
-    const ids = new Map<number, string>();
-    for (const [key, point] of wanted) {
-      const at = point.indexOf('/');
-      const id = registry.pointId(point.slice(0, at), point.slice(at + 1));
-      if (id !== undefined) ids.set(id, key);
-    }
-    const found = new Map<string, readonly Quarter[]>();
-    if (ids.size === 0) return found;
+    const names = Object.keys(groups) as Group[];
+    const found = Object.fromEntries(names.map((group) => [group, new Map()])) as Awaited<
+      ReturnType<typeof this.quarters<Group>>
+    >;
+    const places = new Map<number, { readonly group: Group; readonly key: string }[]>();
+    for (const group of names)
+      for (const [key, point] of groups[group].wanted) {
+        const id = this.idOf(point);
+        if (id !== undefined) places.set(id, [...(places.get(id) ?? []), { group, key }]);
+      }
+    if (places.size === 0) return found;
     const start = Math.floor(from / QUARTER_MS) * QUARTER_MS;
-    const series = await store.query({ points: [...ids.keys()], from: start, to, stepMs: QUARTER_MS, aggregate });
-    for (const { point, values } of series) {
-      const key = ids.get(point ?? -1);
-      if (key === undefined || values.length === 0) continue;
-      const own = registry.point(point ?? -1)?.unit;
-      const isOther = own !== undefined && isUnit(own) && UNITS[own].dimension === UNITS[unit].dimension;
-      found.set(
-        key,
-        values.map(({ ts, value, worstQuality }) => ({
-          ts,
-          value: isOther ? convert(value, own, unit) : value,
-          isDoubtful: worstQuality === 'uncertain',
-        })),
-      );
+    const series = await store.query({ points: [...places.keys()], from: start, to, stepMs: QUARTER_MS, aggregate });
+    for (const { point = -1, values } of series) {
+      if (values.length === 0) continue;
+      const own = registry.point(point)?.unit;
+      for (const { group, key } of places.get(point) ?? []) {
+        const { unit } = groups[group];
+        const isOther = own !== undefined && isUnit(own) && UNITS[own].dimension === UNITS[unit].dimension;
+        found[group].set(
+          key,
+          values.map(({ ts, value, worstQuality }) => ({
+            ts,
+            value: isOther ? convert(value, own, unit) : value,
+            isDoubtful: worstQuality === 'uncertain',
+          })),
+        );
+      }
     }
     return found;
   }
 }
+
+/** Points by what they stand for, and the unit they are wanted in. */
+interface Wanted {
+  readonly wanted: readonly (readonly [key: string, point: string])[];
+  readonly unit: UnitSymbol;
+}
+
+/** What a stretch of days without any readings rests on. */
+const NOTHING: ZoneRecord = {
+  flows: new Map(),
+  registers: new Map(),
+  reverse: new Map(),
+  levels: new Map(),
+  pressures: new Map(),
+};
 
 /** The balance is made of what is registered for it; leaks are looked for with `customers` alone. */
 const withRegistered = (zone: ZoneModel): ZoneModel => ({ ...zone, customers: zone.registered ?? zone.customers });

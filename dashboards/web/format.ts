@@ -56,6 +56,12 @@ export function writeShort(value: number, decimals: number): string {
   return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
 }
 
+/** A limit as people chose it: never rounded to another number than it is, so −0.5 beside hundreds is not −1. */
+export function writeExact(value: number, decimals: number): string {
+  const enough = Math.max(decimals, Math.abs(value) < 1 ? decimalsFor(Math.abs(value)) : 0);
+  return writeShort(value, enough);
+}
+
 export function writeValue(value: number | undefined, writing: Writing): string {
   return value === undefined ? NO_VALUE : writeNumber(writing.show(value), writing.decimals);
 }

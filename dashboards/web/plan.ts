@@ -48,3 +48,64 @@ export function scaleBarOf(metresPerPixel: number): { readonly metres: number; r
   const metres = (ROUND.findLast((one) => one * power <= wanted) ?? 1) * power;
   return { metres, px: Math.round(metres / metresPerPixel) };
 }
+
+/** A mark with words beside it, CSS pixels. */
+export interface Labelled {
+  readonly x: number;
+  readonly y: number;
+  readonly text: string;
+}
+
+export interface LabelPlace {
+  readonly x: number;
+  readonly y: number;
+  readonly anchor: 'start' | 'middle' | 'end';
+}
+
+/** Widths of an 11 px label: Latin, and Chinese or other wide signs. */
+const LATIN_PX = 5.8;
+const WIDE_PX = 11.5;
+const LABEL_HEIGHT = 13;
+const MARK_RADIUS = 10;
+
+interface Box {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/** Puts each label right of its mark, or left, below or above, where it writes over the fewest others; first come, first served. */
+export function labelPlaces(marks: readonly Labelled[], width: number): readonly LabelPlace[] {
+  const taken: Box[] = marks.map(({ x, y }) => ({
+    left: x - MARK_RADIUS,
+    right: x + MARK_RADIUS,
+    top: y - MARK_RADIUS + 2,
+    bottom: y + MARK_RADIUS - 2,
+  }));
+  return marks.map(({ x, y, text }, index) => {
+    const long = [...text].reduce((sum, sign) => sum + (sign.charCodeAt(0) > 0x2e80 ? WIDE_PX : LATIN_PX), 0);
+    const choices: readonly LabelPlace[] = [
+      { x: x + 12, y: y + 4, anchor: 'start' },
+      { x: x - 12, y: y + 4, anchor: 'end' },
+      { x, y: y + 20, anchor: 'middle' },
+      { x, y: y - 12, anchor: 'middle' },
+    ];
+    const costs = choices.map((place) => {
+      const box = boxOf(place, long);
+      const outside = Math.max(0, -box.left) + Math.max(0, box.right - width);
+      return taken.filter((other, mark) => mark !== index && overlaps(box, other)).length * 1000 + outside * 100;
+    });
+    const best = choices[costs.indexOf(Math.min(...costs))] as LabelPlace;
+    taken.push(boxOf(best, long));
+    return best;
+  });
+}
+
+function boxOf({ x, y, anchor }: LabelPlace, long: number): Box {
+  const left = anchor === 'start' ? x : anchor === 'end' ? x - long : x - long / 2;
+  return { left, right: left + long, top: y - LABEL_HEIGHT + 3, bottom: y + 3 };
+}
+
+const overlaps = (one: Box, other: Box) =>
+  one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;

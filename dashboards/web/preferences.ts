@@ -16,7 +16,7 @@ export interface Preferences {
 
 export const DEFAULT_PREFERENCES: Preferences = {
   theme: 'system',
-  range: '15m',
+  range: '6h',
   flashing: true,
   sound: true,
   keys: true,

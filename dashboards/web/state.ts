@@ -5,6 +5,7 @@ import { indexAlarms } from './alarms.ts';
 import { ApiError, api } from './api.ts';
 import { type Feed, openFeed } from './feed.ts';
 import { type Language, type SiteTime, siteTime } from './format.ts';
+import type { LeakZone } from './leakage.ts';
 import { applyChanges, type Change, cameMeanwhile, EMPTY_MODEL, type LiveReading, newestTime } from './model.ts';
 import { groupPlant } from './plant.ts';
 import { loadPreferences, type Preferences, savePreferences } from './preferences.ts';
@@ -32,6 +33,8 @@ export const fixedRange = signal<Range | undefined>(undefined);
 export const meanwhile = signal<{ readonly alarms: readonly Alarm[]; readonly at: Millis } | undefined>(undefined);
 /** Moves when the feed tells of a flood: it began, grew or is over. */
 export const floodNews = signal(0);
+/** Metered areas in which leaks are looked for; alarms name them as their asset. */
+export const leakZones = signal<readonly LeakZone[]>([]);
 export const loadError = signal<ApiError | undefined>(undefined);
 export const prefersDark = signal(matchMedia('(prefers-color-scheme: dark)').matches);
 /** This computer's clock; moves once a second and only for what is written on the screen. */
@@ -275,11 +278,18 @@ export function loadAll(): Promise<void> {
 
 async function loadOnce(): Promise<void> {
   try {
-    const [devices, points, alarms] = await Promise.all([api.devices(), api.points(), api.alarms()]);
+    const [devices, points, alarms, zones] = await Promise.all([
+      api.devices(),
+      api.points(),
+      api.alarms(),
+      // Names for alarms; without them an alarm is told by the zone's id.
+      api.leakZones().catch(() => leakZones.peek()),
+    ]);
     flush();
     batch(() => {
       model.value = applyChanges(model.value, [{ kind: 'snapshot', devices, points, alarms }]);
       loadError.value = undefined;
+      leakZones.value = zones;
       if (seenBeforeLoss !== undefined) {
         // Shapes have a hole where the connection was lost: they are asked for again where they are seen.
         setShapes(new Map());

@@ -72,14 +72,19 @@ export class LeakPlaces {
 
   /**
    * @param others - leak alarms of the network since HISTORY_DAYS before this one, this one may be among them
+   * @param until - what was recorded until then counts: the longer it has run, the clearer its place
    * @returns undefined when nothing can be said of its place beyond the zone it has
    */
-  async place(alarm: LeakAlarm, others: readonly LeakAlarm[]): Promise<LeakPlace | undefined> {
+  async place(
+    alarm: LeakAlarm,
+    others: readonly LeakAlarm[],
+    until: Millis = alarm.raisedAt,
+  ): Promise<LeakPlace | undefined> {
     const zone = this.options.zones.find(({ id }) => id === alarm.evidence.zone);
     if (zone === undefined) return undefined;
     const pressures = this.around(zone).flatMap((part) => part.pressures);
     if (pressures.length === 0) return undefined;
-    const task = await this.taskOf(alarm, { ...zone, pressures }, others);
+    const task = await this.taskOf(alarm, { ...zone, pressures }, { others, until });
     const model = this.options.modelOf(zone.id);
     const byPattern = locateByPattern(task, this.options.placeOf);
     const about =
@@ -92,7 +97,7 @@ export class LeakPlaces {
             radiusBasis: 'distances between the sensors',
             sensors: byPattern.sensors,
           };
-    const at = { at: formatTime(alarm.raisedAt), zone: zone.id };
+    const at = { at: formatTime(until), zone: zone.id };
     if (model === undefined) {
       if (about === undefined) return undefined;
       return {
@@ -153,10 +158,14 @@ export class LeakPlaces {
     return { located: both, together: recent };
   }
 
-  private async taskOf(alarm: LeakAlarm, zone: LocateTask['zone'], others: readonly LeakAlarm[]): Promise<LocateTask> {
-    const { since, raisedAt, value = 0, evidence } = alarm;
+  private async taskOf(
+    alarm: LeakAlarm,
+    zone: LocateTask['zone'],
+    { others, until }: { readonly others: readonly LeakAlarm[]; readonly until: Millis },
+  ): Promise<LocateTask> {
+    const { since, value = 0, evidence } = alarm;
     const historyFrom = Math.floor((since - HISTORY_DAYS * DAY_MS) / QUARTER_MS) * QUARTER_MS;
-    const to = Math.floor(raisedAt / QUARTER_MS) * QUARTER_MS;
+    const to = Math.floor(until / QUARTER_MS) * QUARTER_MS;
     const [low, high] = (evidence.interval ?? [value, value]) as [number, number];
     const { inlets, outlets, tanks, customers, pressures } = zone;
     return {

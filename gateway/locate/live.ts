@@ -10,6 +10,9 @@ import type { LeakPlaces } from './leak-places.ts';
 const DAY_MS = 86_400_000;
 /** Leak alarms looked at as neighbours of one. */
 const OTHERS_MAX = 500;
+/** What a leak shows after so long tells no more of its place; a reading that is on its way for a moment is waited for. */
+const TELLING_MS = 2 * DAY_MS;
+const UNDER_WAY_MS = 30 * 60_000;
 
 export interface LiveLocatingParts {
   readonly places: Pick<LeakPlaces, 'place'>;
@@ -23,7 +26,8 @@ export interface LiveLocatingParts {
 }
 
 /**
- * Looks for the place of every leak that is raised. The alarm has rung by then; its place comes as a later commit.
+ * Looks for the place of every leak that is raised. The alarm has rung by then; its place comes as a later commit. Where it
+ * was in doubt it is looked for again with the alarm's daily update, when more has been recorded.
  *
  * @returns ends it
  */
@@ -40,6 +44,7 @@ export async function startLocating(parts: LiveLocatingParts): Promise<() => voi
       const alarm = alarms.find((one) => one.id === id && one.kind === 'leak');
       if (alarm !== undefined) run(alarm);
     }
+    for (const alarm of alarms) if (alarm.kind === 'leak' && wantsAnotherLook(alarm)) run(alarm);
   });
   // What was raised just before the last end never got its place.
   const { items } = await store.alarms({ kind: 'leak', open: true, from: parts.now() - DAY_MS, limit: OTHERS_MAX });
@@ -50,10 +55,22 @@ export async function startLocating(parts: LiveLocatingParts): Promise<() => voi
   };
 }
 
+/** Its place was in doubt, and since then it was brought up to date. */
+function wantsAnotherLook({ active, evidence }: Alarm): boolean {
+  const { updatedAt, located } = evidence as {
+    readonly updatedAt?: string;
+    readonly located?: { readonly at?: string; readonly doubt?: string; readonly reason?: string };
+  };
+  if (!active || updatedAt === undefined || located?.at === undefined) return false;
+  return (located.doubt ?? located.reason) !== undefined && Date.parse(updatedAt) > Date.parse(located.at);
+}
+
 async function place({ places, store, ingest, now, log }: LiveLocatingParts, alarm: Alarm): Promise<void> {
   const from = alarm.since - HISTORY_DAYS * DAY_MS;
   const { items } = await store.alarms({ kind: 'leak', from, limit: OTHERS_MAX });
-  const found = await places.place(alarm, items);
+  // One that was found in history has told more of itself than it had when it would have rung.
+  const until = Math.max(alarm.raisedAt, Math.min(now() - UNDER_WAY_MS, alarm.since + TELLING_MS));
+  const found = await places.place(alarm, items, until);
   if (found === undefined) return;
   await ingest.located({ alarm: alarm.id, at: now(), ...found });
   log.info({ alarm: alarm.id, location: found.location, why: found.why }, 'leak located');

@@ -1,16 +1,17 @@
 import type { Alarm } from '../../../contract/alarm.ts';
 import { lampOf, messageOf, whatOf } from '../alarms.ts';
-import { writeAge, writeShort, writingOf } from '../format.ts';
+import { writeAge, writeExact, writingOf } from '../format.ts';
 import { hrefOf } from '../route.ts';
-import { devices, language, now, pressureUnit, site, text } from '../state.ts';
+import { devices, language, leakZones, now, pressureUnit, site, text } from '../state.ts';
 import { Glyph } from './glyph.tsx';
-import { BothNames, deviceNames } from './name.tsx';
+import { assetNames, BothNames } from './name.tsx';
 
 /** Where an alarm is: the asset's name in both languages, or its place in words. */
 export function placeOf(alarm: Alarm): { readonly name: string; readonly other?: string } {
-  const device = devices.value.get(alarm.asset);
-  const names = deviceNames(device, alarm.asset);
-  if (device?.name !== undefined || device?.nameZh !== undefined || alarm.location === undefined) return names;
+  const names = assetNames(alarm.asset);
+  const { name, nameZh } =
+    devices.value.get(alarm.asset) ?? leakZones.value.find(({ zone }) => zone === alarm.asset) ?? {};
+  if (name !== undefined || nameZh !== undefined || alarm.location === undefined) return names;
   return alarm.location === alarm.asset ? { name: names.name } : { name: alarm.location, other: names.name };
 }
 
@@ -34,7 +35,7 @@ export function figuresOf(alarm: Alarm): { readonly value: string; readonly limi
   const { value, setpoint, unit } = alarm;
   const writing = writingOf(unit, setpoint ?? value ?? 0, pressureUnit.value);
   const write = (figure: number | undefined) =>
-    figure === undefined ? '' : `${writeShort(writing.show(figure), writing.decimals)} ${writing.label}`.trim();
+    figure === undefined ? '' : `${writeExact(writing.show(figure), writing.decimals)} ${writing.label}`.trim();
   return { value: write(value), limit: setpoint === undefined ? '' : `${text.value.limit} ${write(setpoint)}` };
 }
 

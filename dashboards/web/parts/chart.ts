@@ -2,7 +2,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Alarm } from '../../../contract/alarm.ts';
 import type { Millis } from '../../../contract/time.ts';
-import { writeNumber, writeShort } from '../format.ts';
+import { writeExact, writeNumber } from '../format.ts';
 import { type Stretch, type TrendShape, verticalSpan } from '../trend-shape.ts';
 import { decimalsOf, hatch, withAlpha } from './canvas.ts';
 
@@ -231,7 +231,7 @@ export class Chart {
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
       ctx.setLineDash([]);
-      this.#label(ctx, writeShort(limit, content.decimals), bbox.left + bbox.width + 6 * ratio, y, '--t3', 400, 'left');
+      this.#label(ctx, writeExact(limit, content.decimals), bbox.left + bbox.width + 6 * ratio, y, '--t3', 400, 'left');
     }
     this.#drawBad(plot);
     const words: { readonly from: number; readonly to: number }[] = [];

@@ -1,6 +1,6 @@
 import type { Priority } from '../../../contract/alarm.ts';
 import type { Writing } from '../format.ts';
-import { writeShort } from '../format.ts';
+import { writeExact } from '../format.ts';
 import type { Point } from '../model.ts';
 import { isMeasured } from '../reading.ts';
 import { indicatorOf } from '../scale.ts';
@@ -66,8 +66,8 @@ export function IndicatorBand(props: IndicatorProps) {
           from={at(layout.place(ends[0]))}
           to={at(layout.place(ends[1]))}
           width={width}
-          low={writeShort(writing.show(ends[0]), writing.decimals)}
-          high={ends[0] === ends[1] ? '' : writeShort(writing.show(ends[1]), writing.decimals)}
+          low={writeExact(writing.show(ends[0]), writing.decimals)}
+          high={ends[0] === ends[1] ? '' : writeExact(writing.show(ends[1]), writing.decimals)}
         />
       )}
     </svg>

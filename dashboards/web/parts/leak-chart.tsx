@@ -1,6 +1,6 @@
 import { useId, useState } from 'preact/hooks';
 import type { Millis } from '../../../contract/time.ts';
-import { writeNumber } from '../format.ts';
+import { type SiteTime, writeNumber } from '../format.ts';
 import { type Leak, type LeakSlot, valueAt } from '../leak.ts';
 import { site, text } from '../state.ts';
 import { useWidth } from './use-width.ts';
@@ -45,7 +45,7 @@ export function LeakChart({ leak, since, raisedAt, height = 170 }: LeakChartProp
     expected === undefined ? undefined : y(expected.expected as number),
   );
   const count = Math.max(2, Math.min(6, Math.floor((right - LEFT) / 110)));
-  const times = Array.from({ length: count }, (_, part) => first + ((last - first) * part) / (count - 1));
+  const times = timesOf(first, last, count, time);
   const point = (clientX: number, element: Element) => {
     const at = first + ((clientX - element.getBoundingClientRect().left - LEFT) / (right - LEFT)) * (last - first);
     setPointed(valueAt(series, Math.min(last, Math.max(first, at))));
@@ -125,7 +125,7 @@ export function LeakChart({ leak, since, raisedAt, height = 170 }: LeakChartProp
             x={x(at)}
             y={height - 5}
             class="leak-axis"
-            text-anchor={index === 0 ? 'start' : index === count - 1 ? 'end' : 'middle'}
+            text-anchor={index === 0 && x(at) < LEFT + 40 ? 'start' : x(at) > right - 30 ? 'end' : 'middle'}
           >
             {time.dayMinute(at)}
           </text>
@@ -144,6 +144,19 @@ function labelsApart(measured: number | undefined, expected: number | undefined)
   const middle = (measured + expected) / 2;
   const side = measured <= expected ? -1 : 1;
   return { measured: middle + side * 6.5, expected: middle - side * 6.5 };
+}
+
+const HOUR_MS = 3_600_000;
+const STEPS_H = [1, 2, 3, 6, 12, 24, 48, 96, 168];
+
+/** Whole hours of the site's day: 00:00 and 12:00 rather than 03:45 and 13:18. At most `most` of them. */
+function timesOf(first: Millis, last: Millis, most: number, time: SiteTime): readonly Millis[] {
+  const step = (STEPS_H.find((hours) => (last - first) / (hours * HOUR_MS) <= most) ?? 336) * HOUR_MS;
+  const [hours = 0, minutes = 0, seconds = 0] = time.clock(first).split(':').map(Number);
+  const intoDay = hours * HOUR_MS + minutes * 60_000 + seconds * 1000;
+  const times: Millis[] = [];
+  for (let at = first - (intoDay % step); at <= last; at += step) if (at >= first) times.push(at);
+  return times;
 }
 
 /** Three or four round figures. */

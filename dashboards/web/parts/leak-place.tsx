@@ -1,11 +1,11 @@
-import { writeNumber } from '../format.ts';
+import { writeNumber, writingOf } from '../format.ts';
 import type { Leak, LeakPlace, LeakSensor } from '../leak.ts';
-import { planOf, scaleBarOf } from '../plan.ts';
+import { labelPlaces, planOf, scaleBarOf } from '../plan.ts';
 import { hrefOf } from '../route.ts';
-import { devices, model, text } from '../state.ts';
+import { devices, language, model, pressureUnit, text } from '../state.ts';
+import { said } from '../text/gateway-zh.ts';
 import { deviceNames } from './name.tsx';
 import { useWidth } from './use-width.ts';
-import { decide } from './value.tsx';
 
 /** Sensors that fell by less than this many of their deviations tell nothing. */
 const FELL_SIGMAS = 2;
@@ -14,13 +14,32 @@ const PIPES_SHOWN = 6;
 
 /** Where a leak is: the ranked pipes on a schematic, or the sensors on a plan with the circle, or the zone alone. */
 export function LeakWhere({ leak }: { leak: Leak }) {
+  return (
+    <div class="leak-where">
+      <LeakPipes leak={leak} />
+      <LeakSensors leak={leak} />
+    </div>
+  );
+}
+
+/** What the hydraulic model or the pattern says: in words, and the likely pipes. */
+export function LeakPipes({ leak: { place } }: { leak: Leak }) {
+  if (place === undefined) return null;
+  return (
+    <div class="leak-where">
+      <PlaceInWords place={place} />
+      {place.pipes.length > 0 && <PipeSchematic place={place} />}
+    </div>
+  );
+}
+
+/** The sensors: where they stand, and how far each fell. */
+export function LeakSensors({ leak }: { leak: Leak }) {
   const words = text.value.leakage;
   const { place, sensors } = leak;
   const fell = sensors.filter(({ sigmas = FELL_SIGMAS }) => sigmas >= FELL_SIGMAS);
   return (
     <div class="leak-where">
-      {place !== undefined && <PlaceInWords place={place} />}
-      {place !== undefined && place.pipes.length > 0 && <PipeSchematic place={place} />}
       <SensorPlan leak={leak} />
       {sensors.length === 0 ? (
         place === undefined && <p class="faint">{words.onlyZone}</p>
@@ -61,7 +80,7 @@ function PlaceInWords({ place }: { place: LeakPlace }) {
       )}
       {doubt !== undefined && (
         <p>
-          {words.notSure}: {doubt}
+          {words.notSure}: {said(doubt, language.value)}
         </p>
       )}
       <p class="faint">
@@ -137,16 +156,13 @@ function SensorLine({ sensor, most }: { sensor: LeakSensor; most: number }) {
   const point = model.peek().points.get(id);
   const device = id.split('/')[0] ?? id;
   const { name } = deviceNames(devices.value.get(device), id);
-  const writing = point === undefined ? undefined : decide(point).writing;
+  // Evidence tells drops in metres of water, whatever the logger's unit.
+  const writing = writingOf('m[H2O]', drop ?? 0, pressureUnit.value);
   return (
     <li>
       <span>{point === undefined ? name : <a href={hrefOf({ page: 'explore', point: id })}>{name}</a>}</span>
       <i style={{ '--part': String(sigmas === undefined ? 1 : Math.min(1, sigmas / most)) }} />
-      <b>
-        {drop === undefined || writing === undefined
-          ? ''
-          : `${writeNumber(-writing.show(drop), Math.max(writing.decimals, 2))} ${writing.label}`}
-      </b>
+      <b>{drop === undefined ? '' : `${writeNumber(-writing.show(drop), writing.decimals)} ${writing.label}`}</b>
       <em>{sigmas === undefined ? '' : text.value.leakage.sigmas(writeNumber(sigmas, 1))}</em>
     </li>
   );
@@ -176,16 +192,20 @@ function SensorPlan({ leak }: { leak: Leak }) {
   const { place, metresPerPixel } = planOf([...placed, ...(about === undefined ? [] : [about])], width, PLAN_HEIGHT);
   const bar = scaleBarOf(metresPerPixel);
   const middle = about === undefined ? undefined : place(about);
+  const labels = labelPlaces(
+    placed.map((sensor) => ({ ...place(sensor), text: sensor.name })),
+    width,
+  );
   return (
     <div ref={at}>
       <svg class="plan" width={width} height={PLAN_HEIGHT} role="img" aria-label={words.planOf}>
         {middle !== undefined && about !== undefined && (
           <circle cx={middle.x} cy={middle.y} r={about.radiusM / metresPerPixel} class="plan-circle" />
         )}
-        {placed.map((sensor) => {
+        {placed.map((sensor, index) => {
           const { x, y } = place(sensor);
           const fell = (sensor.sigmas ?? 0) >= FELL_SIGMAS;
-          const isLeft = x > width * 0.6;
+          const label = labels[index];
           return (
             <g key={sensor.point}>
               <circle
@@ -194,7 +214,7 @@ function SensorPlan({ leak }: { leak: Leak }) {
                 r={fell ? 5 + Math.min(4, (sensor.sigmas ?? 0) / 5) : 4.5}
                 class={fell ? 'plan-fell' : 'plan-sensor'}
               />
-              <text x={x + (isLeft ? -12 : 12)} y={y + 4} class="leak-axis" text-anchor={isLeft ? 'end' : 'start'}>
+              <text x={label?.x} y={label?.y} class="leak-axis" text-anchor={label?.anchor}>
                 {sensor.name}
               </text>
             </g>

@@ -1,6 +1,6 @@
 import type { LeakZone } from '../leakage.ts';
 import type { Device, Point } from '../model.ts';
-import { language, text } from '../state.ts';
+import { devices, language, leakZones, text } from '../state.ts';
 
 /** Ids are joined by a hyphen that does not break. */
 const unbroken = (id: string) => id.replaceAll('-', '\u2011');
@@ -10,10 +10,23 @@ export function deviceNames(
   device: Device | undefined,
   id: string,
 ): { readonly name: string; readonly other?: string } {
-  const { name, nameZh } = device ?? {};
+  return namesIn(device ?? {}, id);
+}
+
+function namesIn(
+  { name, nameZh }: { readonly name?: string | undefined; readonly nameZh?: string | undefined },
+  id: string,
+): { readonly name: string; readonly other?: string } {
   const [first, second] = language.value === 'zh' ? [nameZh, name] : [name, nameZh];
   const shown = first ?? second ?? unbroken(id);
   return second === undefined || second === shown ? { name: shown } : { name: shown, other: second };
+}
+
+/** What an alarm is about: a device, or an area in which leaks are looked for. */
+export function assetNames(id: string): { readonly name: string; readonly other?: string } {
+  const device = devices.value.get(id);
+  const zone = device === undefined ? leakZones.value.find((one) => one.zone === id) : undefined;
+  return zone === undefined ? deviceNames(device, id) : namesIn(zone, id);
 }
 
 /** Place of a device in the reader's language, as far as it has words for it. */
@@ -27,10 +40,16 @@ export function zoneName(zones: readonly LeakZone[], id: string): string {
   return (language.value === 'zh' ? nameZh : undefined) ?? name ?? id;
 }
 
-/** Label of a measurement: the model's, else its id made readable. */
+/** Label of a measurement: the model's or the class's in the reader's language, a word of the page, else its id made readable. */
 export function measurementName(point: Point): string {
-  const [first, second] = language.value === 'zh' ? [point.labelZh, point.label] : [point.label, point.labelZh];
-  return first ?? (language.value === 'zh' ? second : undefined) ?? readable(point.measurement);
+  const { label, labelZh, measurement } = point;
+  const own = language.value === 'zh' ? labelZh : label;
+  return (
+    own ??
+    text.value.measurements[measurement] ??
+    (language.value === 'zh' ? label : undefined) ??
+    readable(measurement)
+  );
 }
 
 /** `activePowerL1` and `flow-total` read as words. */

@@ -258,6 +258,7 @@ export const en = {
     'pressure-logger': 'Pressure',
     'pressure-sensor': 'Pressure',
     dma: 'District metered areas',
+    'water-zone': 'Metered area',
     pump: 'Pumps',
     'pump-station': 'Pump stations',
     'water-meter': 'Water meters',
@@ -293,6 +294,15 @@ export const en = {
     weather: 'Weather',
     'history-copy': 'Copy in InfluxDB',
     generic: 'Other devices',
+  } as Readonly<Record<string, string>>,
+  /** Measurements that neither device nor class has words for; others are made readable from their id. */
+  measurements: {
+    soundSpeed: 'Sound speed',
+    thdVoltageA: 'Harmonics of voltage A',
+    thdVoltageB: 'Harmonics of voltage B',
+    thdVoltageC: 'Harmonics of voltage C',
+    energyExport: 'Energy exported',
+    fault3: 'Fault 3',
   } as Readonly<Record<string, string>>,
   devices: (count: number) => many(count, 'device'),
   points: (count: number) => many(count, 'point'),

@@ -37,11 +37,68 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^real losses by the water balance$/, '漏失按水量平衡'],
   [/^no balance at present: (.*) tells? nothing$/, '目前无法平衡：$1 无数据'],
   // What a leak was told apart from
-  [/^a holiday or another sort of day: .*$/, '节假日或特殊日：近几周的夜间或全天数据不符'],
-  [/^flushing or fire flow: it lasts$/, '冲洗或消防用水：持续时间过长'],
-  [/^a gap or a stuck meter: such samples are left out$/, '缺数或仪表卡滞：此类样本未采用'],
-  [/^season and weather: they scale the whole day$/, '季节与天气：影响应是全天同比例'],
-  [/^irrigation: the lowest night hour rose, too$/, '灌溉：夜间最低小时同样升高'],
+  [/^meter fault: flow known in (\d+) of (\d+) bins since/, '仪表故障：此后 $2 个时段中 $1 个有流量数据'],
+  [/; (\S+) shows (\d+) like values in a row, by itself up to (\d+)$/, '；$1 连续 $2 个相同值，自身最多 $3 个'],
+  [
+    /^meter drift: (\d+) of (\d+) pressures fell, too, (\S+) by (\S+) m$/,
+    '仪表漂移：$2 个压力测点中 $1 个同时下降，$3 降 $4 m',
+  ],
+  [/^meter drift: it came within (\S+) h, a drift takes weeks$/, '仪表漂移：$1 小时内出现，漂移需数周'],
+  [/^meter drift: not checked, no pressure sensor in this zone$/, '仪表漂移：未核查，本分区没有压力测点'],
+  [
+    /^meter drift: not ruled out, none of (\d+) pressures fell clearly$/,
+    '仪表漂移：不能排除，$1 个压力测点均未明显下降',
+  ],
+  [/^supply interruption: least (\d+ %) of the expectation within (\S+) h$/, '停水：$2 小时内最低为预期的 $1'],
+  [/^supply interruption: not checked, the expectation is not known$/, '停水：未核查，预期流量未知'],
+  [
+    /^flushing, fire flow: (\S+) m3\/h by the minute is more than two hydrants draw and than passed here before$/,
+    '冲洗、消防：逐分钟 $1 m³/h，超过两个消火栓的用水，也超过此处以往的短时用水',
+  ],
+  [
+    /^flushing, fire flow, irrigation: it lasts for (\S+) h, none of late$/,
+    '冲洗、消防、灌溉：已持续 $1 小时，近期没有短时用水',
+  ],
+  [
+    /^flushing, fire flow, irrigation: it lasts for (\S+) h, the longest that ended by itself of late (\S+) h$/,
+    '冲洗、消防、灌溉：已持续 $1 小时，近期自行结束的最长 $2 小时',
+  ],
+  [/^holiday: not checked, the shape of days is not known yet$/, '节假日：未核查，日用水形态尚未学到'],
+  [
+    /^holiday: not ruled out, the shape of the last day strays (\S+) times as usual$/,
+    '节假日：不能排除，最近一日形态偏离为平常的 $1 倍',
+  ],
+  [/^holiday: the shape of the last day strays (\S+) times as usual$/, '节假日：最近一日形态偏离为平常的 $1 倍'],
+  [
+    /^boundary valve: not checked, no other metered zone with a known flow$/,
+    '边界阀：未核查，没有其他有流量数据的分区',
+  ],
+  [
+    /^boundary valve: not ruled out, (\S+) takes (\S+) m3\/h less than expected$/,
+    '边界阀：不能排除，$1 比预期少 $2 m³/h',
+  ],
+  [
+    /^boundary valve: no other zone takes clearly less, (\S+) (\S+) m3\/h$/,
+    '边界阀：没有其他分区明显减少，$1 为 $2 m³/h',
+  ],
+  [/^tank: what its level took or gave is taken off \((\d+)\)$/, '水池：液位变化的水量已扣除（$1 座）'],
+  [/^tank: not checked, no level of a tank in this zone$/, '水池：未核查，本分区没有水池液位'],
+  [
+    /^planned works: not checked here; a maintenance window of the zone suppresses the alarm$/,
+    '计划作业：此处不核查；分区的检修时段会抑制报警',
+  ],
+  // Why a leak's place is in doubt
+  [/^no single leak explains the pressures$/, '单个漏点不能解释各处压力'],
+  [/^the pattern of the pressures is not that of a leak$/, '压力分布不像漏点'],
+  [/^the pressures want a leak of (\S+) times the size that the flow tells$/, '压力对应的漏量为流量所示的 $1 倍'],
+  [/^too many pipes explain the pressures equally well$/, '能同样解释压力的管段过多'],
+  [/^the pressures are those of the leak of alarm (\S+), which is open$/, '这些压力属于尚未结束的漏点报警 $1'],
+  [/^the model has no pipes around the sensors of the zone$/, '模型中该分区测点周围没有管段'],
+  [
+    /^(\d+) pressure sensors of the zone are nodes of the model; at least (\d+)$/,
+    '该分区有 $1 个压力测点是模型节点，至少需要 $2 个',
+  ],
+  [/^too little history before it began$/, '发生前的历史数据太少'],
   // Alarm performance
   [/^mean per 10 minutes$/, '每 10 分钟平均'],
   [/^mean per day$/, '每日平均'],

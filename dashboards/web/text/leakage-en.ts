@@ -15,6 +15,8 @@ export const leakageEn = {
   refresh: 'Compute again',
   computedAt: (time: string) => `computed ${time}`,
   computing: 'Computing from stored history',
+  isComing: 'being computed',
+  lastNight: 'last night',
   failed: 'The figures did not come.',
   noZones: 'No zone is configured in which leaks are looked for.',
   noZonesWhy: 'List the inlets and outlets of each metered area under leakage.zones in gateway.yaml.',

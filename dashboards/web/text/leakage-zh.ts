@@ -17,6 +17,8 @@ export const leakageZh: LeakageText = {
   refresh: '重新计算',
   computedAt: (time) => `计算于 ${time}`,
   computing: '正在由历史数据计算',
+  isComing: '计算中',
+  lastNight: '昨夜',
   failed: '指标未能取得。',
   noZones: '尚未配置漏损监测分区。',
   noZonesWhy: '请在 gateway.yaml 的 leakage.zones 下列出每个分区的进出水点。',

@@ -85,7 +85,8 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
           <span>
             <b>{writeAge(now.value - alarm.since, language.value)}</b>
             <i>
-              {words.since} {time.clock(alarm.since)}
+              {words.since}{' '}
+              {time.day(alarm.since) === time.day(now.value) ? time.clock(alarm.since) : time.dayMinute(alarm.since)}
             </i>
           </span>
           {leak?.lostM3 === undefined ? (

@@ -109,6 +109,63 @@ export function LeakageCards(props: {
   );
 }
 
+/** While the figures are being computed: what is known without them, and in the places of the others that they are on their way. */
+export function LeakageCardsComing({
+  zones,
+  zone,
+}: {
+  readonly zones: readonly LeakZone[];
+  readonly zone: string | undefined;
+}) {
+  const words = text.value.leakage;
+  const mine = zones.filter((one) => zone === undefined || one.zone === zone);
+  const lost = mine.reduce((sum, one) => sum + one.lostM3, 0);
+  const leaks = mine.filter(({ state }) => state === 'leak').length;
+  const lastNight = sumOfZones(mine);
+  return (
+    <div class="cards">
+      {[words.supplied, words.rate].map((title) => (
+        <ComingCard key={title} title={title} />
+      ))}
+      <Known title={words.nightFlow} value={lastNight} unit="m³/h" decimals={1} aside={words.lastNight} />
+      <ComingCard title={words.realLosses} />
+      <Known title={words.lostToOpen} value={lost} unit="m³" decimals={0} aside={words.places(leaks)} />
+    </div>
+  );
+}
+
+function sumOfZones(zones: readonly LeakZone[]): number | undefined {
+  const values = zones.flatMap(({ nightFlow }) => nightFlow ?? []);
+  return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
+}
+
+const NOTHING_CHOSEN: Chosen = { period: 'month', label: '', labels: [], zone: undefined, choose: () => undefined };
+
+function Known(props: {
+  readonly title: string;
+  readonly value: number | undefined;
+  readonly unit: string;
+  readonly decimals: number;
+  readonly aside: string;
+}) {
+  return <Card {...props} bars={[]} chosen={NOTHING_CHOSEN} />;
+}
+
+function ComingCard({ title }: { title: string }) {
+  return (
+    <section class="panel stat figure-card" aria-label={title} aria-busy="true">
+      <header class="stat-head">
+        <span class="stat-title">{title}</span>
+        <span class="stat-aside">{text.value.leakage.isComing}</span>
+      </header>
+      <div class="stat-value">
+        <span class="skeleton coming" />
+      </div>
+      <div class="stat-foot" />
+    </section>
+  );
+}
+
 function Card(props: {
   readonly title: string;
   readonly value: number | undefined;

@@ -8,7 +8,7 @@ import type { LeakZone } from '../leakage.ts';
 import { AlarmBrief, stateWord } from '../parts/alarm-row.tsx';
 import { Glyph } from '../parts/glyph.tsx';
 import { LeakChart } from '../parts/leak-chart.tsx';
-import { LeakWhere } from '../parts/leak-place.tsx';
+import { LeakPipes, LeakSensors, LeakWhere } from '../parts/leak-place.tsx';
 import { zoneName } from '../parts/name.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { hrefOf } from '../route.ts';
@@ -167,7 +167,7 @@ function LeakIncident(props: {
       </header>
       <div class="leak-parts">
         <div class="leak-evidence">
-          <LeakChart leak={leak} since={alarm.since} raisedAt={alarm.raisedAt} height={wide ? 236 : 200} />
+          <LeakChart leak={leak} since={alarm.since} raisedAt={alarm.raisedAt} height={wide ? 250 : 200} />
           <div class="leak-proof">
             <section>
               <h3>{words.howSure}</h3>
@@ -188,6 +188,7 @@ function LeakIncident(props: {
               </ul>
             </section>
           </div>
+          {wide && <LeakSensors leak={leak} />}
         </div>
         <div class="leak-case">
           <div class="details-figures">
@@ -213,7 +214,7 @@ function LeakIncident(props: {
           </div>
           <section class="details-part">
             <h3>{words.where}</h3>
-            <LeakWhere leak={leak} />
+            {wide ? <LeakPipes leak={leak} /> : <LeakWhere leak={leak} />}
           </section>
           {isOpen && (
             <section class="details-part">

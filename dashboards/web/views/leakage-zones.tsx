@@ -11,19 +11,26 @@ import { said } from '../text/gateway-zh.ts';
 import type { Chosen } from './leakage.tsx';
 import { sumOf } from './leakage-cards.tsx';
 
+const NO_FIGURES: Figures = { zones: [], network: [] };
+
 /** Every zone with what it is at and its headlines; choosing one shows all of its figures. */
 export function LeakageZones(props: {
-  readonly figures: Figures;
-  readonly zones: readonly LeakZone[];
-  readonly chosen: Chosen;
+  readonly figures?: Figures;
+  /** Undefined: not known yet. */
+  readonly zones: readonly LeakZone[] | undefined;
+  /** The one that was chosen. */
+  readonly zone: string | undefined;
+  readonly chosen?: Chosen;
+  /** The figures are being computed: what each zone is at, and its last night, are known already. */
+  readonly isComing?: boolean;
 }) {
-  const { figures, zones, chosen } = props;
+  const { figures = NO_FIGURES, zones = [], zone: chosenZone, chosen, isComing = false } = props;
   const words = text.value.leakage;
-  const rows = figures.zones.filter(({ period }) => period === chosen.label);
-  const network = figures.network.find(({ period }) => period === chosen.label);
+  const rows = figures.zones.filter(({ period }) => period === chosen?.label);
+  const network = figures.network.find(({ period }) => period === chosen?.label);
   const real = sumOf(rows, (one) => realLossOf(one)?.m3PerDay);
   return (
-    <Panel title={words.perZone} scope={words.perZoneHint} class="zone-panel">
+    <Panel title={words.perZone} scope={isComing ? words.isComing : words.perZoneHint} class="zone-panel">
       <div class="scroll" tabIndex={-1}>
         <table class="zone-table">
           <thead>
@@ -52,9 +59,9 @@ export function LeakageZones(props: {
             </tr>
           </thead>
           <tbody>
-            <tr class={chosen.zone === undefined ? 'selected' : ''}>
+            <tr class={chosenZone === undefined ? 'selected' : ''}>
               <td class="col-zone">
-                <a href={hrefOf({ page: 'leakage' })} aria-current={chosen.zone === undefined ? 'true' : undefined}>
+                <a href={hrefOf({ page: 'leakage' })} aria-current={chosenZone === undefined ? 'true' : undefined}>
                   <b>{words.wholeNetwork}</b>
                 </a>
                 <span class="faint">{words.zones(zones.length)}</span>
@@ -73,6 +80,8 @@ export function LeakageZones(props: {
                 figures={figures}
                 row={rows.find((one) => one.zone === zone.zone)}
                 chosen={chosen}
+                isChosen={zone.zone === chosenZone}
+                isComing={isComing}
               />
             ))}
           </tbody>
@@ -86,9 +95,11 @@ function ZoneRow(props: {
   readonly zone: LeakZone;
   readonly figures: Figures;
   readonly row: ZoneFigures | undefined;
-  readonly chosen: Chosen;
+  readonly chosen: Chosen | undefined;
+  readonly isChosen: boolean;
+  readonly isComing: boolean;
 }) {
-  const { zone, figures, row, chosen } = props;
+  const { zone, figures, row, chosen, isChosen, isComing } = props;
   const words = text.value.leakage;
   const worst = worstAlarm(
     [...alarms.value.values()].filter(
@@ -97,12 +108,11 @@ function ZoneRow(props: {
   );
   const rate = row && rateShown(row);
   const real = row && realLossOf(row);
-  const bars = chosen.labels.map((label) => ({
+  const bars = (chosen?.labels ?? []).map((label) => ({
     label,
     value: figures.zones.find((one) => one.zone === zone.zone && one.period === label)?.nightFlow?.value,
     running: isRunning(figures.zones, label, now.value),
   }));
-  const isChosen = chosen.zone === zone.zone;
   const reason = (figure: string) => {
     const why = row?.missing.get(figure);
     return why === undefined ? undefined : said(why, language.value);
@@ -140,9 +150,13 @@ function ZoneRow(props: {
           </>
         )}
       </td>
-      <Cell value={row?.nightFlow?.value} decimals={1} why={reason('nightFlow')} />
+      <Cell
+        value={isComing ? zone.nightFlow : row?.nightFlow?.value}
+        decimals={1}
+        why={isComing ? undefined : reason('nightFlow')}
+      />
       <td class="col-shape">
-        <PeriodBars bars={bars} chosen={chosen.label} width={96} height={24} label={words.columns.nightFlow} />
+        <PeriodBars bars={bars} chosen={chosen?.label} width={96} height={24} label={words.columns.nightFlow} />
       </td>
       <td class="right">
         {real === undefined ? (

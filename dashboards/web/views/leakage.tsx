@@ -2,10 +2,10 @@ import { useEffect, useState } from 'preact/hooks';
 import { ApiError, api, figuresPath } from '../api.ts';
 import { type Figures, isRunning, type LeakZone, PERIODS, type Period, periodsOf } from '../leakage.ts';
 import { Icon } from '../parts/icon.tsx';
-import { Empty, Failure, Skeleton } from '../parts/panel.tsx';
-import { alarms, language, now, site, text } from '../state.ts';
+import { Empty, Failure } from '../parts/panel.tsx';
+import { alarms, language, leakZones, now, site, text } from '../state.ts';
 import { Crumb, Frame } from './frame.tsx';
-import { LeakageCards } from './leakage-cards.tsx';
+import { LeakageCards, LeakageCardsComing } from './leakage-cards.tsx';
 import { LeakageBalance, LeakageFigures } from './leakage-figures.tsx';
 import { LeakIncidents } from './leakage-incidents.tsx';
 import { LeakageZones } from './leakage-zones.tsx';
@@ -85,19 +85,21 @@ export function Leakage({ zone }: { zone: string | undefined }) {
                 <Empty what={words.noFigures} why={words.noFiguresWhy} />
               </div>
             )}
-            {figures !== undefined && chosen !== undefined && (
+            {figures !== undefined && chosen !== undefined ? (
               <LeakageCards figures={figures} zones={zones ?? []} chosen={chosen} />
+            ) : (
+              figures === undefined && problem === undefined && <LeakageCardsComing zones={zones ?? []} zone={known} />
             )}
             <div class="leakage-body">
               <div class="leakage-main">
-                {figures === undefined
-                  ? problem === undefined && <FiguresSkeleton />
-                  : chosen !== undefined && (
-                      <>
-                        <LeakageZones figures={figures} zones={zones ?? []} chosen={chosen} />
-                        <LeakageFigures figures={figures} zones={zones ?? []} chosen={chosen} />
-                      </>
-                    )}
+                {figures === undefined || chosen === undefined ? (
+                  <LeakageZones zones={zones} zone={known} isComing={figures === undefined && problem === undefined} />
+                ) : (
+                  <>
+                    <LeakageZones figures={figures} zones={zones} zone={known} chosen={chosen} />
+                    <LeakageFigures figures={figures} zones={zones ?? []} chosen={chosen} />
+                  </>
+                )}
               </div>
               <div class="leakage-main">
                 {figures !== undefined && chosen !== undefined && (
@@ -110,14 +112,6 @@ export function Leakage({ zone }: { zone: string | undefined }) {
         )}
       </div>
     </Frame>
-  );
-}
-
-function FiguresSkeleton() {
-  return (
-    <div class="panel">
-      <Skeleton rows={5} height={38} />
-    </div>
   );
 }
 
@@ -190,7 +184,8 @@ const rangeFor = (period: Period) => {
 
 /** Zones as they are now; asked again when an alarm of a leak changed, never by the clock. */
 function useZones(): readonly LeakZone[] | undefined {
-  const [zones, setZones] = useState<readonly LeakZone[] | undefined>(undefined);
+  const already = leakZones.peek();
+  const [zones, setZones] = useState<readonly LeakZone[] | undefined>(already.length === 0 ? undefined : already);
   const leaks = [...alarms.value.values()]
     .filter(({ kind }) => kind === 'leak')
     .map(({ id, changedAt }) => `${id} ${changedAt}`)
@@ -200,6 +195,7 @@ function useZones(): readonly LeakZone[] | undefined {
     api
       .leakZones()
       .then((found) => {
+        leakZones.value = found;
         if (!isGone) setZones(found);
       })
       // What is there stays; the connection bar says what is wrong.
@@ -211,9 +207,11 @@ function useZones(): readonly LeakZone[] | undefined {
   return zones;
 }
 
+/** What was computed last, by period: shown at once on the next visit, while it is asked for again. */
+const computed = new Map<Period, { readonly figures: Figures; readonly at: number }>();
+
 /** The figures of the last periods; what is there stays while they are asked for again. */
 function useFigures(period: Period) {
-  const [known, setKnown] = useState<{ period: Period; figures: Figures; at: number } | undefined>(undefined);
   const [problem, setProblem] = useState<string | undefined>(undefined);
   const [isAsking, setAsking] = useState(false);
   const [round, setRound] = useState(0);
@@ -223,7 +221,7 @@ function useFigures(period: Period) {
     setProblem(undefined);
     api
       .leakFigures(rangeFor(period), abort.signal)
-      .then((figures) => setKnown({ period, figures, at: now.peek() }))
+      .then((figures) => computed.set(period, { figures, at: now.peek() }))
       .catch((error: unknown) => {
         if (!abort.signal.aborted) setProblem(error instanceof ApiError ? error.message : String(error));
       })
@@ -233,7 +231,7 @@ function useFigures(period: Period) {
     return () => abort.abort();
   }, [period, round]);
   return {
-    ...(known?.period === period ? known : { figures: undefined, at: undefined }),
+    ...(computed.get(period) ?? { figures: undefined, at: undefined }),
     problem,
     isAsking,
     again: () => setRound(round + 1),

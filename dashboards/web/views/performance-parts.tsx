@@ -1,10 +1,10 @@
 import { writeAge, writeNumber, writingOf } from '../format.ts';
 import { Glyph } from '../parts/glyph.tsx';
-import { deviceNames, kindName, measurementName } from '../parts/name.tsx';
+import { assetNames, kindName, measurementName } from '../parts/name.tsx';
 import { Panel } from '../parts/panel.tsx';
 import type { Figures, Flood, Performance, Remedy, RuleCount } from '../performance.ts';
 import { hrefOf } from '../route.ts';
-import { alarms, devices, language, model, now, pressureUnit, site, text } from '../state.ts';
+import { alarms, language, model, now, pressureUnit, site, text } from '../state.ts';
 import { said } from '../text/gateway-zh.ts';
 import { percent } from './performance.tsx';
 
@@ -60,7 +60,7 @@ export function TopTen({ rules }: { rules: readonly RuleCount[] }) {
 /** Asset and what is watched of it, in words; leads to the point. */
 function RuleName({ rule }: { rule: RuleCount }) {
   const { asset, point: id, kind } = rule;
-  const { name } = deviceNames(devices.value.get(asset), asset);
+  const { name } = assetNames(asset);
   const point = id === undefined ? undefined : model.peek().points.get(id);
   const words = `${name}, ${point === undefined ? '' : `${measurementName(point)} `}${kindName(kind)}`;
   return (
@@ -131,7 +131,7 @@ export function StalePanel({ stale }: { stale: Performance['stale'] }) {
               <li key={alarm}>
                 <span class="advice-what">
                   <a href={hrefOf({ page: 'alarms', alarm })}>
-                    {deviceNames(devices.value.get(asset), asset).name}, {kindName(kind)}
+                    {assetNames(asset).name}, {kindName(kind)}
                   </a>
                   <b>{writeAge(now.value - since, language.value)}</b>
                 </span>
@@ -234,8 +234,8 @@ export function FloodsNow({ floods }: { floods: readonly Flood[] }) {
           mostly === undefined
             ? undefined
             : root === undefined
-              ? deviceNames(devices.value.get(mostly.name), mostly.name).name
-              : deviceNames(devices.value.get(root.asset), root.asset).name;
+              ? assetNames(mostly.name).name
+              : assetNames(root.asset).name;
         return (
           <p key={id} class="flood-now" role="status">
             <b>{words.floodNow(count, site.value.minute(from))}</b> {words.floodStanding(standing)}

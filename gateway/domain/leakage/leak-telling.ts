@@ -82,7 +82,7 @@ export class LeakTeller {
             basis: basisOf(zone, event),
             ruledOut: ruledOut(this.factsOf(watch, event, sensors)),
             otherOpenLeaks: round(watch.flow.known - event.size),
-            series: watch.series.map(([at, flow, expected]) => [formatTime(at), round(flow), round(expected)]),
+            series: seriesOf(watch),
           },
         },
       },
@@ -138,6 +138,7 @@ export class LeakTeller {
           ...lostOf(watch.zone, open.lostM3),
           otherOpenLeaks: round(watch.flow.known - leak.size),
           updatedAt: formatTime(at),
+          series: seriesOf(watch),
         },
       },
     });
@@ -195,6 +196,10 @@ function basisOf({ customers }: ZoneModel, { at, since }: { readonly at: Millis;
   if (customers.length > 0) return 'water balance';
   return at - since < QUARTER_MS ? 'net inflow by the minute' : 'net inflow';
 }
+
+/** Flow and what it should be without the leaks, for the picture. */
+const seriesOf = ({ series }: Watch) =>
+  series.map(([at, flow, expected]) => [formatTime(at), round(flow), round(expected)]);
 
 const lostOf = ({ pricePerM3 }: ZoneModel, lostM3: number) => ({
   lostM3: Math.round(lostM3),

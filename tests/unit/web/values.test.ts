@@ -196,7 +196,7 @@ describe('ranges, addresses and choices', () => {
 
   it('starts afresh when what was stored is broken', () => {
     for (const stored of [null, '', '{', '5', '[]', '{"theme":"pink","range":"9y","watched":5}'])
-      expect(readPreferences(stored)).toMatchObject({ theme: 'system', range: '15m', flashing: true });
+      expect(readPreferences(stored)).toMatchObject({ theme: 'system', range: '6h', flashing: true });
     expect(readPreferences('{"watched":["a/b",5]}').watched).toEqual(['a/b']);
   });
 

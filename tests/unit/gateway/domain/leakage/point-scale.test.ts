@@ -48,8 +48,10 @@ describe('points of leakage zones', () => {
     expect(usual[0]?.value).toBeGreaterThan(9);
     expect(usual[0]?.value).toBeLessThan(15);
     expect(other[0]?.value).toBeCloseTo(usual[0]?.value as number, 1);
-    const dropOf = (evidence: (typeof usual)[number] | undefined) =>
-      (evidence?.details as { sensors: readonly { drop: number }[] }).sensors[0]?.drop as number;
+    const dropOf = (evidence: (typeof usual)[number] | undefined) => {
+      const { sensors = [] } = (evidence?.details ?? {}) as { readonly sensors?: readonly { readonly drop: number }[] };
+      return sensors[0]?.drop ?? Number.NaN;
+    };
     expect(dropOf(other[0])).toBeCloseTo(dropOf(usual[0]), 2);
   });
 
