@@ -53,6 +53,8 @@ export interface FiguresAnswer {
 export class LeakageFigures {
   private readonly options: FiguresOptions;
   private last: Promise<unknown> = Promise.resolve();
+  /** Questions that are not answered yet, by what they ask; at most {@link FIGURES_WAITING_MAX}. */
+  private readonly underWay = new Map<string, Promise<FiguresAnswer>>();
   private waiting = 0;
 
   constructor(options: FiguresOptions) {
@@ -68,14 +70,26 @@ export class LeakageFigures {
     zones: readonly ZoneModel[],
     range: { readonly from: Millis; readonly to: Millis; readonly period: FigurePeriod },
   ): Promise<FiguresAnswer> {
+    const key = JSON.stringify([
+      zones.map(({ id }) => id),
+      range.period,
+      Math.floor(range.from / QUARTER_MS),
+      Math.floor(range.to / QUARTER_MS),
+      Math.floor(this.options.now() / QUARTER_MS),
+    ]);
+    // Several screens, or one that was left and opened again, ask for the same: they share one answer.
+    const underWay = this.underWay.get(key);
+    if (underWay !== undefined) return underWay;
     if (this.waiting >= FIGURES_WAITING_MAX)
       throw new FiguresError('figures-busy', `${this.waiting} questions for figures wait already`);
     this.waiting++;
     const answer = this.last.then(() => this.answer(zones, range));
     this.last = answer.catch(() => undefined);
+    this.underWay.set(key, answer);
     try {
       return await answer;
     } finally {
+      this.underWay.delete(key);
       this.waiting--;
     }
   }

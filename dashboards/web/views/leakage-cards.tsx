@@ -159,7 +159,9 @@ function ComingCard({ title }: { title: string }) {
         <span class="stat-aside">{text.value.leakage.isComing}</span>
       </header>
       <div class="stat-value">
-        <span class="skeleton coming" />
+        <span class="skeleton coming">
+          <i />
+        </span>
       </div>
       <div class="stat-foot" />
     </section>

@@ -10,9 +10,9 @@ import { Glyph } from '../parts/glyph.tsx';
 import { LeakChart } from '../parts/leak-chart.tsx';
 import { LeakPipes, LeakSensors, LeakWhere } from '../parts/leak-place.tsx';
 import { zoneName } from '../parts/name.tsx';
-import { Empty, Panel } from '../parts/panel.tsx';
+import { Empty, Panel, Skeleton } from '../parts/panel.tsx';
 import { hrefOf } from '../route.ts';
-import { alarms, language, now, site, text } from '../state.ts';
+import { alarms, language, loaded, now, site, text } from '../state.ts';
 import { said } from '../text/gateway-zh.ts';
 import { useWide } from './layout.ts';
 
@@ -48,8 +48,12 @@ export function LeakIncidents({ zones, zone }: { zones: readonly LeakZone[]; zon
   return (
     <div class={`leak-area${shown === undefined ? ' calm-area' : ''}`}>
       {shown === undefined ? (
-        <Panel title={words.incidents} scope="0">
-          <Empty what={words.noLeak} {...(zones.length === 0 ? {} : { why: words.noLeakWhy(watched, learning) })} />
+        <Panel title={words.incidents} scope={loaded.value ? '0' : ''}>
+          {!loaded.value ? (
+            <Skeleton rows={2} />
+          ) : (
+            <Empty what={words.noLeak} {...(zones.length === 0 ? {} : { why: words.noLeakWhy(watched, learning) })} />
+          )}
         </Panel>
       ) : (
         <LeakIncident

@@ -82,7 +82,7 @@ export class LeakTeller {
             basis: basisOf(zone, event),
             ruledOut: ruledOut(this.factsOf(watch, event, sensors)),
             otherOpenLeaks: round(watch.flow.known - event.size),
-            series: seriesOf(watch),
+            series: seriesOf(watch, Number.POSITIVE_INFINITY),
           },
         },
       },
@@ -138,7 +138,7 @@ export class LeakTeller {
           ...lostOf(watch.zone, open.lostM3),
           otherOpenLeaks: round(watch.flow.known - leak.size),
           updatedAt: formatTime(at),
-          series: seriesOf(watch),
+          series: seriesOf(watch, watch.flow.known - leak.size),
         },
       },
     });
@@ -197,9 +197,17 @@ function basisOf({ customers }: ZoneModel, { at, since }: { readonly at: Millis;
   return at - since < QUARTER_MS ? 'net inflow by the minute' : 'net inflow';
 }
 
-/** Flow and what it should be without the leaks, for the picture. */
-const seriesOf = ({ series }: Watch) =>
-  series.map(([at, flow, expected]) => [formatTime(at), round(flow), round(expected)]);
+/**
+ * Flow and what it should be without this leak, for the picture: once a leak is known the expectation has it in it.
+ *
+ * @param others - m3/h of leaks that belong to the expectation
+ */
+const seriesOf = ({ series }: Watch, others: number) =>
+  series.map(([at, flow, expected, known = 0]) => [
+    formatTime(at),
+    round(flow),
+    round(expected === null ? null : expected - Math.max(0, known - others)),
+  ]);
 
 const lostOf = ({ pricePerM3 }: ZoneModel, lostM3: number) => ({
   lostM3: Math.round(lostM3),

@@ -216,7 +216,7 @@ export class LeakageDetector implements Detector {
     const demand = zone.customers.length > 0 ? add(zone.customers, 1) : undefined;
     const slot = this.slotOf(at - binMs, Math.round(86_400_000 / binMs));
     const expected = flow.expectation(slot, demand);
-    watch.series.push([at, net ?? null, expected ?? null]);
+    watch.series.push([at, net ?? null, expected ?? null, flow.known]);
     if (watch.series.length > EVIDENCE_BINS) watch.series.shift();
     watch.lost += (flow.known * binMs) / 3_600_000;
     for (const open of watch.open) open.lostM3 += ((leakOf(watch, open)?.size ?? 0) * binMs) / 3_600_000;

@@ -15,7 +15,7 @@ export interface LeakFacts {
   readonly at: Millis;
   readonly size: number;
   /** Ends of bins, net inflow, expectation; null: not known. */
-  readonly series: readonly (readonly [Millis, number | null, number | null])[];
+  readonly series: readonly (readonly [Millis, number | null, number | null, unknown?])[];
   /** Flow meters of the zone: how many samples in a row are alike now, and at most by themselves. */
   readonly meters: readonly { readonly point: string; readonly alike: number; readonly alikeUsual: number }[];
   /** Tanks of the zone whose level is taken off; how many. */

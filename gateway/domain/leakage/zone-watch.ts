@@ -17,6 +17,12 @@ export interface OpenAlarm {
   readonly margin: number;
 }
 
+/**
+ * End of a bin, measured flow, expectation and what was known to leak then, m3/h; null: not known. Those kept by an earlier
+ * version lack the last.
+ */
+export type Slot = [at: Millis, flow: number | null, expected: number | null, known?: number];
+
 /** All that is watched and open in a metered zone. */
 export interface Watch {
   readonly zone: ZoneModel;
@@ -26,7 +32,7 @@ export interface Watch {
   /** Points of the zone and of its sub-zones; undefined where the flow of a quarter is not known. */
   readonly pressure: { readonly points: readonly string[]; readonly watch: PressureWatch } | undefined;
   /** Ends of bins, measured flow and expectation, for the picture. */
-  series: [Millis, number | null, number | null][];
+  series: Slot[];
   level: (number | null)[];
   /** End of the last bin. */
   closedAt: Millis;
