@@ -151,7 +151,10 @@ export class LeakageFigures {
   /** Days in which any of the zones' points told anything: the others need not be read. */
   private async spanOf(zones: readonly ZoneModel[], days: readonly LocalDay[]): Promise<Pick<LocalDay, 'from' | 'to'>> {
     const { store } = this.options;
-    const ids = zones.flatMap((zone) => pointsOf(zone).flatMap((point) => this.idOf(point) ?? []));
+    const ids = zones.flatMap((zone) => {
+      const registers = [...zone.inlets, ...zone.outlets, ...zone.customers].map((flow) => this.registerOf(zone, flow));
+      return [...pointsOf(zone), ...registers].flatMap((point) => this.idOf(point) ?? []);
+    });
     const [first, last] = [days[0], days.at(-1)];
     const none = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
     if (ids.length === 0 || first === undefined || last === undefined) return none;
