@@ -16,7 +16,7 @@ export interface Preferences {
 
 export const DEFAULT_PREFERENCES: Preferences = {
   theme: 'system',
-  range: '6h',
+  range: '15m',
   flashing: true,
   sound: true,
   keys: true,

@@ -121,20 +121,20 @@ export function LeakageCardsComing({
   const mine = zones.filter((one) => zone === undefined || one.zone === zone);
   const lost = mine.reduce((sum, one) => sum + one.lostM3, 0);
   const leaks = mine.filter(({ state }) => state === 'leak').length;
-  const lastNight = sumOfZones(mine);
   return (
     <div class="cards">
       {[words.supplied, words.rate].map((title) => (
         <ComingCard key={title} title={title} />
       ))}
-      <Known title={words.nightFlow} value={lastNight} unit="m³/h" decimals={1} aside={words.lastNight} />
+      <Known title={words.nightFlow} value={lastNightOf(mine)} unit="m³/h" decimals={1} aside={words.lastNight} />
       <ComingCard title={words.realLosses} />
       <Known title={words.lostToOpen} value={lost} unit="m³" decimals={0} aside={words.places(leaks)} />
     </div>
   );
 }
 
-function sumOfZones(zones: readonly LeakZone[]): number | undefined {
+/** The least flow of last night, all zones together, m3/h; undefined when none has it. */
+export function lastNightOf(zones: readonly LeakZone[]): number | undefined {
   const values = zones.flatMap(({ nightFlow }) => nightFlow ?? []);
   return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
 }

@@ -34,7 +34,8 @@ export function LeakIncidents({ zones, zone }: { zones: readonly LeakZone[]; zon
     .filter(({ kind, holds }) => kind === 'leak' && holds.length === 0)
     .sort(compareAlarms)
     .flatMap(incidentOf);
-  const past = usePast(open.map(({ alarm }) => `${alarm.id} ${alarm.state}`).join());
+  const known = usePast(open.map(({ alarm }) => `${alarm.id} ${alarm.state}`).join());
+  const past = known ?? [];
   const meters = all
     .filter(({ kind, assetClass }) => METER_KINDS.includes(kind) && assetClass === 'water-meter')
     .sort(compareAlarms);
@@ -67,8 +68,10 @@ export function LeakIncidents({ zones, zone }: { zones: readonly LeakZone[]; zon
         />
       )}
       <div class="leak-aside">
-        <Panel title={words.pastLeaks} scope={String(past.length)} class="past-leaks">
-          {past.length === 0 ? (
+        <Panel title={words.pastLeaks} scope={known === undefined ? '' : String(past.length)} class="past-leaks">
+          {known === undefined ? (
+            <Skeleton rows={2} />
+          ) : past.length === 0 ? (
             <p class="faint quiet-line">{words.noPast}</p>
           ) : (
             <ul>
@@ -241,9 +244,9 @@ function LeakIncident(props: {
   );
 }
 
-/** Leaks that are over; asked again when one opens or closes. */
-function usePast(open: string): readonly Incident[] {
-  const [past, setPast] = useState<readonly Incident[]>([]);
+/** Leaks that are over, undefined until the gateway has answered; asked again when one opens or closes. */
+function usePast(open: string): readonly Incident[] | undefined {
+  const [past, setPast] = useState<readonly Incident[] | undefined>(undefined);
   useEffect(() => {
     const abort = new AbortController();
     api

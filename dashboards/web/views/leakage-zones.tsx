@@ -9,7 +9,7 @@ import { hrefOf } from '../route.ts';
 import { alarms, language, now, site, text } from '../state.ts';
 import { said } from '../text/gateway-zh.ts';
 import type { Chosen } from './leakage.tsx';
-import { sumOf } from './leakage-cards.tsx';
+import { lastNightOf, sumOf } from './leakage-cards.tsx';
 
 const NO_FIGURES: Figures = { zones: [], network: [] };
 
@@ -68,7 +68,10 @@ export function LeakageZones(props: {
               </td>
               <Cell value={network?.suppliedM3} decimals={0} />
               <Cell value={network?.rate?.percent} decimals={1} />
-              <Cell value={sumOf(rows, ({ nightFlow }) => nightFlow?.value)} decimals={1} />
+              <Cell
+                value={isComing ? lastNightOf(zones) : sumOf(rows, ({ nightFlow }) => nightFlow?.value)}
+                decimals={1}
+              />
               <td class="col-shape" />
               <Cell value={real} decimals={0} />
               <td class="col-ili" />

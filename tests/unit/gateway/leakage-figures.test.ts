@@ -31,6 +31,7 @@ function world(
   };
   const clock = { now: START + 400 * DAY_MS };
   const asked: string[] = [];
+  const refuse = new Set<string>();
   const figures = new LeakageFigures({
     zones: [model],
     timezone,
@@ -48,6 +49,7 @@ function world(
     store: {
       query: async ({ points, from, to, stepMs, aggregate }: SeriesQuery) => {
         asked.push(aggregate);
+        if (refuse.has(aggregate)) throw new Error('took longer than 5 s');
         // Whatever was told in a slot counts, not only what was told at its start.
         const toldIn = (point: number, ts: number) =>
           aggregate !== 'count' ||
@@ -78,7 +80,7 @@ function world(
     },
     now: () => clock.now,
   });
-  return { figures, model, clock, asked };
+  return { figures, model, clock, asked, refuse };
 }
 
 const hourOf = (ts: number) => ((ts - START) / HOUR_MS + 24 * 1000) % 24;
@@ -275,6 +277,13 @@ describe('days', () => {
     );
     // Of the twelve pieces of the year those that the week, and two days around it, touch.
     expect(made.asked.filter((aggregate) => aggregate === 'mean').length).toBeLessThanOrEqual(2);
+  });
+
+  it('come also from a store that is too busy to say which days it holds', async () => {
+    const made = world({ 'fm-1/flow': () => 40 });
+    made.refuse.add('count');
+    const { zones } = await made.figures.figures([made.model], { from: START, to: START + DAY_MS, period: 'day' });
+    expect(zones[0]?.supplied?.value).toBeCloseTo(960, 6);
   });
 
   it('of a meter that tells its counter alone rest on that', async () => {

@@ -9,7 +9,7 @@ import {
   readZone,
   realLossOf,
 } from '../../../dashboards/web/leakage.ts';
-import { planOf, scaleBarOf } from '../../../dashboards/web/plan.ts';
+import { labelPlaces, planOf, scaleBarOf } from '../../../dashboards/web/plan.ts';
 import { said } from '../../../dashboards/web/text/gateway-zh.ts';
 
 const FROM = '2026-10-31T16:00:00.000Z';
@@ -111,6 +111,19 @@ describe('where a leak is', () => {
     expect(bar.px).toBeLessThanOrEqual(61);
   });
 
+  it('has labels beside their marks that do not write over the next mark', () => {
+    const [west, east] = labelPlaces(
+      [
+        { x: 100, y: 50, text: 'Logger West Gate' },
+        { x: 130, y: 54, text: 'Logger Market Lane' },
+      ],
+      400,
+    );
+    expect(east).toMatchObject({ anchor: 'start' });
+    expect(west).toMatchObject({ anchor: 'end' });
+    expect(labelPlaces([{ x: 380, y: 50, text: '市场巷压力' }], 400)[0]).toMatchObject({ anchor: 'end' });
+  });
+
   it('finds the sample nearest to a moment', () => {
     const series = [{ at: 0, flow: 1 }, { at: 10, flow: 2 }, { at: 20 }];
     expect(valueAt(series, 14)).toEqual({ at: 10, flow: 2 });
@@ -123,6 +136,16 @@ describe('what the gateway says', () => {
     expect(said('outside the limits of the formula: fewer than 3000 connections, pressure below 25 m', 'zh')).toBe(
       '超出公式适用范围：接户少于 3000, 压力低于 25 m',
     );
+    expect(said('too many pipes explain the pressures equally well', 'zh')).toBe('能同样解释压力的管段过多');
+    expect(said('meter drift: 5 of 5 pressures fell, too, pt-14/pressure by 0.57 m', 'zh')).toBe(
+      '仪表漂移：5 个压力测点中 5 个同时下降，pt-14/pressure 降 0.57 m',
+    );
+    expect(
+      said(
+        'meter fault: flow known in 10 of 12 bins since; fm-02/flow shows 1 like values in a row, by itself up to 2',
+        'zh',
+      ),
+    ).toBe('仪表故障：此后 12 个时段中 10 个有流量数据；fm-02/flow 连续 1 个相同值，自身最多 2 个');
     expect(said('something new', 'zh')).toBe('something new');
     expect(said('population is not configured', 'en')).toBe('population is not configured');
   });

@@ -4,6 +4,7 @@ import {
   siteTime,
   writeAge,
   writeClockSpan,
+  writeExact,
   writeNumber,
   writingOf,
   zoneName,
@@ -12,7 +13,7 @@ import type { Point } from '../../../dashboards/web/model.ts';
 import { strengthOf } from '../../../dashboards/web/password.ts';
 import { groupPlant, spread } from '../../../dashboards/web/plant.ts';
 import { readPreferences } from '../../../dashboards/web/preferences.ts';
-import { countStandings, standingOf } from '../../../dashboards/web/quality.ts';
+import { countStandings, notGood, standingOf } from '../../../dashboards/web/quality.ts';
 import { boundsOf, shiftRange } from '../../../dashboards/web/range.ts';
 import { keyPoints, showReading } from '../../../dashboards/web/reading.ts';
 import { hrefOf, parseRoute } from '../../../dashboards/web/route.ts';
@@ -35,6 +36,32 @@ const last = (ts: number, value?: number, more: object = {}) => ({
   quality: 'good' as const,
   ...(value === undefined ? {} : { value }),
   ...more,
+});
+
+describe('a limit', () => {
+  it('is never rounded to another number than people chose', () => {
+    expect(writeExact(-0.5, 0)).toBe('−0.5');
+    expect(writeExact(135, 0)).toBe('135');
+    expect(writeExact(0, 0)).toBe('0');
+    expect(writeExact(0.25, 2)).toBe('0.25');
+  });
+});
+
+describe('points that are not good', () => {
+  it('are named worst first, and no more than wanted', () => {
+    const points = [
+      point({ id: 'a/good', last: last(NOON, 1) }),
+      point({ id: 'b/none' }),
+      point({ id: 'c/bad', last: { ...last(NOON), quality: 'bad' } }),
+      point({ id: 'd/stale', last: last(NOON - 60_000, 1) }),
+    ];
+    expect(notGood(points, NOON, true, 9).map(({ point: { id }, standing }) => `${id} ${standing}`)).toEqual([
+      'c/bad bad',
+      'd/stale stale',
+      'b/none none',
+    ]);
+    expect(notGood(points, NOON, true, 1)).toHaveLength(1);
+  });
 });
 
 describe('how far a value can be trusted', () => {
@@ -196,7 +223,7 @@ describe('ranges, addresses and choices', () => {
 
   it('starts afresh when what was stored is broken', () => {
     for (const stored of [null, '', '{', '5', '[]', '{"theme":"pink","range":"9y","watched":5}'])
-      expect(readPreferences(stored)).toMatchObject({ theme: 'system', range: '6h', flashing: true });
+      expect(readPreferences(stored)).toMatchObject({ theme: 'system', range: '15m', flashing: true });
     expect(readPreferences('{"watched":["a/b",5]}').watched).toEqual(['a/b']);
   });
 

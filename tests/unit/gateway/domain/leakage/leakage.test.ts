@@ -110,6 +110,13 @@ describe('leaks as alarms', () => {
     expect(high).toBeGreaterThan(BURST.size);
     expect(message).toMatch(new RegExp(`^Leak, sudden: ${value} m³/h, `));
     expect(evidence.sensors).toHaveLength(1);
+    // The two days of flow reach until now, and what it should be is without the leak all the while.
+    const series = evidence.series as readonly (readonly [string, number, number])[];
+    expect(Date.parse(series.at(-1)![0])).toBe(Date.parse(evidence.updatedAt as string));
+    const tooMuch = series.filter(([at]) => Date.parse(at) > raisedAt).map(([, flow, expected]) => flow - expected);
+    const mean = tooMuch.reduce((sum, value) => sum + value, 0) / tooMuch.length;
+    expect(mean).toBeGreaterThan(BURST.size * 0.7);
+    expect(mean).toBeLessThan(BURST.size * 1.3);
     expect(month({ perBatch: 13, restartAt: [2892, 2950, 3000] }).updates.map((alarm) => alarm.evidence)).toEqual(
       updates.map((alarm) => alarm.evidence),
     );
