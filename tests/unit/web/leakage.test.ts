@@ -114,8 +114,8 @@ describe('where a leak is', () => {
   it('has labels beside their marks that do not write over the next mark', () => {
     const [west, east] = labelPlaces(
       [
-        { x: 100, y: 50, text: 'Logger West Gate' },
-        { x: 130, y: 54, text: 'Logger Market Lane' },
+        { x: 120, y: 50, text: 'Logger West Gate' },
+        { x: 150, y: 54, text: 'Logger Market Lane' },
       ],
       400,
     );
