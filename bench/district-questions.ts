@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000;
 const QUARTER_MS = 900_000;
 const MANY_POINTS = 500;
 /** Milliseconds between two questions of a kind: a few dozen people with their screens, and enough for a p99 in three minutes. */
-const EVERY_MS = { onePoint: 200, manyPoints: 1000, latest: 250 };
+const EVERY_MS = { onePoint: 200, manyPoints: 2000, latest: 250 };
 
 /** Milliseconds that questions took, by kind, in the order they were asked. */
 export type Answers = Record<string, number[]>;
