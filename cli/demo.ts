@@ -178,9 +178,11 @@ function gatewayFile({
   const config = parse(readFileSync(shipped, 'utf8')) as Record<string, unknown> & {
     devices?: string[];
     classes?: string[];
+    leakage?: { readonly model?: { readonly file: string } };
   };
   const secretFile = join(dataDir, 'webhook-secret');
   if (!existsSync(secretFile)) writeFileSync(secretFile, randomBytes(24).toString('base64url'), { mode: 0o600 });
+  const model = config.leakage?.model;
   const absolute = (paths: readonly string[] | undefined) => paths?.map((path) => resolve(examples, path));
   const file = join(dataDir, 'gateway.yaml');
   writeFileSync(
@@ -188,6 +190,9 @@ function gatewayFile({
     stringify({
       ...config,
       devices: absolute(config.devices),
+      ...(model === undefined
+        ? {}
+        : { leakage: { ...config.leakage, model: { ...model, file: resolve(examples, model.file) } } }),
       ...(config.classes === undefined ? {} : { classes: absolute(config.classes) }),
       notify: {
         allowHosts: [new URL(webhook).hostname],
