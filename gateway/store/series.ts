@@ -217,6 +217,8 @@ export async function seriesOf(connection: DuckDBConnection, sources: Sources, q
     ['integer', 'integer', 'double', 'double', 'utinyint'],
     ([point, slot, value, count, worst], rows) => {
       for (let row = 0; row < rows; row++) {
+        const at = slot?.[row] as number;
+        if (at < 0 || at >= slots) continue;
         const id = point?.[row] as number;
         let list = series.get(id);
         if (list === undefined) {
@@ -224,7 +226,7 @@ export async function seriesOf(connection: DuckDBConnection, sources: Sources, q
           series.set(id, list);
         }
         list.push({
-          ts: from + (slot?.[row] as number) * stepMs,
+          ts: from + at * stepMs,
           value: value?.[row] as number,
           count: count?.[row] as number,
           worstQuality: QUALITIES[worst?.[row] as number] as Quality,
@@ -248,8 +250,10 @@ function slotsOfSums(
 ): string {
   const { from, stepMs, aggregate } = query;
   const late = recent?.rows === undefined ? undefined : recent;
+  // Rows of a day that the range begins in lie before it; a division towards zero would put them into its first slot.
+  const slotsBefore = Math.ceil(DAY_MS / stepMs);
   return `
-    SELECT point, ((ts - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot, ${AGGREGATES[aggregate].sums} AS value,
+    SELECT point, ((ts - ${int(from - slotsBefore * stepMs)}) // ${int(stepMs)})::INTEGER - ${slotsBefore} AS slot, ${AGGREGATES[aggregate].sums} AS value,
       sum(readings)::DOUBLE AS readings, max(worst) AS worst
     FROM (${storedSums(sources, query, { quarters, late }, recent)}) GROUP BY point, slot`;
 }
