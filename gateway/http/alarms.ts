@@ -177,7 +177,15 @@ export function alarmRoutes(door: Door): readonly Route[] {
   ];
 }
 
+/** @throws Problem action-invalid when it is said twice: nobody knows which was meant */
 function untilOf(body: NonNullable<z.output<typeof actionSchema>>, now: Millis): Millis | undefined {
+  const said = (['until', 'untilMs', 'for', 'duration', 'durationMs'] as const).filter(
+    (key) => body[key] !== undefined,
+  );
+  if (said.length > 1)
+    throw new Problem('action-invalid', `${said.join(' and ')} say the same thing twice`, {
+      errors: [{ path: `body.${said[1]}`, found: said.join(', '), allowed: 'one of them' }],
+    });
   const durationMs = body.for ?? body.duration ?? body.durationMs;
   if (durationMs !== undefined) return now + durationMs;
   return body.until ?? body.untilMs;

@@ -494,7 +494,8 @@ describe('alarms', () => {
     const act = (action: string, body?: unknown) => door.post(`/api/v1/alarms/${id}/${action}`, body, cookie);
     expect((await act('acknowledge')).status).toBe(200);
     expect(await act('acknowledge')).toMatchObject({ status: 409, body: { code: 'action-not-possible' } });
-    for (const body of [undefined, { reason: 'no end' }, { for: '2h', reason: ' ' }])
+    const twice = { for: '2h', until: '2026-11-23T18:00:00Z' };
+    for (const body of [undefined, { reason: 'no end' }, { for: '2h', reason: ' ' }, twice])
       expect(await act('shelve', body), JSON.stringify(body)).toMatchObject({ status: 400 });
     expect((await act('shelve', { duration: '2h', reason: 'works' })).body).toMatchObject({
       holds: ['shelved'],
