@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { openAccounts } from '../../gateway/accounts.ts';
 import { removeFolder } from '../support/folders.ts';
 import { freePort, until } from '../support/ports.ts';
@@ -12,7 +13,9 @@ const COMMAND = join(root, 'dist', 'cli', 'hanfeng.js');
 const DEMO = join(root, 'examples', 'demo');
 const PASSWORD = 'History-Passw0rd-1';
 const EDGES = ['edge-city', 'edge-water'];
-const DEVICES = ['wl-01', 'wl-02', 'ga-12', 'tl-01', 'pt-11', 'pt-13', ...several('cm'), ...several('amr')];
+const DEVICES = (
+  parse(readFileSync(join(DEMO, 'simulate.yaml'), 'utf8')) as { publishers: readonly { id: string }[] }
+).publishers.map(({ id }) => id);
 const MINUTES = 2 * 1440;
 
 interface Delivery {
@@ -176,6 +179,3 @@ function quantile(values: readonly number[], share: number): number {
 }
 
 /** The four of a kind. */
-function several(kind: string): readonly string[] {
-  return [1, 2, 3, 4].map((number) => `${kind}-0${number}`);
-}
