@@ -31,7 +31,7 @@ const [
 
 const SETTLE_MS = 25_000;
 /** Of the true clock, which process.uptime() keeps: starting takes no less because this process lives faster. */
-const READY_S = 240;
+const READY_S = 200;
 /** Time-outs shrink with the clock; above this speed a busy machine alone would cause them, so they are made longer there. */
 const TRUE_TIMEOUTS_UP_TO = 8;
 const PASSWORD = 'Scenario-Passw0rd-1';
