@@ -14,7 +14,7 @@ import { CRS } from '../domain/coordinates.ts';
 import type { DeviceInfo, PointInfo, Rule } from '../domain/plant.ts';
 import type { LastValue } from '../registry.ts';
 import type { StoredReading } from '../store/store.ts';
-import { isoSchema, present } from './inputs.ts';
+import { isoSchema } from './inputs.ts';
 
 // What inside is milliseconds is ISO 8601 outside; what has no value is absent.
 
@@ -27,13 +27,15 @@ export const readingView = z.object({
   reason: z.string().optional(),
 });
 
+// Thousands of these make one page: no object on the way for each thing that is absent.
+
 export function viewReading({ ts, value, quality, reason }: StoredReading): z.infer<typeof readingView> {
-  return {
-    ts: formatTime(ts),
-    ...(value === undefined || !Number.isFinite(value) ? {} : { value }),
-    quality,
-    ...(reason === undefined || reason === '' ? {} : { reason }),
-  };
+  const isValued = value !== undefined && Number.isFinite(value);
+  const view: z.infer<typeof readingView> = isValued
+    ? { ts: formatTime(ts), value, quality }
+    : { ts: formatTime(ts), quality };
+  if (reason !== undefined && reason !== '') view.reason = reason;
+  return view;
 }
 
 export const lastView = readingView.extend({
@@ -48,12 +50,11 @@ export function isStale(point: PointInfo, last: LastValue, now: Millis): boolean
 }
 
 export function viewLast(point: PointInfo, last: LastValue, now: Millis): z.infer<typeof lastView> {
-  return {
-    ...viewReading(last),
-    receivedAt: formatTime(last.receivedAt),
-    ageMs: Math.max(0, now - last.ts),
-    stale: isStale(point, last, now),
-  };
+  const view = viewReading(last) as z.infer<typeof lastView>;
+  view.receivedAt = formatTime(last.receivedAt);
+  view.ageMs = Math.max(0, now - last.ts);
+  view.stale = isStale(point, last, now);
+  return view;
 }
 
 export const pointView = z.object({
@@ -86,30 +87,32 @@ export function viewPoint(
   rules: readonly Rule[] | undefined,
   now: Millis,
 ): z.infer<typeof pointView> {
-  const limits = rules?.flatMap(({ kind, setpoint, priority }) =>
-    setpoint === undefined ? [] : [{ kind, setpoint, priority }],
-  );
-  return {
+  const { unit, label, labelZh, normal, labels, labelsZh, everyMs } = point;
+  const view: z.infer<typeof pointView> = {
     id: `${point.device}/${point.measurement}`,
     device: point.device,
     measurement: point.measurement,
     maxSilenceMs: point.maxSilenceMs,
     reportingDelayMs: point.reportingDelayMs,
-    ...present({
-      class: device?.class,
-      site: device?.site,
-      unit: point.unit,
-      unitLabel: point.unit === undefined ? undefined : unitLabel(point.unit),
-      label: point.label,
-      labelZh: point.labelZh,
-      normal: point.normal === undefined ? undefined : ([...point.normal] as [number, number]),
-      labels: point.labels,
-      labelsZh: point.labelsZh,
-      limits: limits === undefined || limits.length === 0 ? undefined : limits,
-      everyMs: point.everyMs,
-      last: last === undefined ? undefined : viewLast(point, last, now),
-    }),
   };
+  if (device?.class !== undefined) view.class = device.class;
+  if (device?.site !== undefined) view.site = device.site;
+  if (unit !== undefined) {
+    view.unit = unit;
+    view.unitLabel = unitLabel(unit);
+  }
+  if (label !== undefined) view.label = label;
+  if (labelZh !== undefined) view.labelZh = labelZh;
+  if (normal !== undefined) view.normal = [...normal] as [number, number];
+  if (labels !== undefined) view.labels = labels;
+  if (labelsZh !== undefined) view.labelsZh = labelsZh;
+  if (everyMs !== undefined) view.everyMs = everyMs;
+  if (last !== undefined) view.last = viewLast(point, last, now);
+  const limits = rules?.flatMap(({ kind, setpoint, priority }) =>
+    setpoint === undefined ? [] : [{ kind, setpoint, priority }],
+  );
+  if (limits !== undefined && limits.length > 0) view.limits = limits;
+  return view;
 }
 
 export const alarmView = z.object({
