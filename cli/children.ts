@@ -8,6 +8,8 @@ export interface LogLine {
   readonly level: string;
   readonly message: string;
   readonly fields: Readonly<Record<string, unknown>>;
+  /** It was no line of the log, but text such as a report of mistakes. */
+  readonly isBare?: true;
 }
 
 /** A `hanfeng` process of its own; ends when its standard input closes, so that it never outlives us. */
@@ -79,5 +81,5 @@ function parseLine(name: string, text: string): LogLine {
       // Not JSON after all: shown as it is.
     }
   }
-  return { process: name, level: 'info', message: text, fields: {} };
+  return { process: name, level: 'info', message: text, fields: {}, isBare: true };
 }

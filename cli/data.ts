@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
 import { type Accounts, openAccounts } from '../gateway/accounts.ts';
 import { loadGatewayConfig } from '../gateway/config.ts';
+import { READY_LINE } from '../gateway/run.ts';
 import { DuckDbStore } from '../gateway/store/duckdb.ts';
 import { untar } from '../gateway/tar.ts';
 import { type LogLine, startChild } from './children.ts';
@@ -188,8 +188,12 @@ async function withStopped(
   env: NodeJS.ProcessEnv,
   use: (base: string) => Promise<void>,
 ): Promise<void> {
-  const [http, mqtt] = [await freePort(), await freePort()];
-  const lines: LogLine[] = [];
+  const complaints: string[] = [];
+  let base: string | undefined;
+  const onLine = ({ level, message, fields, isBare }: LogLine) => {
+    if (message === READY_LINE) base = String(fields.address);
+    else if (level !== 'info' || isBare) complaints.push(message);
+  };
   const child = startChild({
     name: 'gateway',
     root: PACKAGE_ROOT,
@@ -197,22 +201,17 @@ async function withStopped(
     env: {
       ...env,
       HANFENG_HOST: '127.0.0.1',
-      HANFENG_HTTP_PORT: String(http),
-      HANFENG_MQTT_PORT: String(mqtt),
-      HANFENG_LOG_LEVEL: 'warn',
+      HANFENG_HTTP_PORT: '0',
+      HANFENG_MQTT_PORT: '0',
+      HANFENG_LOG_LEVEL: 'info',
     },
-    onLine: (line) => lines.push(line),
+    onLine,
   });
   try {
-    const base = `http://127.0.0.1:${http}`;
     const deadline = performance.now() + START_TIMEOUT_MS;
-    while (!(await answers(base))) {
-      if (child.hasEnded() || performance.now() > deadline) {
-        throw failure(
-          'gateway-not-started',
-          lines.map(({ message }) => message).join('\n') || 'the gateway does not start',
-        );
-      }
+    while (base === undefined || !(await answers(base))) {
+      if (child.hasEnded() || performance.now() > deadline)
+        throw failure('gateway-not-started', complaints.join('\n') || 'the gateway does not start');
       await new Promise((wake) => setTimeout(wake, 100));
     }
     await use(base);
@@ -226,14 +225,4 @@ async function answers(base: string): Promise<boolean> {
     ({ ok }) => ok,
     () => false,
   );
-}
-
-async function freePort(): Promise<number> {
-  return new Promise((done, failed) => {
-    const probe = createServer().once('error', failed);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => done(port));
-    });
-  });
 }

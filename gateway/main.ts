@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { ConfigError } from '../contract/mistakes.ts';
@@ -31,7 +32,7 @@ import { operatorGroups } from './operator-groups.ts';
 import { loadPlant } from './plant-files.ts';
 import { showProcess } from './process-metrics.ts';
 import { startRuleExpiry } from './rule-expiry.ts';
-import type { Beginning, GatewayOptions } from './run.ts';
+import { type Beginning, type GatewayOptions, READY_LINE } from './run.ts';
 import { createSubscriber, type MqttOut, type Subscriber } from './subscriber.ts';
 import { startTeaching } from './teaching.ts';
 import { WhatIf } from './what-if/what-if.ts';
@@ -40,7 +41,7 @@ const TICK_EVERY_MS = 1000;
 
 /** Joins the parts, nothing else, and runs until `signal`. */
 export async function joinParts(
-  { configFile, root, signal, log }: GatewayOptions,
+  { configFile, root, signal, log, onReady }: GatewayOptions,
   { config, registry, openStore, newId }: Beginning,
   atEnd: (close: () => unknown) => void,
 ): Promise<void> {
@@ -206,7 +207,11 @@ export async function joinParts(
   atEnd(() => teaching.stop());
   const clock = startClock(ingest, log);
   atEnd(() => clearInterval(clock));
-  log.info({ address: `http://${config.http.host}:${config.http.port}`, site: site.id, dataDir }, 'gateway ready');
+  const { port: httpPort } = http.server.address() as AddressInfo;
+  const ports = { httpPort, ...(broker.port === undefined ? {} : { mqttPort: broker.port }) };
+  const address = `http://${config.http.host}:${httpPort}`;
+  log.info({ address, mqttPort: ports.mqttPort, site: site.id, dataDir }, READY_LINE);
+  onReady?.(ports);
 
   await ended(signal, broken.signal);
   log.info(
@@ -237,7 +242,10 @@ interface BrokerParts {
 }
 
 /** The embedded broker, or a connection to somebody else's. */
-async function connectBroker({ config, ...parts }: BrokerParts): Promise<MqttOut & { close(): Promise<void> }> {
+async function connectBroker({
+  config,
+  ...parts
+}: BrokerParts): Promise<MqttOut & { readonly port?: number; close(): Promise<void> }> {
   const { mqtt } = config;
   if ('url' in mqtt) return startExternalBroker({ ...parts, gateway: config.gateway, ...mqtt });
   const broker = await startBroker({ ...parts, ...mqtt.embedded });

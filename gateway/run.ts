@@ -9,6 +9,9 @@ import { retentionPolicy } from './retention-policy.ts';
 import { databaseFile } from './store/database.ts';
 import { DuckDbStore } from './store/duckdb.ts';
 
+/** What the log says when the gateway serves, with the address: whoever starts it on port 0 finds it by this line. */
+export const READY_LINE = 'gateway ready';
+
 export interface GatewayOptions {
   readonly configFile: string;
   /** Folder of package.json. */
@@ -17,6 +20,15 @@ export interface GatewayOptions {
   /** Aborted: end in order. */
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** Called once, when it serves. */
+  readonly onReady?: (ports: GatewayPorts) => void;
+}
+
+/** What it listens on: where the configuration says 0, the port it got. */
+export interface GatewayPorts {
+  readonly httpPort: number;
+  /** Of the embedded broker. */
+  readonly mqttPort?: number;
 }
 
 /** What is there before the rest of the program is loaded. */

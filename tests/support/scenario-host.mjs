@@ -11,23 +11,15 @@ import { parse, stringify } from 'yaml';
 
 const [root, dist, name, folder] = process.argv.slice(2);
 const load = (path) => import(pathToFileURL(join(dist, path)).href);
-const [
-  { runGateway },
-  { runEdge },
-  { startSimulation },
-  { parseSimulation },
-  scenarios,
-  { openAccounts },
-  { freePort },
-] = await Promise.all([
-  load('gateway/run.js'),
-  load('edge/main.js'),
-  load('simulators/main.js'),
-  load('simulators/config.js'),
-  load('simulators/scenario.js'),
-  load('gateway/accounts.js'),
-  load('bench/free-port.js'),
-]);
+const [{ runGateway }, { runEdge }, { startSimulation }, { parseSimulation }, scenarios, { openAccounts }] =
+  await Promise.all([
+    load('gateway/run.js'),
+    load('edge/main.js'),
+    load('simulators/main.js'),
+    load('simulators/config.js'),
+    load('simulators/scenario.js'),
+    load('gateway/accounts.js'),
+  ]);
 
 const SETTLE_MS = 25_000;
 /** Of the true clock, which process.uptime() keeps: starting takes no less because this process lives faster. */
@@ -47,9 +39,6 @@ const stop = new AbortController();
 const dataDir = join(folder, 'gateway');
 mkdirSync(join(folder, 'simulate'), { recursive: true });
 mkdirSync(dataDir, { recursive: true });
-const [httpPort, mqttPort] = await Promise.all([freePort(), freePort()]);
-const base = `http://127.0.0.1:${httpPort}`;
-const mqttUrl = `mqtt://127.0.0.1:${mqttPort}`;
 
 const edgeFiles = scenario.edges.map((id) => ({ id, config: parse(readFileSync(join(demo, `${id}.yaml`), 'utf8')) }));
 const text = parse(readFileSync(join(demo, 'simulate.yaml'), 'utf8'));
@@ -74,19 +63,28 @@ const passwords = {};
 for (const { id } of publishers) passwords[id] = (await accounts.addCredential('device', id)).secret;
 writeFileSync(join(folder, 'simulate', 'mqtt-passwords.json'), JSON.stringify(passwords));
 
+// Ports are those that the system gives to whoever listens: several hosts run side by side.
+let onReady;
+const ready = new Promise((done) => {
+  onReady = done;
+});
 const gateway = runGateway({
   configFile: gatewayFile(),
   root,
   env: {
     HANFENG_DATA_DIR: dataDir,
-    HANFENG_HTTP_PORT: String(httpPort),
-    HANFENG_MQTT_PORT: String(mqttPort),
+    HANFENG_HTTP_PORT: '0',
+    HANFENG_MQTT_PORT: '0',
     HANFENG_ADMIN_PASSWORD: PASSWORD,
   },
   signal: stop.signal,
   log: log.child({ process: 'gateway' }),
+  onReady,
 });
 gateway.catch(fail);
+const { httpPort, mqttPort } = await ready;
+const base = `http://127.0.0.1:${httpPort}`;
+const mqttUrl = `mqtt://127.0.0.1:${mqttPort}`;
 await until('the gateway is ready', async () => (await fetch(`${base}/readyz`)).ok);
 
 const running = await startSimulation(config, {
