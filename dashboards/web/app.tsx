@@ -11,6 +11,7 @@ import { Overview } from './views/overview.tsx';
 import { AlarmPerformance } from './views/performance.tsx';
 import { Settings } from './views/settings.tsx';
 import { SignIn } from './views/sign-in.tsx';
+import { Unreachable } from './views/unreachable.tsx';
 
 /** While the gateway is asked who is signed in: our mark, where the frame will have it. */
 function Waiting() {
@@ -37,6 +38,7 @@ export function App() {
     document.title = title;
   }, [title]);
   if (current === 'asking') return <Waiting />;
+  if (current === 'unreachable') return <Unreachable />;
   if (current === undefined) return <SignIn />;
   if (firstRun) return <FirstRun onDone={() => setSetUp(false)} />;
   const where = route.value;

@@ -20,7 +20,8 @@ import './styles/settings.css';
 import './styles/entrance.css';
 import { App } from './app.tsx';
 import { startRinging } from './ringing.ts';
-import { loadSession, startBrowser } from './state.ts';
+import { startBrowser } from './state.ts';
+import { loadSession } from './who.ts';
 
 const place = document.getElementById('app');
 if (place === null) throw new Error('index.html has no #app');

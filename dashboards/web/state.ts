@@ -12,7 +12,7 @@ import { loadPreferences, type Preferences, savePreferences } from './preference
 import { boundsOf, lengthOf, type Range } from './range.ts';
 import { parseRoute } from './route.ts';
 import { extendShape, SHAPE_SLOTS, type Shape, shapeOf } from './shape.ts';
-import type { FeedNews, Link } from './stream.ts';
+import { type FeedNews, type Link, retryAfterMs } from './stream.ts';
 import { en, type Text } from './text/en.ts';
 import { zh } from './text/zh.ts';
 import { readChange, type Session } from './wire.ts';
@@ -20,7 +20,8 @@ import { readChange, type Session } from './wire.ts';
 /** The one place where what the page knows changes: network on one side, views on the other. */
 
 export const preferences = signal<Preferences>(loadPreferences());
-export const session = signal<Session | undefined | 'asking'>('asking');
+/** `unreachable`: nobody could tell yet who is signed in; it is asked for again and again. */
+export const session = signal<Session | undefined | 'asking' | 'unreachable'>('asking');
 /** Why the sign-in page is shown again. */
 export const endedByGateway = signal(false);
 export const model = signal(EMPTY_MODEL);
@@ -36,6 +37,8 @@ export const floodNews = signal(0);
 /** Metered areas in which leaks are looked for; alarms name them as their asset. */
 export const leakZones = signal<readonly LeakZone[]>([]);
 export const loadError = signal<ApiError | undefined>(undefined);
+/** How often the connection came back: what was asked for in vain meanwhile is asked for again. */
+export const returns = signal(0);
 export const prefersDark = signal(matchMedia('(prefers-color-scheme: dark)').matches);
 /** This computer's clock; moves once a second and only for what is written on the screen. */
 const localNow = signal(Date.now());
@@ -120,12 +123,11 @@ export function startBrowser(): void {
   });
 }
 
-export async function loadSession(): Promise<void> {
-  try {
-    session.value = await api.session();
-  } catch {
-    session.value = undefined;
-  }
+/** What went wrong, in the reader's language where it is the connection. */
+export function problemOf(error: unknown): string {
+  if (error instanceof ApiError && error.status === 0)
+    return error.code === 'no-answer' ? text.value.noAnswer : text.value.unreachable;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Changes wait here at most this long before the screen is drawn again. */
@@ -149,6 +151,8 @@ export function disconnect(): void {
   batch(() => {
     waiting = [];
     clearTimeout(describing);
+    forgetRetry();
+    loadError.value = undefined;
     model.value = EMPTY_MODEL;
     setShapes(new Map());
     link.value = { state: 'connecting' };
@@ -159,6 +163,7 @@ export function disconnect(): void {
 
 export function tryNow(): void {
   feed?.tryNow();
+  if (loadError.value !== undefined) void loadAll();
 }
 
 export async function signOut(): Promise<void> {
@@ -194,8 +199,10 @@ function hearLink(next: Link): void {
     flush();
     seenBeforeLoss ??= model.value.alarms;
   }
+  if (next.state === 'live' && before.state === 'lost') returns.value += 1;
   link.value = next;
   if (next.state === 'live') void loadAll();
+  else forgetRetry();
 }
 
 function hearHello(data: string): void {
@@ -259,6 +266,20 @@ function describeSoon(): void {
 
 let loading: Promise<void> | undefined;
 let loadAgain = false;
+let loadTries = 0;
+let retrying: ReturnType<typeof setTimeout> | undefined;
+
+/** The stream lives and the whole did not come: it is asked for again, less and less often. */
+function retryLoad(): void {
+  clearTimeout(retrying);
+  if (link.peek().state === 'live') retrying = setTimeout(() => void loadAll(), retryAfterMs(loadTries));
+  loadTries += 1;
+}
+
+function forgetRetry(): void {
+  clearTimeout(retrying);
+  loadTries = 0;
+}
 
 /** Fetches the whole: at the start, after each loss and when something new announced itself; never by the clock. A request while one runs repeats it once. */
 export function loadAll(): Promise<void> {
@@ -289,6 +310,7 @@ async function loadOnce(): Promise<void> {
     batch(() => {
       model.value = applyChanges(model.value, [{ kind: 'snapshot', devices, points, alarms }]);
       loadError.value = undefined;
+      forgetRetry();
       leakZones.value = zones;
       if (seenBeforeLoss !== undefined) {
         // Shapes have a hole where the connection was lost: they are asked for again where they are seen.
@@ -301,6 +323,7 @@ async function loadOnce(): Promise<void> {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) return leave(true);
     loadError.value = error;
+    retryLoad();
   }
 }
 
@@ -364,6 +387,6 @@ export async function act(
     return undefined;
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) leave(true);
-    return (error as Error).message;
+    return problemOf(error);
   }
 }

@@ -25,6 +25,8 @@ export interface StreamWorld {
 
 /** Waits between tries; the last one repeats. Short at first: most losses are a restart of the gateway. */
 export const RETRY_MS: readonly number[] = [1_000, 2_000, 4_000, 8_000, 15_000];
+/** How long to wait after so many tries in vain. */
+export const retryAfterMs = (tries: number): Millis => RETRY_MS[Math.min(tries, RETRY_MS.length - 1)] as number;
 /** The gateway sends at least a comment every 10 s; silence longer than this is a dead link. */
 export const SILENCE_MAX_MS = 25_000;
 /** A try that has no answer after this is given up. */
@@ -68,8 +70,7 @@ export class LiveStream {
         if (error instanceof SignedOut) return this.#link({ state: 'signed-out' });
       }
       lostSince ??= this.#world.now();
-      const base = RETRY_MS[Math.min(tries, RETRY_MS.length - 1)] as number;
-      const delayMs = Math.round(base * (0.8 + 0.4 * this.#world.random()));
+      const delayMs = Math.round(retryAfterMs(tries) * (0.8 + 0.4 * this.#world.random()));
       tries += 1;
       this.#link({ state: 'lost', since: lostSince, nextTryAt: this.#world.now() + delayMs });
       this.#retry = new AbortController();

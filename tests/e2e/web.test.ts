@@ -312,6 +312,60 @@ describeWithPeers(['chromium'], 'the page', () => {
     await page.locator('tr[data-alarm="missed-1"]').waitFor();
   });
 
+  it('says on every page what can not be had while the gateway is away, goes on by itself, and keeps what was typed', async () => {
+    const open = async (where: string) => {
+      const tab = await browser.context.newPage();
+      await tab.goto(`${api.url}/#/${where}`);
+      await tab.locator('[data-link=live]').waitFor();
+      return tab;
+    };
+    const form = await open(`alarms/${BURST.id}`);
+    const details = form.getByRole('region', { name: 'Details' });
+    await details.getByRole('button', { name: 'Comment' }).click();
+    await details.getByRole('textbox', { name: 'Comment' }).fill('Crew 2 is on its way.');
+    const others = [
+      { tab: await open('overview'), to: '#/performance', failed: 'It is asked for by itself', came: '.target-table' },
+      { tab: await open('overview'), to: '#/leakage', failed: 'It is asked for by itself', came: '.balance-table' },
+      { tab: await open('overview'), to: '#/explore/fm-03/flow', failed: 'No connection, so no', came: 'canvas' },
+    ];
+    await api.stop();
+    await form.getByText(/Connection lost \d\d:\d\d ago\./).waitFor();
+    await details.locator('form').getByRole('button', { name: 'Comment' }).click();
+    await details.getByText('Not done: The gateway does not answer.').waitFor();
+    for (const { tab, to, failed } of others) {
+      await tab.evaluate((hash) => {
+        location.hash = hash;
+      }, to);
+      await tab.getByText(failed).first().waitFor();
+    }
+    await api.start();
+    // Only sooner: the next try comes by itself.
+    await form
+      .getByRole('button', { name: 'Try now' })
+      .click({ timeout: 2_000 })
+      .catch(() => undefined);
+    for (const { tab, failed, came } of others) {
+      await tab.locator(`main ${came}`).first().waitFor();
+      await tab.getByText(failed).first().waitFor({ state: 'detached' });
+      await tab.close();
+    }
+    await details.locator('form').getByRole('button', { name: 'Comment' }).click();
+    await details.locator('.journal').getByText('Crew 2 is on its way.').waitFor();
+    await form.close();
+  });
+
+  it('says that nobody can tell who is signed in, or that the lists did not come, until they do', async () => {
+    api.refused.add('GET /session');
+    await page.reload();
+    await page.getByRole('heading', { name: 'The gateway does not answer.' }).waitFor();
+    api.refused.add('GET /alarms');
+    api.refused.delete('GET /session');
+    await page.getByText('Alarms and devices did not come.').waitFor();
+    api.refused.clear();
+    await page.locator('tr[data-alarm]').first().waitFor();
+    await page.getByText('Alarms and devices did not come.').waitFor({ state: 'detached' });
+  });
+
   it('writes what a device calls itself as text', async () => {
     api.raise({
       id: 'evil-1',

@@ -278,6 +278,8 @@ export class FakeApi {
   readonly alarms = new Map<string, FakeAlarm>();
   readonly journal: Record<string, unknown>[] = [];
   readonly requests: string[] = [];
+  /** Answered by 503, as `GET /alarms`. */
+  readonly refused = new Set<string>();
   /** Floods that go on. */
   floods: Record<string, unknown>[] = [];
   #server: Server | undefined;
@@ -444,6 +446,7 @@ export class FakeApi {
     const body = await bodyOf(request);
     const route = `${request.method} ${pathname.replace('/api/v1', '')}`;
     this.requests.push(route);
+    if (this.refused.has(route)) return problem(response, 503, 'starting', 'The gateway is starting.');
     const cookie = /hanfeng_session=([\w-]+)/.exec(request.headers.cookie ?? '')?.[1];
     if (route === 'POST /session') {
       if (body.username !== this.username || body.password !== this.password)

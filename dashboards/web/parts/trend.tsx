@@ -4,7 +4,19 @@ import { ApiError, api } from '../api.ts';
 import { writeNumber } from '../format.ts';
 import type { Point } from '../model.ts';
 import { boundsOf, lengthOf, ZOOM_MIN_MS } from '../range.ts';
-import { alarms, connected, fixedRange, forgetShapes, now, range, site, text, theme } from '../state.ts';
+import {
+  alarms,
+  believed,
+  connected,
+  fixedRange,
+  forgetShapes,
+  now,
+  problemOf,
+  range,
+  site,
+  text,
+  theme,
+} from '../state.ts';
 import { extendBuckets, shapeTrend, summarize } from '../trend-shape.ts';
 import type { Bucket } from '../wire.ts';
 import { Chart, type ChartContent } from './chart.ts';
@@ -15,6 +27,8 @@ interface Loaded {
   readonly point: string;
   readonly buckets: readonly Bucket[];
   readonly stepMs: number;
+  /** Of which range. */
+  readonly range: string;
 }
 
 /** The trend of a point by its id, following its newest value. */
@@ -54,7 +68,7 @@ export function Trend({ point, height }: { point: Point; height: string }) {
     setProblem(undefined);
     api
       .buckets(point.id, bounds, count, abort.signal)
-      .then((buckets) => setLoaded({ point: point.id, buckets, stepMs: lengthOf(chosen) / count }))
+      .then((buckets) => setLoaded({ point: point.id, buckets, stepMs: lengthOf(chosen) / count, range: rangeKey }))
       .catch((error: unknown) => {
         if (!abort.signal.aborted)
           setProblem(error instanceof ApiError ? error : new ApiError(0, 'failed', String(error)));
@@ -77,7 +91,9 @@ export function Trend({ point, height }: { point: Point; height: string }) {
 
   const { writing } = decide(point);
   const show = (value: number | undefined) => (value === undefined ? undefined : writing.show(value));
-  const current = loaded?.point === point.id ? loaded : undefined;
+  const isLost = !believed.value;
+  // Another range than the one that is known would show gaps where nobody was asked.
+  const current = loaded?.point === point.id && (!isLost || loaded.range === rangeKey) ? loaded : undefined;
   const shownBuckets = (current?.buckets ?? []).map((bucket) => {
     const { min, max, mean } = bucket;
     return {
@@ -180,16 +196,21 @@ export function Trend({ point, height }: { point: Point; height: string }) {
           aria-label={`${words.trendOf(point.id)}. ${sentence}`}
           style={{ height }}
         />
-        {current === undefined && problem === undefined && (
+        {current === undefined && problem === undefined && !isLost && (
           <div class="trend-cover">
             <Skeleton rows={1} height={120} />
           </div>
         )}
-        {problem !== undefined && current === undefined && (
+        {current === undefined && isLost && (
+          <div class="trend-cover unasked">
+            <Empty what={words.historyLost} why={words.whenBack} />
+          </div>
+        )}
+        {problem !== undefined && current === undefined && !isLost && (
           <div class="trend-cover">
             <Failure
               what={problem.code === 'no-answer' ? words.historySlow : words.historyFailed}
-              still={words.liveGoesOn}
+              still={problem.status === 0 ? words.liveGoesOn : problemOf(problem)}
               label={words.tryAgain}
               onAgain={() => setAttempt(attempt + 1)}
             />

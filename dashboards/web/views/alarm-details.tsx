@@ -24,7 +24,7 @@ import { BothNames } from '../parts/name.tsx';
 import { Trend } from '../parts/trend.tsx';
 import { usePoint } from '../parts/value.tsx';
 import { hrefOf } from '../route.ts';
-import { alarms, language, mayOperate, now, preferences, site, text } from '../state.ts';
+import { alarms, language, mayOperate, now, preferences, returns, site, text } from '../state.ts';
 
 export interface AlarmDetailsProps {
   readonly alarm: Alarm;
@@ -278,6 +278,6 @@ function useJournal(alarm: Alarm): readonly JournalEntry[] | 'failed' | undefine
         if (!abort.signal.aborted) setJournal((before) => before ?? 'failed');
       });
     return () => abort.abort();
-  }, [alarm.id, alarm.changedAt, alarm.state]);
+  }, [alarm.id, alarm.changedAt, alarm.state, returns.value]);
   return journal;
 }

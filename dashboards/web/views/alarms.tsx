@@ -20,6 +20,7 @@ import {
   mayOperate,
   now,
   preferences,
+  returns,
   site,
   text,
 } from '../state.ts';
@@ -376,7 +377,7 @@ function AlarmRow(props: { alarm: Alarm; selected: boolean; current: boolean; on
 function useFloods(): readonly Flood[] {
   const [floods, setFloods] = useState<readonly Flood[]>([]);
   const flooded = [...alarms.value.values()].filter(({ flood }) => flood !== undefined);
-  const key = `${floodNews.value} ${flooded.length}`;
+  const key = `${floodNews.value} ${flooded.length} ${returns.value}`;
   useEffect(() => {
     const abort = new AbortController();
     api

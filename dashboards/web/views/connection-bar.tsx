@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks';
 import { writeClockSpan } from '../format.ts';
 import { Icon } from '../parts/icon.tsx';
 import { hrefOf } from '../route.ts';
-import { link, loaded, meanwhile, site, text, tryNow, valuesFrom, wallNow } from '../state.ts';
+import { link, loadError, loaded, meanwhile, problemOf, site, text, tryNow, valuesFrom, wallNow } from '../state.ts';
 
 /** After a loss without alarms the good news goes by itself; alarms stay until somebody looked. */
 const NO_NEWS_MS = 10_000;
@@ -33,6 +33,20 @@ export function ConnectionBar() {
       </div>
     );
   }
+  if (loadError.value !== undefined)
+    return (
+      <div class="connection" role="status" data-connection="unanswered">
+        <Icon name="signal" size={17} />
+        <b>{words.listsOld}</b>
+        <span>
+          {problemOf(loadError.value)} {words.listsOldWhy}
+        </span>
+        <span class="space" />
+        <button type="button" class="button small" onClick={tryNow}>
+          {words.tryNow}
+        </button>
+      </div>
+    );
   if (back === undefined || !loaded.value) return null;
   return (
     <div class="connection" role="status" data-connection="back">

@@ -3,7 +3,7 @@ import { lampOf, worstAlarm } from '../alarms.ts';
 import { writeAge } from '../format.ts';
 import { Glyph } from '../parts/glyph.tsx';
 import { BothNames, className, deviceNames, devicePlace, measurementName } from '../parts/name.tsx';
-import { Empty, Panel } from '../parts/panel.tsx';
+import { Empty, Panel, Skeleton } from '../parts/panel.tsx';
 import { PointTrend } from '../parts/trend.tsx';
 import { StatCard } from '../parts/value.tsx';
 import { standingOf, worstOf } from '../quality.ts';
@@ -66,7 +66,9 @@ export function DevicePage({ id }: { id: string }) {
     >
       <div class="device-page">
         {device === undefined && points.length === 0 ? (
-          <div class="panel whole">{loaded.value && <Empty what={words.noPoint} why={words.noPointWhy} />}</div>
+          <div class="panel whole">
+            {loaded.value ? <Empty what={words.noPoint} why={words.noPointWhy} /> : <Skeleton rows={3} height={34} />}
+          </div>
         ) : (
           <>
             <header class="asset-head panel">

@@ -5,7 +5,7 @@ import { Glyph } from '../parts/glyph.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { IndicatorBand } from '../parts/indicator.tsx';
 import { BothNames, className, deviceNames, measurementName } from '../parts/name.tsx';
-import { Empty, Panel } from '../parts/panel.tsx';
+import { Empty, Panel, Skeleton } from '../parts/panel.tsx';
 import { Trend } from '../parts/trend.tsx';
 import { Age, present, usePoint, Value } from '../parts/value.tsx';
 import { WATCHED_MAX } from '../preferences.ts';
@@ -33,7 +33,9 @@ export function Explore({ id }: { id: string | undefined }) {
         ) : (
           wide && (
             <div class="panel whole">
-              {id !== undefined && loaded.value ? (
+              {id !== undefined && !loaded.value ? (
+                <Skeleton rows={1} height={120} />
+              ) : id !== undefined ? (
                 <Empty what={words.noPoint} why={words.noPointWhy} />
               ) : (
                 <Empty what={words.choosePoint} why={words.choosePointWhy} />

@@ -4,7 +4,8 @@ import { zoneName } from '../format.ts';
 import { Choice, PasswordField, PasswordMeter, TextField } from '../parts/form.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { PASSWORD_MIN } from '../password.ts';
-import { connect, devices, language, loadSession, session, setPreferences, text } from '../state.ts';
+import { connect, devices, language, problemOf, session, setPreferences, text } from '../state.ts';
+import { loadSession } from '../who.ts';
 import { Entrance } from './entrance.tsx';
 
 const PRESSURE_UNITS = ['MPa', 'm', 'bar'] as const;
@@ -61,7 +62,7 @@ function Administrator({ onDone }: { onDone: () => void }) {
       onDone();
       connect();
     } catch (error) {
-      setProblem(words.setupFailed((error as Error).message));
+      setProblem(words.setupFailed(problemOf(error)));
       setBusy(false);
     }
   };

@@ -1,4 +1,5 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { returns } from '../state.ts';
 
 /** Whether the window is at least so wide, in CSS pixels. */
 export function useWide(widthPx: number): boolean {
@@ -12,6 +13,17 @@ export function useWide(widthPx: number): boolean {
     return () => media.removeEventListener('change', change);
   }, [query]);
   return wide;
+}
+
+/** Calls `again` each time the connection came back. */
+export function useWhenBack(again: () => void): void {
+  const { value: count } = returns;
+  const seen = useRef(count);
+  useEffect(() => {
+    if (seen.current === count) return;
+    seen.current = count;
+    again();
+  }, [count]);
 }
 
 /** Columns of panels beside the alarm list. */

@@ -12,7 +12,7 @@ import { LeakPipes, LeakSensors, LeakWhere } from '../parts/leak-place.tsx';
 import { zoneName } from '../parts/name.tsx';
 import { Empty, Panel, Skeleton } from '../parts/panel.tsx';
 import { hrefOf } from '../route.ts';
-import { alarms, language, loaded, now, site, text } from '../state.ts';
+import { alarms, language, loaded, now, returns, site, text } from '../state.ts';
 import { said } from '../text/gateway-zh.ts';
 import { useWide } from './layout.ts';
 
@@ -254,6 +254,6 @@ function usePast(open: string): readonly Incident[] | undefined {
       .then((found) => setPast(found.flatMap(incidentOf)))
       .catch(() => undefined);
     return () => abort.abort();
-  }, [open]);
+  }, [open, returns.value]);
   return past;
 }

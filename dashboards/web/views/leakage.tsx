@@ -1,10 +1,11 @@
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError, api, figuresPath } from '../api.ts';
+import { api, figuresPath } from '../api.ts';
 import { type Figures, isRunning, type LeakZone, PERIODS, type Period, periodsOf } from '../leakage.ts';
 import { Icon } from '../parts/icon.tsx';
 import { Empty, Failure } from '../parts/panel.tsx';
-import { alarms, language, leakZones, now, site, text } from '../state.ts';
+import { alarms, believed, language, leakZones, now, problemOf, returns, site, text } from '../state.ts';
 import { Crumb, Frame } from './frame.tsx';
+import { useWhenBack } from './layout.ts';
 import { LeakageCards, LeakageCardsComing } from './leakage-cards.tsx';
 import { LeakageBalance, LeakageFigures } from './leakage-figures.tsx';
 import { LeakIncidents } from './leakage-incidents.tsx';
@@ -77,7 +78,12 @@ export function Leakage({ zone }: { zone: string | undefined }) {
             </div>
             {problem !== undefined && (
               <div class="panel whole">
-                <Failure what={words.failed} still={problem} label={text.value.tryAgain} onAgain={again} />
+                <Failure
+                  what={words.failed}
+                  still={believed.value ? problem : `${problem} ${text.value.whenBack}`}
+                  label={text.value.tryAgain}
+                  onAgain={again}
+                />
               </div>
             )}
             {figures !== undefined && chosen === undefined && (
@@ -203,7 +209,7 @@ function useZones(): readonly LeakZone[] | undefined {
     return () => {
       isGone = true;
     };
-  }, [leaks]);
+  }, [leaks, returns.value]);
   return zones;
 }
 
@@ -223,13 +229,14 @@ function useFigures(period: Period) {
       .leakFigures(rangeFor(period), abort.signal)
       .then((figures) => computed.set(period, { figures, at: now.peek() }))
       .catch((error: unknown) => {
-        if (!abort.signal.aborted) setProblem(error instanceof ApiError ? error.message : String(error));
+        if (!abort.signal.aborted) setProblem(problemOf(error));
       })
       .finally(() => {
         if (!abort.signal.aborted) setAsking(false);
       });
     return () => abort.abort();
   }, [period, round]);
+  useWhenBack(() => problem !== undefined && setRound(round + 1));
   return {
     ...(computed.get(period) ?? { figures: undefined, at: undefined }),
     problem,

@@ -4,7 +4,7 @@ import { writeAge } from '../format.ts';
 import type { Point } from '../model.ts';
 import { AlarmBrief } from '../parts/alarm-row.tsx';
 import { BothNames, className, deviceNames, devicePlace, measurementName } from '../parts/name.tsx';
-import { Empty, Failure, Panel, Skeleton } from '../parts/panel.tsx';
+import { Empty, Panel, Skeleton } from '../parts/panel.tsx';
 import { patternOf, reasonText } from '../parts/quality-mark.tsx';
 import { ReadingRow, StatCard } from '../parts/value.tsx';
 import { type ClassGroup, type DeviceGroup, spread } from '../plant.ts';
@@ -17,8 +17,6 @@ import {
   believed,
   devices,
   language,
-  loadAll,
-  loadError,
   loaded,
   loadShapes,
   model,
@@ -57,16 +55,6 @@ export function Overview() {
   return (
     <Frame title={<Crumb page={words.overview} />} ranged={desk}>
       <div class="overview">
-        {loadError.value !== undefined && !loaded.value && (
-          <div class="panel whole">
-            <Failure
-              what={words.loadFailed}
-              still={loadError.value.message}
-              label={words.tryAgain}
-              onAgain={() => void loadAll()}
-            />
-          </div>
-        )}
         {!desk && aside}
         <Cards classes={classes} />
         <div class="overview-body">

@@ -1,14 +1,15 @@
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError, api } from '../api.ts';
+import { api } from '../api.ts';
 import { writeAge, writeNumber } from '../format.ts';
 import { Icon } from '../parts/icon.tsx';
 import { Empty, Failure, Panel, Skeleton } from '../parts/panel.tsx';
 import { SlotChart } from '../parts/slot-chart.tsx';
 import type { Figures, Performance, Spread, Target } from '../performance.ts';
-import { language, now, site, text } from '../state.ts';
+import { believed, language, now, problemOf, site, text } from '../state.ts';
 import { said } from '../text/gateway-zh.ts';
 import { AlarmTabs } from './alarm-tabs.tsx';
 import { Frame } from './frame.tsx';
+import { useWhenBack } from './layout.ts';
 import {
   AdvicePanel,
   FloodPanel,
@@ -69,7 +70,12 @@ export function AlarmPerformance() {
         </div>
         {problem !== undefined && (
           <div class="panel whole">
-            <Failure what={words.failed} still={problem} label={text.value.tryAgain} onAgain={again} />
+            <Failure
+              what={words.failed}
+              still={believed.value ? problem : `${problem} ${text.value.whenBack}`}
+              label={text.value.tryAgain}
+              onAgain={again}
+            />
           </div>
         )}
         {found === undefined || figures === undefined ? (
@@ -266,12 +272,13 @@ function usePerformance(range: RangeName) {
         if (found !== undefined) setKnown({ range, found });
       })
       .catch((error: unknown) => {
-        if (!abort.signal.aborted) setProblem(error instanceof ApiError ? error.message : String(error));
+        if (!abort.signal.aborted) setProblem(problemOf(error));
       })
       .finally(() => {
         if (!abort.signal.aborted) setAsking(false);
       });
     return () => abort.abort();
   }, [range, round]);
+  useWhenBack(() => problem !== undefined && setRound(round + 1));
   return { found: known?.found, problem, isAsking, again: () => setRound(round + 1) };
 }

@@ -4,7 +4,7 @@ import { Choice, PasswordField, PasswordMeter } from '../parts/form.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { PASSWORD_MIN, strengthOf } from '../password.ts';
 import { playTest } from '../ringing.ts';
-import { language, preferences, session, setPreferences, signOut, text } from '../state.ts';
+import { language, preferences, problemOf, session, setPreferences, signOut, text } from '../state.ts';
 import { Crumb, Frame } from './frame.tsx';
 
 /** What one person sets on this browser, and the own account. */
@@ -97,7 +97,7 @@ function ChangePassword() {
       setNext('');
       setSaid({ ok: true, text: words.passwordChanged });
     } catch (error) {
-      setSaid({ ok: false, text: words.passwordFailed((error as Error).message) });
+      setSaid({ ok: false, text: words.passwordFailed(problemOf(error)) });
     }
   };
   return (

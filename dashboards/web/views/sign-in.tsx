@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { ApiError, api } from '../api.ts';
 import { PasswordField, TextField } from '../parts/form.tsx';
 import { endedByGateway, session, text } from '../state.ts';
+import { retryAfterMs } from '../stream.ts';
 import { Entrance } from './entrance.tsx';
 
 /** Says nothing of the site before somebody signed in, except that the gateway is there. */
@@ -11,6 +12,11 @@ export function SignIn() {
   const [password, setPassword] = useState('');
   const [problem, setProblem] = useState<string | undefined>(undefined);
   const [busy, setBusy] = useState(false);
+  const [reachable, doubt] = useReachable();
+  // What was said of a gateway that was away is no longer true; what was typed is still there.
+  useEffect(() => {
+    if (reachable === true) setProblem((before) => (before === words.notReachable ? undefined : before));
+  }, [reachable]);
   const submit = async (event: Event) => {
     event.preventDefault();
     if (username === '' || password === '') return setProblem(words.fillBoth);
@@ -21,6 +27,7 @@ export function SignIn() {
       session.value = signedIn;
     } catch (error) {
       setProblem(problemOf(error));
+      if (error instanceof ApiError && error.status === 0) doubt();
       setBusy(false);
     }
   };
@@ -29,7 +36,9 @@ export function SignIn() {
       foot={
         <>
           <span>{words.forgotten}</span>
-          <Reachable />
+          <span role="status">
+            {reachable === undefined ? words.checkingReachable : reachable ? words.reachable : words.notReachable}
+          </span>
         </>
       }
     >
@@ -59,24 +68,33 @@ function problemOf(error: unknown): string {
   return error.status === 0 ? words.notReachable : words.signInFailed(error.message);
 }
 
-function Reachable() {
-  const words = text.value;
+/** Whether the gateway answers; while it does not, it is asked again and again. `doubt` asks anew. */
+function useReachable(): readonly [boolean | undefined, () => void] {
   const [reachable, setReachable] = useState<boolean | undefined>(undefined);
+  const [round, setRound] = useState(0);
+  const doubt = () => setRound((before) => before + 1);
   useEffect(() => {
     let here = true;
-    const ask = () => void api.reachable().then((answer) => here && setReachable(answer));
-    ask();
-    addEventListener('online', ask);
-    addEventListener('focus', ask);
+    let waiting: ReturnType<typeof setTimeout> | undefined;
+    const ask = async (tries: number) => {
+      const answer = await api.reachable();
+      if (!here) return;
+      setReachable(answer);
+      if (!answer) waiting = setTimeout(() => void ask(tries + 1), retryAfterMs(tries));
+    };
+    void ask(0);
     return () => {
       here = false;
-      removeEventListener('online', ask);
-      removeEventListener('focus', ask);
+      clearTimeout(waiting);
+    };
+  }, [round]);
+  useEffect(() => {
+    addEventListener('online', doubt);
+    addEventListener('focus', doubt);
+    return () => {
+      removeEventListener('online', doubt);
+      removeEventListener('focus', doubt);
     };
   }, []);
-  return (
-    <span role="status">
-      {reachable === undefined ? words.checkingReachable : reachable ? words.reachable : words.notReachable}
-    </span>
-  );
+  return [reachable, doubt];
 }

@@ -4,7 +4,7 @@ import { writeAge, writeNumber } from '../format.ts';
 import type { LeakZone, WhatIf, WhatIfAlarm } from '../leakage.ts';
 import { zoneName } from '../parts/name.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
-import { language, mayOperate, now, site, text } from '../state.ts';
+import { language, mayOperate, now, problemOf, site, text } from '../state.ts';
 
 const FACTORS = ['0.5', '0.75', '1.25', '1.5', '2', '3'] as const;
 const DAYS = [14, 31, 90] as const;
@@ -44,7 +44,7 @@ export function WhatIfPanel({ zones, zone }: { zones: readonly LeakZone[]; zone:
       );
       if (found !== undefined) setAnswer({ factor, found });
     } catch (error) {
-      if (!abort.signal.aborted) setProblem((error as Error).message);
+      if (!abort.signal.aborted) setProblem(problemOf(error));
     } finally {
       if (!abort.signal.aborted) setAsking(false);
     }
