@@ -53,20 +53,6 @@ export function pointRoutes(door: Door): readonly Route[] {
         return { points, ...(isMore ? { cursor: encodeCursor(last) } : {}) };
       },
     }),
-    route({
-      method: 'GET',
-      path: '/api/v1/points/{device}/{measurement}',
-      access: 'viewer',
-      tag: 'points',
-      summary: 'One point with its newest value',
-      params: z.object({ device: z.string(), measurement: z.string() }),
-      answer: pointView,
-      handle({ params }) {
-        const point = findPoint(door, params.device, params.measurement);
-        const device = registry.device(point.device);
-        return viewPoint(point, device, registry.last(point.id), rulesOf(point.id), now());
-      },
-    }),
   ];
 }
 

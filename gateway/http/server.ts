@@ -36,6 +36,7 @@ import { openapi } from './openapi.ts';
 import { Outgoing } from './outgoing.ts';
 import { servePage } from './page.ts';
 import { performanceRoutes } from './performance.ts';
+import { onePointRoutes } from './point.ts';
 import { pointRoutes } from './points.ts';
 import type { Door, HttpOptions } from './ports.ts';
 import { PROBLEMS, problemBody, problemOf } from './problem.ts';
@@ -161,6 +162,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...deviceRoutes(door),
     ...commandRoutes(door),
     ...pointRoutes(door),
+    ...onePointRoutes(door),
     ...readingRoutes(door),
     ...writeRoutes(door),
     ...collectorRoutes(door),

@@ -107,6 +107,35 @@ describe('assets', () => {
     expect(asset.body.points).toMatchObject([{ id: 'inlet-7/flow', boundTo: 'fm-99/flow', last: { value: 59 } }]);
   });
 
+  it('a point of an asset is seen under its name, in its units and with what measures it now', async () => {
+    const view = async (id: string) => (await door.get(`/api/v1/points/${id}`, cookie)).body;
+    const { body: list } = await door.get('/api/v1/points', cookie);
+    expect(await view('fm-12/flow')).toEqual(list.points[0]);
+    expect((await view('inlet-7/flow')).code).toBe('point-unknown');
+    await replaced();
+    const device = await view('fm-99/flow');
+    expect(device.last.value).toBe(590);
+    expect(await view('inlet-7/flow')).toEqual({
+      ...device,
+      id: 'inlet-7/flow',
+      device: 'inlet-7',
+      class: 'flow-meter',
+      boundTo: 'fm-99/flow',
+      last: { ...device.last, value: 59 },
+    });
+  });
+
+  it('a point of an asset that nothing measures any more has no value, and one whose device never came is not known', async () => {
+    await replaced();
+    await bind({ measurement: 'flow', point: null, from: NOON });
+    const { body } = await door.get('/api/v1/points/inlet-7/flow', cookie);
+    expect(body).toMatchObject({ id: 'inlet-7/flow', class: 'flow-meter' });
+    expect(body).not.toHaveProperty('last');
+    expect(body).not.toHaveProperty('boundTo');
+    await bind({ measurement: 'total', point: 'fm-100/total', from: T0 });
+    expect((await door.get('/api/v1/points/inlet-7/total', cookie)).body.code).toBe('point-unknown');
+  });
+
   it('outside of its bindings an asset point has no values, and the device keeps its own', async () => {
     await bind({ measurement: 'flow', point: 'fm-12/flow', from: T0 + 10 * MINUTE });
     await bind({ measurement: 'flow', point: null, from: T0 + 20 * MINUTE });

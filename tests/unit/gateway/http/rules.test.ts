@@ -216,6 +216,8 @@ describe('alarm rules', () => {
     const changed = await put('inlet-7/flow#high', { setpoint: 95, reason: 'season' });
     expect(changed.json()).toMatchObject({ asset: 'inlet-7', setpoint: 95 });
     expect(judged()).toMatchObject([{ setpoint: 950, deadband: 20 }]);
+    const point = await door.get('/api/v1/points/inlet-7/flow', cookie);
+    expect(point.body.limits).toEqual([{ kind: 'high', setpoint: 95, priority: 2 }]);
     await bind({ measurement: 'flow', point: 'fm-99/flow' });
     const { body } = await door.get('/api/v1/rules?asset=inlet-7', cookie);
     expect(body.rules).toMatchObject([{ key: 'inlet-7/flow#high', setpoint: 95 }]);
