@@ -39,7 +39,7 @@ function run(what, command, args) {
 export function install() {
   if (modifiedMs(join(ROOT, 'node_modules', '.package-lock.json')) >= modifiedMs(join(ROOT, 'package-lock.json')))
     return;
-  // Not `npm ci`: it refuses a lock file that lacks another platform's optional binaries, which some registries don't carry.
+  // Not `npm ci`: it first throws away what is there, which is nearly right after an update.
   run('installing packages', 'npm', ['install', '--no-save', '--no-fund', '--no-audit', '--loglevel=error']);
 }
 
