@@ -108,19 +108,20 @@ export type NumberColumnType = 'bigint' | 'integer' | 'double' | 'utinyint';
 /**
  * Streams a query's chunks as typed columns, in the order of `types`.
  *
- * @param visit - called per chunk; the arrays are valid only during the call
+ * @param visit - called per chunk; the arrays are valid only during the call; the next one comes once it is done
  */
 export async function streamColumns(
   connection: DuckDBConnection,
   sql: string,
   types: readonly NumberColumnType[],
-  visit: (columns: readonly ArrayLike<number>[], rows: number) => void,
+  visit: (columns: readonly ArrayLike<number>[], rows: number) => Promise<void> | void,
 ): Promise<void> {
   const result = await connection.stream(sql);
   for (;;) {
     const chunk = await result.fetchChunk();
     if (chunk === null || chunk.rowCount === 0) return;
-    visit(chunkColumns(chunk, types), chunk.rowCount);
+    const waits = visit(chunkColumns(chunk, types), chunk.rowCount);
+    if (waits !== undefined) await waits;
   }
 }
 

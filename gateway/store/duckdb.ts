@@ -24,6 +24,7 @@ import {
 } from './pages.ts';
 import { recover, replay } from './recovery.ts';
 import type { RetentionPolicy } from './retention.ts';
+import { bytesOf } from './segments.ts';
 import { saveSnapshot } from './snapshot.ts';
 import { type CopyFeed, Spool } from './spool.ts';
 import {
@@ -151,8 +152,6 @@ export class DuckDbStore implements Store {
   /** What lies where, for the metrics. */
   get sizes() {
     const raw = this.history.segments.filter(({ kind }) => kind === 'readings');
-    const bytesOf = (segments: readonly { readonly bytes: number }[]) =>
-      segments.reduce((sum, { bytes }) => sum + bytes, 0);
     return {
       hotTables: this.hot.list.length,
       hotReadings: this.hot.readings,

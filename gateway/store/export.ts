@@ -4,7 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { QUALITIES, REASONS } from '../../contract/reading.ts';
 import { int } from './columns.ts';
 import { type Sources, storedReadings } from './relation.ts';
-import { quote, type Segment, writeParquet } from './segments.ts';
+import { filesOf, quote, type Segment, writeParquet } from './segments.ts';
 import type { Range } from './store.ts';
 
 /** A point to export, and its name in the file. */
@@ -80,7 +80,7 @@ export async function backupTo(
   } finally {
     await connection.run('DETACH backup');
   }
-  for (const { file } of segments) {
+  for (const file of segments.flatMap(filesOf)) {
     const target = join(folder, file);
     await mkdir(dirname(target), { recursive: true, mode: 0o750 });
     await link(join(dataDir, file), target).catch(() => copyFile(join(dataDir, file), target));

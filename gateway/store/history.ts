@@ -11,11 +11,13 @@ import { type Sources, segmentReadings, segmentsOf } from './relation.ts';
 import { planRetention, type RetentionPolicy } from './retention.ts';
 import { type Lend, mergeQuarters, mergeReadings, sumDay, writeDays } from './seal.ts';
 import {
+  byPointFile,
   byShard,
   DAY_LEVEL,
   DAY_MS,
   deleteSegments,
   fileProblem,
+  filesOf,
   insertSegments,
   LATE,
   quote,
@@ -24,6 +26,7 @@ import {
   type Segment,
 } from './segments.ts';
 import type { Range } from './store.ts';
+import { isWorthByPoint, writeByPoint } from './sums-by-point.ts';
 import { tidyDue } from './tidy-plan.ts';
 
 /** Keys of `meta`: how far a part of the points was thinned out. */
@@ -143,7 +146,7 @@ export class History {
     const due = tidyDue(this.segmentList, { now, waitedMs, unsummed: this.unsummed });
     switch (due?.what) {
       case undefined:
-        return false;
+        return this.addByPoint();
       case 'merge-readings':
         await this.exchange(due.segments, (lend) => mergeReadings(lend, due.segments, this.origin(due.level)));
         return true;
@@ -225,6 +228,29 @@ export class History {
     if (kind !== 'readings') this.unsummed.add(day);
     await mkdir(join(dataDir, 'quarantine'), { recursive: true, mode: 0o750 });
     await rename(join(dataDir, file), join(dataDir, 'quarantine', basename(file))).catch(() => {});
+    if (segment.byPointBytes > 0) await rm(join(dataDir, byPointFile(segment)), { force: true });
+  }
+
+  /** A copy of sums that can't be used is made anew; until then the file itself is asked. */
+  async dropByPoint(segment: Segment): Promise<void> {
+    await this.setByPoint(segment, 0);
+    await rm(join(this.database.dataDir, byPointFile(segment)), { force: true });
+  }
+
+  /** One file of sums that has no copy by point yet: its copy was damaged, or an older program wrote it. */
+  private async addByPoint(): Promise<boolean> {
+    const bare = this.segmentList.find((each) => each.byPointBytes === 0 && isWorthByPoint(each));
+    if (bare === undefined) return false;
+    const bytes = await this.database.background((worker) => writeByPoint(worker, this.database.dataDir, bare));
+    await this.setByPoint(bare, bytes);
+    return bytes > 0;
+  }
+
+  private async setByPoint({ id }: Segment, byPointBytes: number): Promise<void> {
+    await this.write((connection) =>
+      connection.run(`UPDATE segments SET by_point_bytes = ${int(byPointBytes)} WHERE id = ${int(id)}`),
+    );
+    this.segmentList = this.segmentList.map((each) => (each.id === id ? { ...each, byPointBytes } : each));
   }
 
   /** Reads every page of the files a failed query touched, and moves aside those that can't be read. */
@@ -340,7 +366,7 @@ export class History {
     });
     await this.database.readsOver();
     for (const { id } of old) this.knownSince.delete(id);
-    for (const { file } of old) await rm(join(this.database.dataDir, file), { force: true });
+    for (const file of old.flatMap(filesOf)) await rm(join(this.database.dataDir, file), { force: true });
   }
 
   private origin(level: number) {
@@ -362,5 +388,5 @@ async function transaction(connection: DuckDBConnection, work: () => Promise<voi
 /** Files of live and of quarantined segments: none of them is a stray. */
 async function everyFile(connection: DuckDBConnection, live: readonly Segment[]): Promise<Segment[]> {
   const rows = (await connection.runAndReadAll(`SELECT file FROM segments WHERE state <> 'live'`)).getRows();
-  return [...live, ...rows.map(([file]) => ({ file }) as unknown as Segment)];
+  return [...live, ...rows.map(([file]) => ({ file, byPointBytes: 0 }) as unknown as Segment)];
 }

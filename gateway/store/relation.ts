@@ -92,30 +92,48 @@ export interface ToRead {
   readonly late?: Pick<RecentPart, 'points' | 'quarters'> | undefined;
 }
 
+/** Files of sums of a question: of days where a day lies in one step, of quarters otherwise. */
+export function filesOfSums(
+  sources: Sources,
+  query: Pick<SeriesQuery, 'points' | 'from' | 'to' | 'stepMs'>,
+  toRead: ToRead,
+): { readonly days: Segment[]; readonly quarters: Segment[] } {
+  const { points } = query;
+  const read = quartersRead(toRead);
+  const isRead = (day: number) => read.some((ts) => Math.floor(ts / DAY_MS) === day);
+  const days = segmentsOf(sources, 'days', query, points).filter(({ day }) => isInOneStep(day, query) && !isRead(day));
+  const summed = new Set(days.map(({ day }) => day));
+  const quarters = segmentsOf(sources, 'quarters', query, points).filter(
+    ({ day, level }) => level < DAY_LEVEL || !summed.has(day),
+  );
+  return { days, quarters };
+}
+
+function quartersRead({ quarters, late }: ToRead): Millis[] {
+  return [...new Set([...quarters, ...(late?.quarters ?? [])])].sort((a, b) => a - b);
+}
+
 /**
  * Sums per point and quarter of an hour, or day where a day lies in one step, of a range that begins on a quarter:
  * ready-made ones of sealed segments, and those of the hot tables and of some quarters made on the way.
  * Columns as {@link quarterSums}; one quarter may stand in several rows, and rows of a touched day may lie outside the
  * range, in other slots than those of it: telling them apart there costs half of what a condition on each row does.
  *
- * @param recent - readings in memory: sums of those that are nowhere else, and those that may be
+ * @param files - of {@link filesOfSums}, those that the database is to read
+ * @param recentRows - readings in memory that may be stored already
+ * @returns undefined when there is nothing to ask
  */
 export function storedSums(
   sources: Sources,
   query: Pick<SeriesQuery, 'points' | 'from' | 'to' | 'stepMs'>,
-  { quarters: read, late }: ToRead,
-  recent?: Pick<RecentPart, 'sums' | 'rows'>,
-): string {
+  toRead: ToRead,
+  { days, quarters }: { readonly days: readonly Segment[]; readonly quarters: readonly Segment[] },
+  recentRows?: string,
+): string | undefined {
   const { dataDir, hotTables } = sources;
   const { points, from, to } = query;
+  const { quarters: read, late } = toRead;
   const named = `point IN (${points.map(int).join(', ')})`;
-  const readAtAll = [...new Set([...read, ...(late?.quarters ?? [])])].sort((a, b) => a - b);
-  const isRead = (day: number) => readAtAll.some((ts) => Math.floor(ts / DAY_MS) === day);
-  const days = segmentsOf(sources, 'days', query, points).filter(({ day }) => isInOneStep(day, query) && !isRead(day));
-  const summed = new Set(days.map(({ day }) => day));
-  const quarters = segmentsOf(sources, 'quarters', query, points).filter(
-    ({ day, level }) => level < DAY_LEVEL || !summed.has(day),
-  );
   const inQuarters = (list: readonly Millis[]) =>
     `(ts // ${QUARTER_MS}) * ${QUARTER_MS} IN (${list.map(int).join(', ')})`;
   const ofRead = [
@@ -137,21 +155,21 @@ export function storedSums(
     );
   const hot = storedReadings({ ...sources, segments: [] }, query);
   const parts = [
-    ...(recent?.sums === undefined ? [] : [recent.sums]),
     ...(days.length === 0 ? [] : [sums(days, '')]),
     ...(told.length === 0 ? [] : [sums(told, others)]),
     ...(asked.length === 0 ? [] : [sums(asked, `${inRange} ${others}`)]),
     ...(hotTables.length === 0 ? [] : [raw(hot, others)]),
   ];
+  const readAtAll = quartersRead(toRead);
   const [first] = readAtAll;
   const last = readAtAll.at(-1);
   if (first !== undefined && last !== undefined) {
     const touched = { from: first, to: last + QUARTER_MS };
     const stored = storedReadings(sources, touched, read.length === 0 ? late?.points : points);
-    const relation = recent?.rows === undefined ? stored : `${stored} UNION ALL ${recent.rows}`;
+    const relation = recentRows === undefined ? stored : `${stored} UNION ALL ${recentRows}`;
     parts.push(raw(relation, `AND ts >= ${int(touched.from)} AND ts < ${int(touched.to)} AND (${ofRead})`));
   }
-  return parts.length === 0 ? raw(NO_READINGS, '') : parts.join(' UNION ALL ');
+  return parts.length === 0 ? undefined : parts.join(' UNION ALL ');
 }
 
 /** Points up to which the database compares each row with a list: beyond, looking a row's bit up takes half the time. */

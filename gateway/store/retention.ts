@@ -1,5 +1,5 @@
 import type { Millis } from '../../contract/time.ts';
-import { DAY_MS, LATE, type Segment } from './segments.ts';
+import { bytesOf, DAY_MS, LATE, type Segment } from './segments.ts';
 
 /** How long sealed readings are kept. Absent = for ever. */
 export interface RetentionPolicy {
@@ -36,7 +36,8 @@ export function planRetention(
 ): RetentionPlan {
   const today = Math.floor(now / DAY_MS);
   const byDay = new Map<number, number>();
-  for (const { day, bytes } of segments) if (day !== LATE) byDay.set(day, (byDay.get(day) ?? 0) + bytes);
+  for (const segment of segments)
+    if (segment.day !== LATE) byDay.set(segment.day, (byDay.get(segment.day) ?? 0) + bytesOf([segment]));
   const days = [...byDay.keys()].sort((a, b) => a - b);
   let dropBefore =
     policy.maxAgeMs === undefined ? Number.NEGATIVE_INFINITY : today - Math.ceil(policy.maxAgeMs / DAY_MS);

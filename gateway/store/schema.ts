@@ -8,6 +8,7 @@ import { floods } from './migrations/0006-floods.ts';
 import { annunciations } from './migrations/0007-annunciations.ts';
 import { idempotencyFingerprints } from './migrations/0008-idempotency-fingerprints.ts';
 import { correctedQuarters } from './migrations/0009-corrected-quarters.ts';
+import { sumsByPoint } from './migrations/0010-sums-by-point.ts';
 import { StoreError } from './store.ts';
 
 /** Migrations in order; they only go forward, and one that was released is never edited. */
@@ -21,6 +22,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   annunciations,
   idempotencyFingerprints,
   correctedQuarters,
+  sumsByPoint,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

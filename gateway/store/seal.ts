@@ -16,6 +16,7 @@ import {
   shardOf,
   writeParquet,
 } from './segments.ts';
+import { isWorthByPoint, writeByPoint } from './sums-by-point.ts';
 
 /** Days of a hot table that get files of their own; readings of further days wait together for the next tidying. */
 export const SEAL_DAYS_MAX = 8;
@@ -191,7 +192,7 @@ async function writeFile(
     Segment,
     'readings' | 'minPoint' | 'maxPoint' | 'minTs' | 'maxTs'
   > & { readonly repeats: number };
-  return { id, kind, day, level, file, bytes, firstCommit, lastCommit, ...found };
+  return { id, kind, day, level, file, bytes, byPointBytes: 0, firstCommit, lastCommit, ...found };
 }
 
 /** Sums of valued readings per point and quarter of an hour; of all points in one file. */
@@ -209,7 +210,13 @@ async function writeQuarters(
     ...origin,
   });
   // Times of the readings, not of the quarters' beginnings: a range that ends in a quarter's middle must find it.
-  return [{ ...sums, ...timesOf(raw) }];
+  return [await withByPoint(connection, origin.dataDir, { ...sums, ...timesOf(raw) })];
+}
+
+/** A file of sums with the copy that finds a point's rows at once, when it is worth one. */
+export async function withByPoint(connection: DuckDBConnection, dataDir: string, sums: Segment): Promise<Segment> {
+  if (!isWorthByPoint(sums)) return sums;
+  return { ...sums, byPointBytes: await writeByPoint(connection, dataDir, sums) };
 }
 
 /** Merges sums of one day: several rows of one quarter become one. */
@@ -229,10 +236,10 @@ export async function mergeQuarters(
   const written: Segment[] = [];
   for (const { minPoint, maxPoint } of parts) {
     const part = `${relation} WHERE point BETWEEN ${int(minPoint)} AND ${int(maxPoint)}`;
-    const sums = await lend((connection) =>
-      writeFile(connection, `${sumsOfSums(part, 1)} ORDER BY point, ts`, { kind: 'quarters', day, ...origin }),
-    );
-    written.push({ ...sums, ...timesOf(segments) });
+    const sql = `${sumsOfSums(part, 1)} ORDER BY point, ts`;
+    const sums = await lend((connection) => writeFile(connection, sql, { kind: 'quarters', day, ...origin }));
+    const whole = { ...sums, ...timesOf(segments) };
+    written.push(await lend((connection) => withByPoint(connection, dataDir, whole)));
   }
   return written;
 }

@@ -27,6 +27,8 @@ export interface Segment {
   /** Rows. */
   readonly readings: number;
   readonly bytes: number;
+  /** Of the copy of these sums that finds a point's rows at once; 0 = none. */
+  readonly byPointBytes: number;
   readonly minPoint: number;
   /** Inclusive. */
   readonly maxPoint: number;
@@ -67,12 +69,27 @@ export function byShard(segments: readonly Segment[]): readonly Segment[][] {
 }
 
 const FOLDERS = { readings: 'history', quarters: 'rollups', days: 'rollups' } as const;
-const OURS = /^(?:readings|quarters|days)-\d+\.parquet(?:\.tmp)?$/;
+const OURS = /^(?:readings|quarters|days)-\d+\.(?:parquet|by-point)(?:\.tmp)?$/;
 
 /** Where a segment lies: `history/date=2026-11-23/readings-12.parquet`, so that any engine finds its day. */
 export function segmentFile(kind: Segment['kind'], day: number, id: number): string {
   const folder = day === LATE ? 'late' : `date=${formatTime(day * DAY_MS).slice(0, 10)}`;
   return join(FOLDERS[kind], folder, `${kind}-${id}.parquet`);
+}
+
+/** The copy of a file of sums that finds a point's rows at once, beside it. */
+export function byPointFile({ file }: Pick<Segment, 'file'>): string {
+  return file.replace(/\.parquet$/, '.by-point');
+}
+
+/** All files of a segment. */
+export function filesOf(segment: Pick<Segment, 'file' | 'byPointBytes'>): string[] {
+  return segment.byPointBytes > 0 ? [segment.file, byPointFile(segment)] : [segment.file];
+}
+
+/** What they take on disk. */
+export function bytesOf(segments: readonly Pick<Segment, 'bytes' | 'byPointBytes'>[]): number {
+  return segments.reduce((sum, { bytes, byPointBytes }) => sum + bytes + byPointBytes, 0);
 }
 
 /** Rows in row groups of this size: the smaller, the less is read for one point; the larger, the shorter the file's index. */
@@ -94,8 +111,13 @@ export async function writeParquet(connection: DuckDBConnection, sql: string, pa
   await sync(unfinished);
   const { size } = await stat(unfinished);
   await rename(unfinished, path);
-  await sync(dirname(path));
+  await syncFolder(path);
   return size;
+}
+
+/** Makes a new name of a file durable. */
+export function syncFolder(path: string): Promise<void> {
+  return sync(dirname(path));
 }
 
 async function sync(path: string): Promise<void> {
@@ -115,6 +137,7 @@ export function quote(text: string): string {
 export async function readManifest(connection: DuckDBConnection): Promise<Segment[]> {
   const result = await connection.runAndReadAll(
     `SELECT id, kind, day, level, file, readings::DOUBLE AS readings, bytes::DOUBLE AS bytes,
+       by_point_bytes::DOUBLE AS "byPointBytes",
        min_point AS "minPoint", max_point AS "maxPoint", min_ts::DOUBLE AS "minTs",
        max_ts::DOUBLE AS "maxTs", first_commit::DOUBLE AS "firstCommit", last_commit::DOUBLE AS "lastCommit"
      FROM segments WHERE state = 'live' ORDER BY last_commit, id`,
@@ -128,7 +151,7 @@ export async function insertSegments(connection: DuckDBConnection, segments: rea
     await connection.run(
       `INSERT INTO segments VALUES (${int(id)}, '${kind}', ${int(day)}, ${int(level)}, $1, ${int(readings)}, ${int(bytes)},
          ${int(minTs)}, ${int(maxTs)}, ${int(firstCommit)}, ${int(lastCommit)}, 'live',
-         ${int(segment.minPoint)}, ${int(segment.maxPoint)})`,
+         ${int(segment.minPoint)}, ${int(segment.maxPoint)}, ${int(segment.byPointBytes)})`,
       [file],
     );
   }
@@ -141,7 +164,7 @@ export async function deleteSegments(connection: DuckDBConnection, segments: rea
 
 /** Removes what a crash left behind: files of ours that the manifest does not name. Their rows are elsewhere. */
 export async function removeStrays(dataDir: string, segments: readonly Segment[]): Promise<string[]> {
-  const known = new Set(segments.map(({ file }) => file));
+  const known = new Set(segments.flatMap(filesOf));
   const strays: string[] = [];
   for (const folder of new Set(Object.values(FOLDERS))) {
     for (const name of await list(join(dataDir, folder))) {

@@ -3,28 +3,12 @@ import { QUALITIES, type Quality, type QualityCode, REASONS, type Reason } from 
 import type { Millis } from '../../contract/time.ts';
 import { fillBuckets, SlotBuilder, slotLength } from './buckets.ts';
 import { int, streamColumns, takeColumns } from './columns.ts';
-import { quartersToRead } from './corrections.ts';
-import { QUARTER_MS } from './quarters.ts';
 import type { PointRows } from './recent.ts';
-import { type RecentPart, recentPartOf } from './recent-part.ts';
-import { outsideMemory, type Sources, segmentsOf, storedReadings, storedSums } from './relation.ts';
-import { DAY_MS, mayRepeat } from './segments.ts';
-import {
-  type Bucket,
-  type Range,
-  type Series,
-  type SeriesQuery,
-  type StoredReading,
-  StoreError,
-  type TellReading,
-} from './store.ts';
+import { outsideMemory, type Sources, segmentsOf, storedReadings } from './relation.ts';
+import { type Bucket, type Range, type StoredReading, StoreError, type TellReading } from './store.ts';
 
 /** Most buckets of one answer: more than a screen has pixels. */
 export const BUCKETS_MAX = 20_000;
-/** Most values of one query over many points (points x slots). */
-export const QUERY_VALUES_MAX = 2_000_000;
-/** Most sealed readings, of all points, that a query over many points may have to look through. */
-export const QUERY_READINGS_MAX = 2_000_000_000;
 /** Readings folded into slots before others get their turn: some 5 ms. */
 const ROWS_A_TURN = 100_000;
 /** Most raw readings of one answer. */
@@ -169,153 +153,6 @@ export async function pieceOf(
   return piece;
 }
 
-/** Over raw readings, and over sums of quarters or days. */
-const AGGREGATES: Readonly<Record<SeriesQuery['aggregate'], { readonly raw: string; readonly sums: string }>> = {
-  min: { raw: 'min(value)', sums: 'min(min)' },
-  max: { raw: 'max(value)', sums: 'max(max)' },
-  mean: { raw: 'avg(value)', sums: 'sum(sum) / sum(readings)' },
-  sum: { raw: 'sum(value)', sums: 'sum(sum)' },
-  last: { raw: 'arg_max(value, ts)', sums: 'arg_max(last, last_ts)' },
-  count: { raw: 'count(*)::DOUBLE', sums: 'sum(readings)::DOUBLE' },
-};
-
-const ACROSS: Readonly<Record<NonNullable<SeriesQuery['across']>, string>> = {
-  sum: 'sum(value)',
-  mean: 'avg(value)',
-  max: 'max(value)',
-};
-
-/**
- * Plain aggregates of valued readings per slot from `from` on; `mean` counts readings alike.
- * Steps of whole quarters of an hour that begin on a quarter are answered from sums, everything else from raw readings.
- *
- * @throws StoreError `query-too-large` with a hint, before anything is read
- */
-export async function seriesOf(connection: DuckDBConnection, sources: Sources, query: SeriesQuery): Promise<Series[]> {
-  const { points, from, to, stepMs, across } = query;
-  if (points.length === 0 || to <= from) return [];
-  const slots = Math.ceil((to - from) / stepMs);
-  const values = across === undefined ? slots * points.length : slots;
-  if (values > QUERY_VALUES_MAX) {
-    throw tooLarge(`${values} values`, `use a longer step or fewer points: at most ${QUERY_VALUES_MAX} values`);
-  }
-  const outside = outsideMemory(sources);
-  const recent = await recentPartOf(sources, outside, query);
-  const rest = recent === undefined ? sources : outside;
-  const isSummed = from % QUARTER_MS === 0 && stepMs % QUARTER_MS === 0 && !isMissingSums(rest, query);
-  const slotted = isSummed
-    ? slotsOfSums(rest, query, await quartersToRead(connection, rest, query), recent)
-    : slotsOfReadings(rest, query, recent);
-  const sql =
-    across === undefined
-      ? `SELECT point, slot, value, readings, worst FROM (${slotted}) ORDER BY point, slot`
-      : `SELECT -1::INTEGER, slot, ${ACROSS[across]}, sum(readings)::DOUBLE, max(worst) FROM (${slotted}) GROUP BY slot ORDER BY slot`;
-  const series = new Map<number, Series['values'][number][]>();
-  await takeColumns(
-    connection,
-    sql,
-    ['integer', 'integer', 'double', 'double', 'utinyint'],
-    ([point, slot, value, count, worst], rows) => {
-      for (let row = 0; row < rows; row++) {
-        const at = slot?.[row] as number;
-        if (at < 0 || at >= slots) continue;
-        const id = point?.[row] as number;
-        let list = series.get(id);
-        if (list === undefined) {
-          list = [];
-          series.set(id, list);
-        }
-        list.push({
-          ts: from + at * stepMs,
-          value: value?.[row] as number,
-          count: count?.[row] as number,
-          worstQuality: QUALITIES[worst?.[row] as number] as Quality,
-        });
-      }
-    },
-  );
-  if (across !== undefined) return [{ values: series.get(-1) ?? [] }];
-  return points.map((point) => ({ point, values: series.get(point) ?? [] }));
-}
-
-function isMissingSums({ unsummed }: Sources, { from, to }: Range): boolean {
-  return [...unsummed].some((day) => day * DAY_MS < to && (day + 1) * DAY_MS > from);
-}
-
-function slotsOfSums(
-  sources: Sources,
-  query: SeriesQuery,
-  quarters: readonly Millis[],
-  recent: RecentPart | undefined,
-): string {
-  const { from, stepMs, aggregate } = query;
-  const late = recent?.rows === undefined ? undefined : recent;
-  // Rows of a day that the range begins in lie before it; a division towards zero would put them into its first slot.
-  const slotsBefore = Math.ceil(DAY_MS / stepMs);
-  return `
-    SELECT point, ((ts - ${int(from - slotsBefore * stepMs)}) // ${int(stepMs)})::INTEGER - ${slotsBefore} AS slot, ${AGGREGATES[aggregate].sums} AS value,
-      sum(readings)::DOUBLE AS readings, max(worst) AS worst
-    FROM (${storedSums(sources, query, { quarters, late }, recent)}) GROUP BY point, slot`;
-}
-
-function slotsOfReadings(sources: Sources, query: SeriesQuery, recent: RecentPart | undefined): string {
-  const { points, from, to, stepMs, aggregate } = query;
-  const rows = readingsInRange(sources, query, points);
-  if (rows > QUERY_READINGS_MAX)
-    throw tooLarge(
-      `${rows} readings to look through`,
-      'ask for a shorter range, or for a step of whole quarters of an hour from a whole quarter on: these are summed already',
-    );
-  const inDatabase = `SELECT point, ts, value, quality, commit, place FROM (${storedReadings(sources, query, points)})
-    WHERE point IN (${points.map(int).join(', ')}) AND ts >= ${int(from)} AND ts < ${int(to)}`;
-  const stored =
-    recent?.rows === undefined
-      ? inDatabase
-      : `${inDatabase} UNION ALL SELECT point, ts, value, quality, commit, place FROM (${recent.rows})`;
-  const once =
-    recent?.rows !== undefined || mayBeStoredTwice(sources, query, points)
-      ? `SELECT point, ts, newest.value AS value, newest.quality AS quality FROM (
-         SELECT point, ts, arg_max({'value': value, 'quality': quality}, {'commit': commit, 'place': place}) AS newest
-         FROM (${stored}) GROUP BY point, ts)`
-      : stored;
-  const slot = (ts: string) => `((${ts} - ${int(from)}) // ${int(stepMs)})::INTEGER AS slot`;
-  const valued = `FROM (${once}) WHERE quality < 2 AND NOT isnan(value) GROUP BY point, slot`;
-  if (recent?.sums === undefined)
-    return `
-    SELECT point, ${slot('ts')}, ${AGGREGATES[aggregate].raw} AS value, count(*)::DOUBLE AS readings, max(quality) AS worst
-    ${valued}`;
-  return `
-    SELECT point, slot, ${AGGREGATES[aggregate].sums} AS value, sum(readings)::DOUBLE AS readings, max(worst) AS worst FROM (
-      SELECT point, ${slot('ts')}, min(value) AS min, max(value) AS max, sum(value) AS sum, count(*)::BIGINT AS readings,
-        arg_max(value, ts) AS last, max(ts) AS last_ts, max(quality) AS worst ${valued}
-      UNION ALL
-      SELECT point, ${slot('ts')}, min, max, sum, readings, last, last_ts, worst FROM (${recent.sums}))
-    GROUP BY point, slot`;
-}
-
-/** Whether a moment of a point can be in two places: then the last committed must be found, at five times the cost. */
-function mayBeStoredTwice(sources: Sources, range: Range, points: readonly number[]): boolean {
-  if (sources.hotTables.length > 0) return true;
-  const segments = segmentsOf(sources, 'readings', range, points).sort((a, b) => a.minTs - b.minTs);
-  return segments.some((segment, index) => {
-    if (mayRepeat(segment)) return true;
-    return segments
-      .slice(index + 1)
-      .some(
-        ({ minTs, minPoint, maxPoint }) =>
-          minTs <= segment.maxTs && minPoint <= segment.maxPoint && maxPoint >= segment.minPoint,
-      );
-  });
-}
-
-/** Sealed readings of a range in the files that hold some of the points, by the share of each file that it covers. */
-function readingsInRange(sources: Sources, { from, to }: Range, points: readonly number[]): number {
-  let rows = 0;
-  for (const { readings, minTs, maxTs } of segmentsOf(sources, 'readings', { from, to }, points))
-    rows += (readings * (Math.min(to, maxTs + 1) - Math.max(from, minTs))) / (maxTs + 1 - minTs);
-  return Math.round(rows);
-}
-
 /**
  * Newest of each point by source time, of the readings not older than `since`.
  *
@@ -430,6 +267,6 @@ function inMemoryOf(
   return found;
 }
 
-function tooLarge(what: string, hint: string): StoreError {
+export function tooLarge(what: string, hint: string): StoreError {
   return new StoreError('query-too-large', `${what} in one answer; ${hint}`, { retryable: false });
 }

@@ -4,10 +4,12 @@ import type { Database } from './database.ts';
 import type { History } from './history.ts';
 import type { HotTables } from './hot-tables.ts';
 import { latestOf } from './latest.ts';
+import { seriesOf } from './many-points.ts';
 import { type Sources, segmentReadings, storedReadings } from './relation.ts';
 import type { Segment } from './segments.ts';
-import { bucketsOf, existingOf, newerOf, newestOf, newestTime, pieceOf, readingsOf, seriesOf } from './series.ts';
+import { bucketsOf, existingOf, newerOf, newestOf, newestTime, pieceOf, readingsOf } from './series.ts';
 import { type Range, type SeriesQuery, type StoredReading, StoreError, type TellReading } from './store.ts';
+import { ByPointError } from './sums-by-point.ts';
 
 /** Pairs of one look-up statement. */
 const EXISTING_PAIRS_MAX = 2000;
@@ -128,6 +130,12 @@ export class StoredReads {
           return run(connection, used);
         });
       } catch (error) {
+        if (error instanceof ByPointError) {
+          // Each time with one copy less.
+          await this.history.dropByPoint(error.segment);
+          plan--;
+          continue;
+        }
         if (plan >= PLANS_MAX || error instanceof StoreError) throw error;
         const message = (error as Error).message;
         if (/hot_\d+ does not exist/.test(message)) continue;

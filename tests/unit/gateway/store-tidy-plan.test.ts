@@ -18,6 +18,7 @@ function file(part: Partial<Segment> = {}): Segment {
     file: `${kind}-${id}.parquet`,
     readings: 1000,
     bytes: 1000,
+    byPointBytes: 0,
     minPoint: 0,
     maxPoint: 10,
     minTs: DAY * DAY_MS,
