@@ -1,4 +1,16 @@
-import { existsSync, mkdtempSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,10 +27,18 @@ import { removeFolder } from '../support/folders.ts';
 import { latest } from '../support/latest.ts';
 
 const DAY = 86_400_000;
+const HOUR = 3_600_000;
 const T0 = Date.UTC(2026, 10, 20, 8);
 const all: Range = { from: 0, to: T0 + 400 * DAY };
 
 type Row = readonly [point: number, ts: number, value: number];
+
+/** @param at - negative: from the end */
+function overwrite(path: string, at: number, bytes: Buffer): void {
+  const file = openSync(path, 'r+');
+  writeSync(file, bytes, 0, bytes.length, at < 0 ? statSync(path).size + at : at);
+  closeSync(file);
+}
 
 describe('sealed history', () => {
   let folder: string;
@@ -47,6 +67,11 @@ describe('sealed history', () => {
       : []
     )
       .filter((name) => name.endsWith('.parquet'))
+      .sort();
+  const byPoint = (dir = dataDir) =>
+    readdirSync(join(dir, 'rollups'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.by-point'))
+      .map((name) => join(dir, 'rollups', name))
       .sort();
   const values = async (point: number, range = all) =>
     (await store.readings(point, range, 1_000_000)).map(({ ts, value }) => [ts - T0, value]);
@@ -377,6 +402,71 @@ describe('sealed history', () => {
     expect(await ask()).toEqual(before);
   });
 
+  it('answers from the file of sums when its copy by point is damaged, and makes the copy anew', async () => {
+    const points = Array.from({ length: 40 }, (_, point) => point * 3);
+    for (const hour of [0, 1]) {
+      await put(
+        points.flatMap((point) =>
+          [5, 25, 50].map((minute): Row => [point, T0 + hour * HOUR + minute * 60_000, point + minute / 7]),
+        ),
+      );
+      await seal();
+    }
+    const ask = () => store.query({ from: T0, to: T0 + 2 * HOUR, stepMs: 900_000, points, aggregate: 'mean' });
+    const before = await ask();
+    expect(before.flatMap(({ values }) => values)).toHaveLength(40 * 6);
+    for (const damage of [
+      (path: string) => rmSync(path),
+      (path: string) => truncateSync(path, 60),
+      // Of the same size: the index is zeros, then a block is another.
+      (path: string) => overwrite(path, -100, Buffer.alloc(100)),
+      (path: string) => overwrite(path, 30, Buffer.from('wrong')),
+    ]) {
+      const copies = byPoint();
+      expect(copies).toHaveLength(2);
+      const whole = copies.map((copy) => readFileSync(copy));
+      for (const copy of copies) damage(copy);
+      expect(await ask()).toEqual(before);
+      expect(store.problems).toEqual([]);
+      await store.settle(now);
+      expect(byPoint().map((copy) => readFileSync(copy))).toEqual(whole);
+      expect(await ask()).toEqual(before);
+    }
+  });
+
+  it('gives the sums of an older program their copies by point, and removes copies with their files', async () => {
+    for (let hour = 0; hour < 3; hour++) {
+      await put([
+        [0, T0 + hour * HOUR, 1 + hour],
+        [9, T0 + hour * HOUR + 1, 7],
+      ]);
+      await seal();
+    }
+    const ask = () => store.query({ from: T0, to: T0 + 4 * HOUR, stepMs: HOUR, points: [0, 9], aggregate: 'max' });
+    const before = await ask();
+    await store.close();
+    const instance = await DuckDBInstance.create(join(dataDir, 'hanfeng.duckdb'));
+    const connection = await instance.connect();
+    await connection.run('ALTER TABLE segments DROP COLUMN by_point_bytes');
+    await connection.run(`UPDATE meta SET value = '9' WHERE key = 'schema'`);
+    connection.closeSync();
+    instance.closeSync();
+    store = await start();
+    // None of them is known: they are what a crash left behind.
+    expect(byPoint()).toEqual([]);
+    expect(await ask()).toEqual(before);
+    await store.settle(now);
+    expect(byPoint()).toHaveLength(3);
+    expect(await ask()).toEqual(before);
+    now = T0 + 3 * DAY;
+    await store.settle(now);
+    expect(byPoint()).toHaveLength(1);
+    expect(await ask()).toEqual(before);
+    const copy = join(dataDir, 'tmp', 'backup-1');
+    await store.backup(copy);
+    expect(byPoint(copy)).toHaveLength(1);
+  });
+
   it('keeps files of neighbouring points apart from others, and looks only into those', async () => {
     await put([
       [0, T0, 1],
@@ -470,7 +560,13 @@ describe('sealed history', () => {
     await put([[0, T0, 1]]);
     await seal();
     const day = join(dataDir, 'history', 'date=2026-11-20');
-    for (const name of ['readings-999.parquet', 'readings-998.parquet.tmp', 'notes.parquet'])
+    for (const name of [
+      'readings-999.parquet',
+      'readings-998.parquet.tmp',
+      'quarters-9.by-point',
+      'quarters-8.by-point.tmp',
+      'notes.parquet',
+    ])
       writeFileSync(join(day, name), 'x');
     await store.close();
     store = await start();

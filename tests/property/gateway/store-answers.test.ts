@@ -167,6 +167,14 @@ async function compare(store: DuckDbStore, model: Model): Promise<void> {
     const series = await store.query(query);
     expect(series.map(({ values }) => values)).toEqual(model.series(query));
   }
+  for (const across of ['sum', 'mean', 'max'] as const) {
+    const query: SeriesQuery = { ...RANGE, points: POINTS, aggregate: 'max', stepMs: 15 * MINUTE };
+    const bySlot = new Map<number, number[]>();
+    for (const { ts, value } of model.series(query).flat()) bySlot.set(ts, [...(bySlot.get(ts) ?? []), value]);
+    const wanted = [...bySlot].map(([ts, values]) => [ts, fold(across, values)]).sort(([a], [b]) => a! - b!);
+    const [one] = await store.query({ ...query, across });
+    expect(one?.values.map(({ ts, value }) => [ts, value])).toEqual(wanted);
+  }
   for (const point of POINTS) {
     const rows = model.rows(point);
     const readings = rows.map(({ ts, value, quality }) => ({
