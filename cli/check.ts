@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parse } from 'yaml';
-import { formatMistake, type Mistake } from '../contract/mistakes.ts';
+import type { Mistake } from '../contract/mistakes.ts';
 import { checkEdge } from '../edge/check.ts';
 import { parseModel } from '../edge/model.ts';
 import { checkDataFile, checkGatewayAndModels, type OpenChanges } from '../gateway/check.ts';
 import { changesAt } from '../gateway/check-against.ts';
 import { checkSimulation } from '../simulators/check.ts';
 import { checkAsserted, parseScenario } from '../simulators/scenario.ts';
+import { describeMistakes } from './mistakes.ts';
 
 interface Findings {
   readonly mistakes: readonly Mistake[];
@@ -40,7 +41,7 @@ export async function checkFiles(
   const changes = against === undefined ? undefined : await changesAt(against, token);
   for (const file of files) {
     const findings = await checkFile(file, root, env, changes);
-    for (const mistake of findings.mistakes) process.stdout.write(`${formatMistake(mistake)}\n`);
+    for (const line of describeMistakes(findings.mistakes)) process.stdout.write(`${line}\n`);
     for (const note of findings.notes) process.stdout.write(`${file}: ${note}\n`);
     mistakes += findings.mistakes.length;
   }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { ConfigError, formatMistake } from '../contract/mistakes.ts';
+import { ConfigError } from '../contract/mistakes.ts';
 import { createLog } from './log.ts';
+import { describeMistakes } from './mistakes.ts';
 import { parseNumber } from './options.ts';
 import { PACKAGE_ROOT } from './root.ts';
 
@@ -181,7 +182,7 @@ function report(error: unknown): number {
     return BAD_USAGE;
   }
   if (error instanceof ConfigError) {
-    process.stderr.write(`${error.mistakes.map(formatMistake).join('\n')}\n`);
+    process.stderr.write(`${describeMistakes(error.mistakes).join('\n')}\n`);
     return BAD_USAGE;
   }
   const { code, message, stack } = error as Error & { code?: string };

@@ -9,6 +9,13 @@ export interface Mistake {
   readonly found: string;
   /** What may stand there. */
   readonly allowed: string;
+  /** Where that is in the text, from 1; undefined where nobody looked, or where the text has no such place. */
+  readonly at?: TextPlace;
+}
+
+export interface TextPlace {
+  readonly line: number;
+  readonly column: number;
 }
 
 /** A configuration that can't be used; carries every mistake. Commands print them and exit 2. */
@@ -21,8 +28,9 @@ export class ConfigError extends Error {
   }
 }
 
-export function formatMistake({ file, path, found, allowed }: Mistake): string {
-  return `${file}: ${path === '' ? '(whole file)' : path}: found ${found}, allowed: ${allowed}`;
+export function formatMistake({ file, path, found, allowed, at }: Mistake): string {
+  const place = at === undefined ? file : `${file}:${at.line}:${at.column}`;
+  return `${place}: ${path === '' ? '(whole file)' : path}: found ${found}, allowed: ${allowed}`;
 }
 
 /** What a file says, and what is wrong with it; no value where its shape is wrong. */

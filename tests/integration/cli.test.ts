@@ -72,7 +72,7 @@ describe('the hanfeng command', () => {
     );
     const { status, stdout } = hanfeng('check', path);
     for (const where of ['site', 'timezone', 'http.port', 'mqtt', 'discovery'])
-      expect(stdout, stdout).toMatch(new RegExp(`gateway.yaml: ${where.replace('.', '\\.')}`));
+      expect(stdout, stdout).toMatch(new RegExp(`gateway.yaml:\\d+:\\d+: ${where.replace('.', '\\.')}`));
     expect(stdout).toContain('5 mistakes');
     expect(stdout.match(/found .*allowed: /g)).toHaveLength(5);
     expect(status).toBe(2);
@@ -96,13 +96,13 @@ describe('the hanfeng command', () => {
     );
     const { status, stdout } = hanfeng('check', path);
     for (const where of [
-      'edge',
-      'lines[0].port',
-      'lines[0].speed',
-      'lines[0].devices[0].unitId',
-      'lines[0].devices[0].every',
+      '1:1: edge',
+      '6:5: lines[0].port',
+      '7:5: lines[0].speed',
+      '9:42: lines[0].devices[0].unitId',
+      '9:55: lines[0].devices[0].every',
     ]) {
-      expect(stdout).toContain(`edge.yaml: ${where}`);
+      expect(stdout).toContain(`edge.yaml:${where}`);
     }
     expect(stdout).toContain('5 mistakes');
     expect(status).toBe(2);
@@ -140,14 +140,14 @@ describe('the hanfeng command', () => {
     expect(status).toBe(0);
   });
 
-  it('reports a mistake in a device model and in a scenario by its place', () => {
+  it('reports a mistake in a device model and in a scenario by line, column and key', () => {
     const model = file(
       'model.yaml',
       'model: m1\nname: Some meter\nmaker: Us\nclass: meter\nsources: { a: our manual }\npoints: {}\n',
     );
     const scenario = file('scenario.yaml', 'title: t\nlasts: soon\nedges: [e]\nmust: []\nmustNot: []\n');
-    expect(hanfeng('check', model).stdout).toContain('model.yaml: class: found "meter"');
-    expect(hanfeng('check', scenario).stdout).toContain('scenario.yaml: lasts: found "soon"');
+    expect(hanfeng('check', model).stdout).toContain('model.yaml:4:1: class: found "meter"');
+    expect(hanfeng('check', scenario).stdout).toContain('scenario.yaml:2:1: lasts: found "soon"');
   });
 
   it('keeps accounts beside the data, readable by their owner only, and prints a generated password once', () => {
