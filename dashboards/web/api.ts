@@ -33,6 +33,9 @@ export const ANSWER_MAX_MS = 10_000;
 /** Most pages of one list; 20 x 1,000 rows is POINTS_MAX. */
 const PAGES_MAX = POINTS_MAX / 1_000;
 
+/** Of each kind that a search asks for. */
+const FOUND_MAX = 20;
+
 /** What reads months of history may take so long. */
 const LONG_ANSWER_MAX_MS = 120_000;
 
@@ -151,6 +154,37 @@ export const api = {
   /** Alarms that are not plainly normal. */
   async alarms(): Promise<readonly Alarm[]> {
     return (await everyPage('/api/v1/alarms?limit=1000', 'alarms')).flatMap((row) => present(readAlarm(row)));
+  },
+
+  /** What has the text in its name or id: the first of each kind. */
+  async search(
+    text: string,
+    signal: AbortSignal,
+  ): Promise<{
+    readonly devices: readonly Device[];
+    readonly points: readonly Point[];
+    readonly alarms: readonly Alarm[];
+  }> {
+    const few = async (name: 'devices' | 'points' | 'alarms') => {
+      const path = `/api/v1/${name}?limit=${FOUND_MAX}&q=${encodeURIComponent(text)}`;
+      return listOf(await ask('GET', path, undefined, signal), name);
+    };
+    const [devices, points, alarms] = await Promise.all([few('devices'), few('points'), few('alarms')]);
+    return {
+      devices: devices.flatMap((row) => present(readDevice(row))),
+      points: points.flatMap((row) => present(readPoint(row))),
+      alarms: alarms.flatMap((row) => present(readAlarm(row))),
+    };
+  },
+
+  /** Undefined when there is none of this id. */
+  async point(id: string, signal: AbortSignal): Promise<Point | undefined> {
+    try {
+      return readPoint(await ask('GET', pathOf(id), undefined, signal));
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
   },
 
   /** Newest first. */

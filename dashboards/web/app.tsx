@@ -1,15 +1,20 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Logo } from './parts/icon.tsx';
 import { newAlarms } from './ringing.ts';
+import { hrefOf } from './route.ts';
 import { connect, route, session, text } from './state.ts';
 import { Alarms } from './views/alarms.tsx';
 import { DevicePage } from './views/device.tsx';
 import { Explore } from './views/explore.tsx';
 import { FirstRun } from './views/first-run.tsx';
+import { Jump } from './views/jump.tsx';
+import { KeysHelp } from './views/keys-help.tsx';
 import { Leakage } from './views/leakage.tsx';
+import { overlay } from './views/overlay.ts';
 import { Overview } from './views/overview.tsx';
 import { AlarmPerformance } from './views/performance.tsx';
 import { Settings } from './views/settings.tsx';
+import { listenToKeys } from './views/shortcuts.ts';
 import { SignIn } from './views/sign-in.tsx';
 import { Unreachable } from './views/unreachable.tsx';
 
@@ -41,7 +46,28 @@ export function App() {
   if (current === 'unreachable') return <Unreachable />;
   if (current === undefined) return <SignIn />;
   if (firstRun) return <FirstRun onDone={() => setSetUp(false)} />;
+  return (
+    <>
+      <Page />
+      {overlay.value === 'jump' && <Jump />}
+      {overlay.value === 'keys' && <KeysHelp />}
+    </>
+  );
+}
+
+function Page() {
   const where = route.value;
+  const key = where.page === 'device' ? hrefOf(where) : where.page;
+  const first = useRef(key);
+  useEffect(() => {
+    if (first.current === key) return;
+    first.current = key;
+    // What had the focus went with the page before: it goes on at the head of this one.
+    const { activeElement } = document;
+    if (activeElement === null || activeElement === document.body)
+      document.querySelector('h1')?.focus({ preventScroll: true });
+  }, [key]);
+  useEffect(listenToKeys, []);
   switch (where.page) {
     case 'alarms':
       return <Alarms id={where.alarm} />;

@@ -17,6 +17,7 @@ import './styles/leak.css';
 import './styles/leakage-figures.css';
 import './styles/performance.css';
 import './styles/settings.css';
+import './styles/jump.css';
 import './styles/entrance.css';
 import { App } from './app.tsx';
 import { startRinging } from './ringing.ts';

@@ -78,6 +78,8 @@ export type Change =
       readonly points: readonly Point[];
       readonly alarms: readonly Alarm[];
     }
+  /** One that was looked for on a site with more points than the page keeps. */
+  | { readonly kind: 'point'; readonly point: Point }
   | { readonly kind: 'readings'; readonly readings: readonly LiveReading[] }
   | { readonly kind: 'alarm'; readonly alarm: Alarm }
   | { readonly kind: 'device'; readonly device: Device };
@@ -128,6 +130,11 @@ export function applyChanges(model: Model, changes: readonly Change[]): Model {
         }
       }
       points = ownPoints;
+    } else if (change.kind === 'point') {
+      ownPoints ??= new Map(points);
+      ownPoints.set(change.point.id, withNewest(ownPoints, change.point));
+      points = ownPoints;
+      revision += 1;
     } else if (change.kind === 'alarm') {
       const known = alarms.get(change.alarm.id);
       if (known !== undefined && known.changedAt > change.alarm.changedAt) continue;

@@ -6,7 +6,16 @@ import { ApiError, api } from './api.ts';
 import { type Feed, openFeed } from './feed.ts';
 import { type Language, type SiteTime, siteTime } from './format.ts';
 import type { LeakZone } from './leakage.ts';
-import { applyChanges, type Change, cameMeanwhile, EMPTY_MODEL, type LiveReading, newestTime } from './model.ts';
+import {
+  ALARMS_MAX,
+  applyChanges,
+  type Change,
+  cameMeanwhile,
+  EMPTY_MODEL,
+  type LiveReading,
+  newestTime,
+  POINTS_MAX,
+} from './model.ts';
 import { groupPlant } from './plant.ts';
 import { loadPreferences, type Preferences, savePreferences } from './preferences.ts';
 import { boundsOf, lengthOf, type Range } from './range.ts';
@@ -326,6 +335,17 @@ async function loadOnce(): Promise<void> {
     retryLoad();
   }
 }
+
+/** Fetches a point the page does not hold. @returns false when there is none of this id, or nobody answered */
+export async function loadPoint(id: string, signal: AbortSignal): Promise<boolean> {
+  const point = await api.point(id, signal).catch(() => undefined);
+  if (point === undefined || signal.aborted) return false;
+  model.value = applyChanges(model.value, [{ kind: 'point', point }]);
+  return true;
+}
+
+/** Whether the page holds everything the site has; a bigger site is searched by the gateway. */
+export const holdsAll = computed(() => model.value.points.size < POINTS_MAX && alarms.value.size < ALARMS_MAX);
 
 /** Newest source time of what we hold: "Values are from 03:12:26". */
 export const valuesFrom = computed(() => newestTime(model.value.points.values()));

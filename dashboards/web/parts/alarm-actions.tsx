@@ -2,6 +2,7 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import type { Alarm } from '../../../contract/alarm.ts';
 import { act, mayOperate, preferences, text } from '../state.ts';
 import { Choice } from './form.tsx';
+import { isForPage } from './keys.ts';
 
 /** What needs words before it is done. */
 type Asked = 'shelve' | 'comment' | 'out-of-service';
@@ -17,16 +18,22 @@ export function AlarmActions({ alarm }: { alarm: Alarm }) {
   const [asked, setAsked] = useState<Asked | undefined>(undefined);
   const [problem, setProblem] = useState<string | undefined>(undefined);
   const may = mayOperate.value;
+  /** Has the focus back when the form is gone. */
+  const before = useRef<Element | null>(null);
+  const close = () => {
+    setAsked(undefined);
+    if (before.current instanceof HTMLElement && before.current.isConnected) before.current.focus();
+  };
   const ask = (what: Asked) => {
     setProblem(undefined);
+    if (asked === undefined) before.current = document.activeElement;
     setAsked(asked === what ? undefined : what);
   };
   const doAtOnce = async (what: Direct) => setProblem(await act(alarm.id, what));
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !preferences.value.keys) return;
-      if ((event.target as Element).closest('input:not([type=checkbox]), textarea, select') !== null) return;
+      if (!preferences.value.keys || !isForPage(event)) return;
       const what = ({ h: 'shelve', c: 'comment' } as const)[event.key.toLowerCase()];
       if (what === undefined || !may || (what === 'shelve' && !canShelve(alarm))) return;
       event.preventDefault();
@@ -60,11 +67,11 @@ export function AlarmActions({ alarm }: { alarm: Alarm }) {
         <AskForm
           key={asked}
           asked={asked}
-          onCancel={() => setAsked(undefined)}
+          onCancel={close}
           onDo={async (more) => {
             const failed = await act(alarm.id, asked, more);
             setProblem(failed);
-            if (failed === undefined) setAsked(undefined);
+            if (failed === undefined) close();
           }}
         />
       )}

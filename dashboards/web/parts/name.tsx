@@ -52,6 +52,13 @@ export function measurementName(point: Point): string {
   );
 }
 
+/** Quantity and device; once where the device's name says the quantity. */
+export function pointTitle(point: Point, device: Device | undefined = devices.value.get(point.device)): string {
+  const { name } = deviceNames(device, point.device);
+  const quantity = measurementName(point);
+  return name.toLowerCase().includes(quantity.toLowerCase()) ? name : text.value.quantityOf(quantity, name);
+}
+
 /** `activePowerL1` and `flow-total` read as words. */
 function readable(measurement: string): string {
   const words = measurement

@@ -1,32 +1,21 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { boundsOf, RANGES, shiftRange } from '../range.ts';
 import { fixedRange, forgetShapes, now, range, setPreferences, site, text } from '../state.ts';
 import { Icon } from './icon.tsx';
+import { useMenu } from './use-menu.ts';
 
 /** The button says the range in words; the zone is named; arrows shift it. */
 export function RangePicker() {
   const words = text.value;
   const [open, setOpen] = useState(false);
-  useEffect(() => {
-    if (!open) return;
-    const close = (event: Event) => {
-      if (event instanceof KeyboardEvent ? event.key === 'Escape' : !(event.target as Element).closest('.range'))
-        setOpen(false);
-    };
-    addEventListener('pointerdown', close);
-    addEventListener('keydown', close);
-    return () => {
-      removeEventListener('pointerdown', close);
-      removeEventListener('keydown', close);
-    };
-  }, [open]);
+  const menu = useMenu(open, () => setOpen(false));
   const current = range.value;
   const label =
     current.kind === 'relative'
       ? words.ranges[current.name]
       : `${site.value.dayMinute(current.from)} – ${site.value.dayMinute(current.to)}`;
   return (
-    <div class="range">
+    <div class="range" ref={menu}>
       <button
         type="button"
         class="button quiet icon-only earlier"

@@ -1,3 +1,4 @@
+import { jumpEn } from './jump-en.ts';
 import { leakageEn } from './leakage-en.ts';
 import { kindsEn, performanceEn } from './performance-en.ts';
 
@@ -15,10 +16,12 @@ export const en = {
   theme: 'Theme',
   language: 'Language',
   skipToAlarms: 'Skip to the alarm list',
+  skipToContent: 'Skip to the content',
   mainNavigation: 'Main',
 
   overview: 'Overview',
   leakage: leakageEn,
+  jump: jumpEn,
   performance: performanceEn,
   kinds: kindsEn,
   alarms: 'Alarms',

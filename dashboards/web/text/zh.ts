@@ -1,4 +1,5 @@
 import type { Text } from './en.ts';
+import { jumpZh } from './jump-zh.ts';
 import { leakageZh } from './leakage-zh.ts';
 import { kindsZh, performanceZh } from './performance-zh.ts';
 
@@ -15,10 +16,12 @@ export const zh: Text = {
   theme: '主题',
   language: '语言',
   skipToAlarms: '跳到报警列表',
+  skipToContent: '跳到正文',
   mainNavigation: '主导航',
 
   overview: '总览',
   leakage: leakageZh,
+  jump: jumpZh,
   performance: performanceZh,
   kinds: kindsZh,
   alarms: '报警',

@@ -62,7 +62,7 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
       <div class={`details-title ${phone ? `lamp-row-${lampOf(alarm)} priority-${alarm.priority}` : ''}`}>
         <Glyph priority={alarm.priority} lamp={lampOf(alarm)} size={phone ? 34 : 28} />
         <div>
-          <h2>{whatOf(message)}</h2>
+          <h2 tabIndex={-1}>{whatOf(message)}</h2>
           <p>
             <BothNames {...place} />
           </p>

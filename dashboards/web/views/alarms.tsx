@@ -6,6 +6,7 @@ import { writeAge } from '../format.ts';
 import { AlarmBrief, alarmRowClass, figuresOf, placeOf, raisedWord, stateWord } from '../parts/alarm-row.tsx';
 import { Glyph } from '../parts/glyph.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { isForPage } from '../parts/keys.ts';
 import { className } from '../parts/name.tsx';
 import { Empty, Skeleton } from '../parts/panel.tsx';
 import type { Flood } from '../performance.ts';
@@ -50,6 +51,8 @@ export function Alarms({ id }: { id: string | undefined }) {
   const opened = id === undefined ? undefined : alarms.value.get(id);
   const floods = useFloods();
   const search = useRef<HTMLInputElement>(null);
+  /** The details were opened by keyboard and take the focus as soon as they are there. */
+  const toDetails = useRef(false);
 
   const press = async (ids: readonly string[]) => {
     const open = ids.filter((one) => {
@@ -73,28 +76,31 @@ export function Alarms({ id }: { id: string | undefined }) {
   // Before the next key can come, not after the next paint.
   useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (
-        (event.target as Element).closest('input:not([type=checkbox]), select, textarea, [role=menu], [role=listbox]')
-      )
-        return;
+      if (!isForPage(event)) return;
+      const within = (selector: string) => event.target instanceof Element && event.target.closest(selector) !== null;
       const index = shown.findIndex((alarm) => alarm.id === cursor);
       const letters = preferences.value.keys;
       const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-      const onButton = (event.target as Element).closest('button, a, summary') !== null;
-      if (key === 'ArrowDown' || key === 'ArrowUp') {
+      // In the details arrows scroll; a row's own link is the row.
+      const isElsewhere = within('button, a, summary, .details') && !within('tr[data-alarm]');
+      if ((key === 'ArrowDown' || key === 'ArrowUp') && !within('.details')) {
         const next =
           shown[index < 0 ? 0 : Math.min(shown.length - 1, Math.max(0, index + (key === 'ArrowDown' ? 1 : -1)))];
         if (next === undefined) return;
         if (event.shiftKey) setSelected(new Set([...selected, ...(cursor === undefined ? [] : [cursor]), next.id]));
         setCursor(next.id);
-        document.getElementById(`alarm-${next.id}`)?.scrollIntoView({ block: 'nearest' });
-      } else if (key === ' ' && cursor !== undefined && !onButton) toggle(cursor);
-      else if (key === 'Enter' && cursor !== undefined && !onButton)
+        focusRow(next.id);
+      } else if (key === ' ' && cursor !== undefined && !isElsewhere && !within('input')) toggle(cursor);
+      else if (key === 'Enter' && cursor !== undefined && !isElsewhere) {
         location.hash = hrefOf({ page: 'alarms', alarm: cursor });
-      else if (key === 'Escape') {
+        toDetails.current = true;
+        if (cursor === id) enterDetails(toDetails);
+      } else if (key === 'Escape') {
         if (selected.size > 0) setSelected(new Set());
-        else location.hash = hrefOf({ page: 'alarms' });
+        else if (id !== undefined) {
+          location.hash = hrefOf({ page: 'alarms' });
+          focusRow(id);
+        }
       } else if (letters && key === 'a') {
         void press(chosen.length > 0 ? chosen : [cursor ?? id ?? '']);
       } else if (letters && key === 's') silence();
@@ -107,7 +113,19 @@ export function Alarms({ id }: { id: string | undefined }) {
   });
   useEffect(() => {
     if (id !== undefined) setCursor(id);
+    enterDetails(toDetails);
   }, [id]);
+  // An alarm that left the list hands the cursor to the one in its place, and the focus where it had it.
+  const place = useRef(0);
+  const index = shown.findIndex((alarm) => alarm.id === cursor);
+  useEffect(() => {
+    if (index >= 0) place.current = index;
+    else if (cursor !== undefined && cursor !== id) {
+      const next = shown[Math.min(place.current, shown.length - 1)];
+      setCursor(next?.id);
+      if (next !== undefined && document.activeElement === document.body) focusRow(next.id);
+    }
+  }, [index, cursor]);
 
   const title = <b>{words.alarms}</b>;
   if (!wide && opened !== undefined)
@@ -228,6 +246,7 @@ export function Alarms({ id }: { id: string | undefined }) {
                       selected={selected.has(alarm.id)}
                       current={alarm.id === (cursor ?? id)}
                       onToggle={() => toggle(alarm.id)}
+                      onFocus={() => setCursor(alarm.id)}
                     />
                   ))}
                 </tbody>
@@ -269,6 +288,11 @@ export function Alarms({ id }: { id: string | undefined }) {
               {preferences.value.keys && (
                 <span>
                   <kbd>S</kbd> {words.keysSilence}
+                </span>
+              )}
+              {preferences.value.keys && (
+                <span>
+                  <kbd>?</kbd> {words.jump.allKeys}
                 </span>
               )}
               <span class="space" />
@@ -315,8 +339,29 @@ function fits(alarm: Alarm, filter: Filter | undefined, wanted: string): boolean
     .includes(needle);
 }
 
-function AlarmRow(props: { alarm: Alarm; selected: boolean; current: boolean; onToggle: () => void }) {
-  const { alarm, selected, current, onToggle } = props;
+/** The row's link carries the focus of its row: what it says is what a screen reader reads. */
+function focusRow(alarm: string): void {
+  const row = document.getElementById(`alarm-${alarm}`);
+  row?.querySelector('a')?.focus({ preventScroll: true });
+  row?.scrollIntoView({ block: 'nearest' });
+}
+
+function enterDetails(wanted: { current: boolean }): void {
+  if (!wanted.current) return;
+  wanted.current = false;
+  document.querySelector<HTMLElement>('.details h2[tabindex]')?.focus();
+}
+
+interface AlarmRowProps {
+  readonly alarm: Alarm;
+  readonly selected: boolean;
+  readonly current: boolean;
+  readonly onToggle: () => void;
+  readonly onFocus: () => void;
+}
+
+function AlarmRow(props: AlarmRowProps) {
+  const { alarm, selected, current, onToggle, onFocus } = props;
   const words = text.value;
   const { value, limit } = figuresOf(alarm);
   const place = placeOf(alarm);
@@ -329,6 +374,7 @@ function AlarmRow(props: { alarm: Alarm; selected: boolean; current: boolean; on
       class={`${alarmRowClass(alarm)}${selected ? ' checked' : ''}${current ? ' selected' : ''}`}
       data-alarm={alarm.id}
       data-state={alarm.state}
+      onFocusIn={onFocus}
       onClick={(event) => {
         if ((event.target as Element).closest('input, a') === null) open();
       }}

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { lampOf } from '../alarms.ts';
 import type { Point } from '../model.ts';
 import { Glyph } from '../parts/glyph.tsx';
@@ -10,7 +10,7 @@ import { Trend } from '../parts/trend.tsx';
 import { Age, present, usePoint, Value } from '../parts/value.tsx';
 import { WATCHED_MAX } from '../preferences.ts';
 import { hrefOf } from '../route.ts';
-import { alarmIndex, devices, loaded, plant, preferences, setPreferences, text } from '../state.ts';
+import { alarmIndex, devices, loaded, loadPoint, plant, preferences, returns, setPreferences, text } from '../state.ts';
 import { Crumb, Frame } from './frame.tsx';
 import { useWide } from './layout.ts';
 
@@ -23,6 +23,7 @@ export function Explore({ id }: { id: string | undefined }) {
   const [wanted, setWanted] = useState('');
   const point = usePoint(id ?? '');
   const wide = useWide(900);
+  const missing = useMissing(id !== undefined && point === undefined && loaded.value ? id : undefined);
   const list = <PointList chosen={id} wanted={wanted} onWanted={setWanted} />;
   return (
     <Frame title={<Crumb page={words.explore} />} ranged>
@@ -33,7 +34,7 @@ export function Explore({ id }: { id: string | undefined }) {
         ) : (
           wide && (
             <div class="panel whole">
-              {id !== undefined && !loaded.value ? (
+              {id !== undefined && (!loaded.value || missing === 'asking') ? (
                 <Skeleton rows={1} height={120} />
               ) : id !== undefined ? (
                 <Empty what={words.noPoint} why={words.noPointWhy} />
@@ -46,6 +47,22 @@ export function Explore({ id }: { id: string | undefined }) {
       </div>
     </Frame>
   );
+}
+
+/** A site has more points than the page keeps: one that is opened by its id is asked for. */
+function useMissing(id: string | undefined): 'asking' | 'none' | undefined {
+  const [absent, setAbsent] = useState<string | undefined>(undefined);
+  const { value: back } = returns;
+  useEffect(() => {
+    if (id === undefined) return;
+    const abort = new AbortController();
+    setAbsent(undefined);
+    void loadPoint(id, abort.signal).then((found) => {
+      if (!found && !abort.signal.aborted) setAbsent(id);
+    });
+    return () => abort.abort();
+  }, [id, back]);
+  return id === undefined ? undefined : absent === id ? 'none' : 'asking';
 }
 
 function PointList({

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { countAlarms, PRIORITIES } from '../alarms.ts';
 import { writeClockSpan } from '../format.ts';
 import { Glyph } from '../parts/glyph.tsx';
@@ -7,6 +7,7 @@ import { Icon, type IconName, Logo } from '../parts/icon.tsx';
 import { otherLang } from '../parts/name.tsx';
 import { QualityPatterns } from '../parts/quality-mark.tsx';
 import { RangePicker } from '../parts/range-picker.tsx';
+import { useMenu } from '../parts/use-menu.ts';
 import { alarmsAnnounced, ringing, silence, silencedUntil, soundState, unsilence } from '../ringing.ts';
 import { hrefOf, type Route } from '../route.ts';
 import {
@@ -23,6 +24,7 @@ import {
   wallNow,
 } from '../state.ts';
 import { ConnectionBar } from './connection-bar.tsx';
+import { overlay } from './overlay.ts';
 
 /** Only what exists has a place here. */
 const DESTINATIONS: readonly { readonly page: Route['page']; readonly icon: IconName }[] = [
@@ -48,21 +50,48 @@ export function Frame({
       <a class="skip" href="#/alarms">
         {text.value.skipToAlarms}
       </a>
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
+        {text.value.skipToContent}
+      </button>
       <QualityPatterns />
       <Rail />
       <header class="top">
-        <h1 class="crumb">{title}</h1>
+        <h1 class="crumb" tabIndex={-1}>
+          {title}
+        </h1>
         <Annunciator />
         <div class="top-end">
+          <JumpButton />
           {ranged && <RangePicker />}
           <LiveState />
           <SiteClock />
         </div>
       </header>
       <ConnectionBar />
-      <main id="main">{children}</main>
+      <main id="main" tabIndex={-1}>
+        {children}
+      </main>
       <Announcer />
     </div>
+  );
+}
+
+/** Search over everything; on the keyboard Ctrl K. */
+function JumpButton() {
+  const words = text.value.jump;
+  return (
+    <button
+      type="button"
+      class="button quiet icon-only jump-button"
+      aria-label={words.title}
+      aria-keyshortcuts="Control+K"
+      title={`${words.title} (Ctrl K)`}
+      onClick={() => {
+        overlay.value = 'jump';
+      }}
+    >
+      <Icon name="search" size={16} />
+    </button>
   );
 }
 
@@ -144,21 +173,9 @@ function SoundButton() {
     action();
     setOpen(false);
   };
-  useEffect(() => {
-    if (!open) return;
-    const close = (event: Event) => {
-      if (event instanceof KeyboardEvent ? event.key === 'Escape' : !(event.target as Element).closest('.sound'))
-        setOpen(false);
-    };
-    addEventListener('pointerdown', close);
-    addEventListener('keydown', close);
-    return () => {
-      removeEventListener('pointerdown', close);
-      removeEventListener('keydown', close);
-    };
-  }, [open]);
+  const menu = useMenu(open, () => setOpen(false));
   return (
-    <div class="sound">
+    <div class="sound" ref={menu}>
       <button
         type="button"
         class={`sound-button sound-${state}`}

@@ -3,7 +3,7 @@ import { compareAlarms, lampOf, worstAlarm } from '../alarms.ts';
 import { writeAge } from '../format.ts';
 import type { Point } from '../model.ts';
 import { AlarmBrief } from '../parts/alarm-row.tsx';
-import { BothNames, className, deviceNames, devicePlace, measurementName } from '../parts/name.tsx';
+import { BothNames, className, deviceNames, devicePlace, measurementName, pointTitle } from '../parts/name.tsx';
 import { Empty, Panel, Skeleton } from '../parts/panel.tsx';
 import { patternOf, reasonText } from '../parts/quality-mark.tsx';
 import { ReadingRow, StatCard } from '../parts/value.tsx';
@@ -122,13 +122,6 @@ function watchedPoints(classes: readonly ClassGroup[]): readonly string[] {
 function cardTitle(id: string): string {
   const point = model.peek().points.get(id);
   return point === undefined ? id : pointTitle(point);
-}
-
-/** Quantity and device; once where the device's name says the quantity. */
-function pointTitle(point: Point): string {
-  const { name } = deviceNames(devices.value.get(point.device), point.device);
-  const quantity = measurementName(point);
-  return name.toLowerCase().includes(quantity.toLowerCase()) ? name : text.value.quantityOf(quantity, name);
 }
 
 /** Lines of a panel, for spreading panels over columns: the same arithmetic as what is drawn. */

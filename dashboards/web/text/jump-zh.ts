@@ -1,0 +1,26 @@
+import type { JumpText } from './jump-en.ts';
+
+export const jumpZh: JumpText = {
+  title: '搜索',
+  what: '页面、报警、设备或测点',
+  kinds: { page: '页面', alarm: '报警', device: '设备', point: '测点' },
+  none: (wanted) => `没有名为“${wanted}”的内容。`,
+  noneWhy: '按名称、编号、位置和测点搜索，中英文均可。',
+  shownOf: (shown, count) => (count > shown ? `显示 ${shown} / ${count} 条，请多输入几个词` : `${count} 条`),
+  asking: '正在向网关查询',
+  onlyHeld: '网关无响应：仅搜索本页已有内容。',
+  choose: '选择',
+  open: '打开',
+  closeIt: '关闭',
+  keys: '快捷键',
+  allKeys: '全部快捷键',
+  keysEverywhere: '所有页面',
+  keysAlarms: '报警页面',
+  keysOff: '单字母快捷键已在设置中关闭。',
+  goTo: (page) => `前往${page}`,
+  thisList: '本列表',
+  range: '时间范围',
+  filter: '筛选',
+  back: '关闭，返回列表',
+  extend: '连续选择',
+};
