@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { generatePassword } from '../gateway/accounts/secrets.ts';
 import { type Accounts, openAccounts, ROLES, type Role } from '../gateway/accounts.ts';
-import { loadGatewayConfig } from '../gateway/config.ts';
 
 interface Where {
   readonly config?: string;
@@ -19,12 +18,13 @@ const passwordOption = () =>
   );
 
 async function open({ config, data }: Where): Promise<Accounts> {
-  const folder =
-    data ??
-    (config === undefined
-      ? (process.env.HANFENG_DATA_DIR ?? './data')
-      : loadGatewayConfig(config, process.env).dataDir);
-  return openAccounts(folder, Date.now);
+  return openAccounts(data ?? (await folderOf(config)), Date.now);
+}
+
+async function folderOf(config: string | undefined): Promise<string> {
+  if (config === undefined) return process.env.HANFENG_DATA_DIR ?? './data';
+  const { loadGatewayConfig } = await import('../gateway/config.ts');
+  return loadGatewayConfig(config, process.env).dataDir;
 }
 
 function passwordFrom(file: string | undefined): string | undefined {

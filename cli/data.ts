@@ -6,9 +6,6 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
 import { type Accounts, openAccounts } from '../gateway/accounts.ts';
-import { loadGatewayConfig } from '../gateway/config.ts';
-import { READY_LINE } from '../gateway/run.ts';
-import { DuckDbStore } from '../gateway/store/duckdb.ts';
 import { untar } from '../gateway/tar.ts';
 import { type LogLine, startChild } from './children.ts';
 import { parseMoment } from './options.ts';
@@ -72,13 +69,14 @@ export function defineDataCommands(hanfeng: Command): void {
     .addOption(new Option('--config <file>', 'gateway.yaml, which names the data folder'))
     .addOption(dataOption())
     .action(async (folder: string, where: Where) => {
-      const { dataDir } = gatewayOf(where).config;
+      const { dataDir } = (await gatewayOf(where)).config;
       if (!existsSync(join(folder, 'hanfeng.duckdb')))
         throw failure('backup-unknown', `${folder} holds no backup of a gateway`);
       expectEmpty(dataDir);
       mkdirSync(dataDir, { recursive: true, mode: 0o700 });
       await cp(folder, dataDir, { recursive: true });
       // Another store from now on: edges send again what it lacks.
+      const { DuckDbStore } = await import('../gateway/store/duckdb.ts');
       const newId = () => randomBytes(12).toString('hex');
       const store = await DuckDbStore.open({ dataDir, newId });
       await store.adoptNewId(newId());
@@ -150,7 +148,7 @@ async function withGateway(
     if (where.tokenFile === undefined) throw failure('token-missing', '--url needs --token-file');
     return use({ base: where.url.replace(/\/$/, ''), token: readFileSync(where.tokenFile, 'utf8').trim() });
   }
-  const { config, env } = gatewayOf(where);
+  const { config, env } = await gatewayOf(where);
   if (!existsSync(config.dataDir))
     throw failure('gateway-unknown', `there is no ${config.dataDir}; say which gateway: --config, --data or --url`);
   const accounts = await openAccounts(config.dataDir, Date.now);
@@ -168,7 +166,8 @@ async function withGateway(
 }
 
 /** The configuration `where` names; without one, the defaults and the environment, as for a data folder without gateway.yaml. */
-function gatewayOf({ config, data }: Where) {
+async function gatewayOf({ config, data }: Where) {
+  const { loadGatewayConfig } = await import('../gateway/config.ts');
   const env = data === undefined ? process.env : { ...process.env, HANFENG_DATA_DIR: data };
   return { config: loadGatewayConfig(config ?? NO_CONFIG, env), env };
 }
@@ -188,6 +187,7 @@ async function withStopped(
   env: NodeJS.ProcessEnv,
   use: (base: string) => Promise<void>,
 ): Promise<void> {
+  const { READY_LINE } = await import('../gateway/run.ts');
   const complaints: string[] = [];
   let base: string | undefined;
   const onLine = ({ level, message, fields, isBare }: LogLine) => {

@@ -1,6 +1,10 @@
 #!/usr/bin/env node
-import { build, install } from './bootstrap.mjs';
+import { build, endWhenTold, install } from './bootstrap.mjs';
 
-install();
-build();
+const isServing = ['gateway', 'edge', 'simulate', 'demo'].includes(process.argv[2]);
+const leave = endWhenTold(isServing);
+await install();
+await build();
+// What serves is ended in order from its first moment on; what does not ends as any other command.
+if (!isServing) leave();
 await import('../dist/cli/hanfeng.js');

@@ -62,6 +62,7 @@ export async function joinParts(
   atEnd(showProcess(metrics));
   const { history: kept } = config;
   const { local, copied } = await openStore();
+  if (signal.aborted) return;
   const client = kept.kind === 'influxdb' ? openInfluxClient(kept, config.notify) : undefined;
   if (client !== undefined) atEnd(() => client.close());
   // What the local history has forgotten InfluxDB still knows.
@@ -99,6 +100,7 @@ export async function joinParts(
     onBroken,
   });
   atEnd(() => ingest.close());
+  if (signal.aborted) return;
   // Now the heap holds the plant; earlier it would be collected again and again while it grows.
   keepHeapSmall();
   const history = storeHistory(store, (point) => registry.point(registry.pointId(...splitPoint(point)) ?? -1));

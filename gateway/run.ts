@@ -58,7 +58,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   try {
     const beginning = begin(options, (close) => closers.push(close));
     const { joinParts } = await import('./main.ts');
-    await joinParts(options, beginning, (close) => closers.push(close));
+    if (!options.signal.aborted) await joinParts(options, beginning, (close) => closers.push(close));
   } finally {
     for (const close of closers.reverse()) {
       try {
