@@ -18,12 +18,62 @@ const LINES_MAX = 24;
 /** What people look for first; the rest follows by name. */
 const FIRST = ['flow', 'pressure', 'co', 'power', 'temperatureA', 'currentA', 'no2', 'apparentPower'];
 const EVENT_BYTES_MAX = 1 << 20;
+/** Beyond it the one that changed longest ago may be told again. */
+const ALARMS_REMEMBERED_MAX = 10_000;
+
+interface ToldAlarm {
+  readonly id: string;
+  readonly priority: number;
+  readonly state: string;
+  readonly message: string;
+  readonly raisedLate?: boolean;
+}
+
+/**
+ * What a person at a terminal is told of alarms: each change of state once. One that was over before its data came (the
+ * past that a first start writes has hundreds) is counted.
+ */
+export class AlarmLines {
+  private readonly said = new Map<string, string>();
+  private past = 0;
+
+  /** A line for an alarm's event; undefined when there is nothing new in it. */
+  line({ id, priority, state, message, raisedLate }: ToldAlarm): string | undefined {
+    const before = this.said.get(id);
+    const now = `${priority} ${state} ${message}`;
+    if (before === now) return undefined;
+    this.said.delete(id);
+    this.said.set(id, now);
+    for (const oldest of this.said.keys()) {
+      if (this.said.size <= ALARMS_REMEMBERED_MAX) break;
+      this.said.delete(oldest);
+    }
+    if (raisedLate === true && state === 'normal' && before === undefined) {
+      this.past++;
+      return undefined;
+    }
+    return `ALARM      P${priority} ${state}: ${message}`;
+  }
+
+  /** How many of the past there were since it was asked last. */
+  pastLine(): string | undefined {
+    const count = this.past;
+    this.past = 0;
+    if (count === 0) return undefined;
+    return `ALARM      ${count} of the past, over before their data came: only in the journal`;
+  }
+}
 
 /** Shows alarms as they come and, every 10 s, the newest values, from the gateway's live feed: what the page will show. */
 export async function followFeed({ address, token, signal, say }: FeedOptions): Promise<void> {
   const units = new Map<string, string>();
   const latest = new Map<string, Shown>();
-  const table = setInterval(() => printTable(latest, say), TABLE_EVERY_MS);
+  const alarms = new AlarmLines();
+  const table = setInterval(() => {
+    const past = alarms.pastLine();
+    if (past !== undefined) say(past);
+    printTable(latest, say);
+  }, TABLE_EVERY_MS);
   signal.addEventListener('abort', () => clearInterval(table), { once: true });
   while (!signal.aborted) {
     try {
@@ -65,8 +115,8 @@ export async function followFeed({ address, token, signal, say }: FeedOptions): 
     if (data === undefined) return;
     const body = JSON.parse(data) as Record<string, unknown>;
     if (field('event') === 'alarm') {
-      const alarm = (body.alarm ?? body) as Record<string, unknown>;
-      say(`ALARM      P${alarm.priority} ${alarm.state}: ${alarm.message}`);
+      const line = alarms.line((body.alarm ?? body) as unknown as ToldAlarm);
+      if (line !== undefined) say(line);
     } else if (field('event') === 'reading') {
       const point = String(body.point);
       if (!units.has(point)) await learnUnits(headers);
