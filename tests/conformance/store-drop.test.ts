@@ -1,0 +1,96 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GOOD } from '../../contract/reading.ts';
+import { ReadingBuffer } from '../../gateway/domain/readings.ts';
+import { DuckDbStore } from '../../gateway/store/duckdb.ts';
+import { removeFolder } from '../support/folders.ts';
+
+const T0 = Date.UTC(2026, 10, 20, 8);
+const ROWS = 1000;
+
+describe('a table that readings were committed to', () => {
+  let folder: string;
+  let store: DuckDbStore;
+  let commit: number;
+
+  const start = () =>
+    DuckDbStore.open({ dataDir: join(folder, 'data'), newId: () => 'store', now: () => T0, ballastBytes: 0 });
+  /** One commit, of readings that no other has. */
+  const put = async () => {
+    const readings = new ReadingBuffer();
+    for (let row = 0; row < ROWS; row++) readings.push(1, T0 + (commit * ROWS + row) * 1000, commit, GOOD, 0);
+    await store.commit({ number: ++commit, at: T0, inputs: [], readings });
+  };
+  const stored = async () =>
+    (await store.readings(1, { from: T0, to: T0 + 1000 * commit * ROWS }, 100_000)).map(({ ts }) => (ts - T0) / 1000);
+  const expectAll = async () => expect(await stored()).toEqual(Array.from({ length: commit * ROWS }, (_, n) => n));
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'hanfeng-drop-'));
+    commit = 0;
+    store = await start();
+  });
+  afterEach(async () => {
+    await store.close();
+    removeFolder(folder);
+  });
+
+  it('is gone before the next one is sealed: those that are sealed never pile up', async () => {
+    for (let table = 0; table < 4; table++) {
+      await put();
+      await store.rotate();
+    }
+    await put();
+    await store.saveSnapshot(commit, '');
+    const begun = store.sizes.hotTables;
+    /** Sealed tables, and how many of them were still there at the most. */
+    const kept = new Map<number, number>();
+    let isSettled = false;
+    const settled = store.settle(T0).finally(() => {
+      isSettled = true;
+    });
+    while (!isSettled) {
+      const { hotTables, sealedReadings } = store.sizes;
+      const sealed = sealedReadings / ROWS;
+      kept.set(sealed, Math.max(kept.get(sealed) ?? 0, sealed - (begun - hotTables)));
+      await turn();
+    }
+    await settled;
+    expect(begun).toBe(5);
+    expect([...kept.keys()]).toEqual(expect.arrayContaining([2, 3]));
+    expect(Math.max(...kept.values())).toBe(1);
+    expect(store.sizes).toMatchObject({ hotTables: 1, sealedReadings: 4 * ROWS });
+    await expectAll();
+  });
+
+  it('stays while a start would replay from it, and goes when a snapshot covers all of it', async () => {
+    for (let table = 0; table < 2; table++) {
+      await put();
+      await put();
+      await store.rotate();
+    }
+    await put();
+    // In the middle of the second table.
+    await store.saveSnapshot(3, '');
+    await store.settle(T0);
+    expect(store.sizes).toMatchObject({ hotTables: 2, sealedReadings: 4 * ROWS });
+    await expectAll();
+
+    await store.close();
+    store = await start();
+    const replayed: number[] = [];
+    for await (const { number } of store.replay(3)) replayed.push(number);
+    expect(replayed).toEqual([4, 5]);
+    await store.settle(T0);
+    expect(store.sizes.hotTables).toBe(2);
+    await expectAll();
+
+    await store.saveSnapshot(commit, '');
+    await store.settle(T0);
+    expect(store.sizes).toMatchObject({ hotTables: 1, sealedReadings: 4 * ROWS });
+    await expectAll();
+  });
+});
