@@ -8,6 +8,7 @@ import {
   byShard,
   DAY_LEVEL,
   DAY_MS,
+  FRESH,
   LATE,
   mayRepeat,
   type Segment,
@@ -181,7 +182,7 @@ async function writeFile(
 ): Promise<Segment & { readonly repeats: number }> {
   const id = nextId();
   const file = segmentFile(kind, day, id);
-  const bytes = await writeParquet(connection, sql, join(dataDir, file));
+  const bytes = await writeParquet(connection, sql, join(dataDir, file), level === 0 ? FRESH : undefined);
   const rows = await connection.runAndReadAll(
     `SELECT count(*)::DOUBLE AS readings, coalesce(min(point), 0)::INTEGER AS "minPoint", coalesce(max(point), 0)::INTEGER AS "maxPoint",
        coalesce(min(ts), 0)::DOUBLE AS "minTs", coalesce(max(ts), 0)::DOUBLE AS "maxTs",
