@@ -79,12 +79,18 @@ function daysIn(year: number, month: number): number {
 export function formatTime(timeMs: Millis): string {
   const whole = Math.trunc(timeMs);
   const second = Math.floor(whole / 1000);
-  if (second !== told.second) {
-    told.words = new Date(second * 1000).toISOString().slice(0, -4);
-    told.second = second;
+  const place = second & (TOLD_SECONDS - 1);
+  if (second !== toldSeconds[place]) {
+    toldWords[place] = new Date(second * 1000).toISOString().slice(0, -4);
+    toldSeconds[place] = second;
   }
-  return `${told.words}${String(whole - second * 1000).padStart(3, '0')}Z`;
+  return `${toldWords[place]}${String(whole - second * 1000).padStart(3, '0')}Z`;
 }
 
-/** The second told last: in a flood ten thousand lines ask for the same few, and a date is slow to put into words. */
-const told = { second: Number.NaN, words: '' };
+/**
+ * Seconds told last: ten thousand lines of a flood, or values of a page, ask for the same few, and a date is slow to put
+ * into words. A power of two.
+ */
+const TOLD_SECONDS = 64;
+const toldSeconds = new Float64Array(TOLD_SECONDS).fill(Number.NaN);
+const toldWords: string[] = new Array(TOLD_SECONDS).fill('');

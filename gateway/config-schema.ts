@@ -91,7 +91,7 @@ const mqttSchema = z
 const ageSchema = durationSchema({ minMs: DAY_MS, maxMs: 36_525 * DAY_MS });
 
 const embeddedStoreSchema = z.strictObject({
-  memoryLimitMb: z.number().int().min(100).max(65_536).default(500).describe('What the database aims to stay below'),
+  memoryLimitMb: z.number().int().min(100).max(65_536).default(350).describe('What the database aims to stay below'),
   threads: z.number().int().min(1).max(64).default(1),
   retention: z
     .strictObject({

@@ -125,7 +125,7 @@ export class DuckDbStore implements Store {
     const database = await Database.open({
       dataDir: options.dataDir,
       threads: options.threads ?? 1,
-      memoryLimitMb: options.memoryLimitMb ?? 500,
+      memoryLimitMb: options.memoryLimitMb ?? 350,
     });
     try {
       const id = await folderId(database.writer, database.file, options.newId);
