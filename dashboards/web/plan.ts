@@ -68,21 +68,32 @@ const WIDE_PX = 11.5;
 const LABEL_HEIGHT = 13;
 const MARK_RADIUS = 10;
 
-interface Box {
+/** What is taken on a drawing, CSS pixels. */
+export interface Box {
   readonly left: number;
   readonly right: number;
   readonly top: number;
   readonly bottom: number;
 }
 
-/** Puts each label right of its mark, or left, below or above, where it writes over the fewest others; first come, first served. */
-export function labelPlaces(marks: readonly Labelled[], width: number): readonly LabelPlace[] {
+/**
+ * Puts each label right of its mark, or left, below or above, where it writes over nothing; first come, first served.
+ *
+ * @param reserved - what else is drawn there
+ * @returns undefined for a mark whose label has no room: a name that nobody can read is no name
+ */
+export function labelPlaces(
+  marks: readonly Labelled[],
+  width: number,
+  reserved: readonly Box[] = [],
+): readonly (LabelPlace | undefined)[] {
   const taken: Box[] = marks.map(({ x, y }) => ({
     left: x - MARK_RADIUS,
     right: x + MARK_RADIUS,
     top: y - MARK_RADIUS + 2,
     bottom: y + MARK_RADIUS - 2,
   }));
+  taken.push(...reserved);
   return marks.map(({ x, y, text }, index) => {
     const long = [...text].reduce((sum, sign) => sum + (sign.charCodeAt(0) > 0x2e80 ? WIDE_PX : LATIN_PX), 0);
     const choices: readonly LabelPlace[] = [
@@ -91,14 +102,14 @@ export function labelPlaces(marks: readonly Labelled[], width: number): readonly
       { x, y: y + 20, anchor: 'middle' },
       { x, y: y - 12, anchor: 'middle' },
     ];
-    const costs = choices.map((place) => {
+    const free = choices.find((place) => {
       const box = boxOf(place, long);
-      const outside = Math.max(0, -box.left) + Math.max(0, box.right - width);
-      return taken.filter((other, mark) => mark !== index && overlaps(box, other)).length * 1000 + outside * 100;
+      return (
+        box.left >= 0 && box.right <= width && !taken.some((other, mark) => mark !== index && overlaps(box, other))
+      );
     });
-    const best = choices[costs.indexOf(Math.min(...costs))] as LabelPlace;
-    taken.push(boxOf(best, long));
-    return best;
+    if (free !== undefined) taken.push(boxOf(free, long));
+    return free;
   });
 }
 

@@ -160,7 +160,9 @@ function roundedAll<T>(value: T): T {
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, roundedAll(entry)])) as T;
 }
 
-const rounded = (value: number): number => Number(value.toPrecision(5));
+const rounded = (value: number): number =>
+  // A volume is never coarser than a cubic metre: sums of zones and the network's must agree.
+  Math.abs(value) >= 100_000 ? Math.round(value) : Number(value.toPrecision(5));
 
 const COLUMNS: readonly (readonly [string, (row: ZoneAnswer) => string | number | undefined])[] = [
   ['zone', ({ zone }) => zone],

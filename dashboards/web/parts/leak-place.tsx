@@ -195,6 +195,10 @@ function SensorPlan({ leak }: { leak: Leak }) {
   const labels = labelPlaces(
     placed.map((sensor) => ({ ...place(sensor), text: sensor.name })),
     width,
+    [
+      { left: width - 24, right: width, top: 0, bottom: 30 },
+      { left: 0, right: 70 + bar.px, top: PLAN_HEIGHT - 18, bottom: PLAN_HEIGHT },
+    ],
   );
   return (
     <div ref={at}>
@@ -213,10 +217,14 @@ function SensorPlan({ leak }: { leak: Leak }) {
                 cy={y}
                 r={fell ? 5 + Math.min(4, (sensor.sigmas ?? 0) / 5) : 4.5}
                 class={fell ? 'plan-fell' : 'plan-sensor'}
-              />
-              <text x={label?.x} y={label?.y} class="leak-axis" text-anchor={label?.anchor}>
-                {sensor.name}
-              </text>
+              >
+                <title>{sensor.name}</title>
+              </circle>
+              {label !== undefined && (
+                <text x={label.x} y={label.y} class="leak-axis" text-anchor={label.anchor}>
+                  {sensor.name}
+                </text>
+              )}
             </g>
           );
         })}

@@ -146,6 +146,7 @@ export const leakageEn = {
   aboutPlace: (metres: string, place: string) => `about ${metres} m around ${place}`,
   leftOut: (sensors: string) => `left out as faulty: ${sensors}`,
   sensorsFell: 'Sensors that fell most',
+  somewhereIn: (zone: string) => `Somewhere in ${zone}.`,
   noSensorFell: 'No pressure sensor fell clearly: the zone is all that is known.',
   onlyZone: 'No pressure sensor in this zone: the zone is all that is known.',
   sigmas: (times: string) => `${times} σ`,

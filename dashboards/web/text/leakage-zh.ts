@@ -130,6 +130,7 @@ export const leakageZh: LeakageText = {
   aboutPlace: (metres, place) => `${place} 周围约 ${metres} m`,
   leftOut: (sensors) => `因故障未采用：${sensors}`,
   sensorsFell: '下降最多的测点',
+  somewhereIn: (zone) => `位于${zone}之内。`,
   noSensorFell: '没有测点明显下降：只知道所在分区。',
   onlyZone: '该分区没有压力测点：只知道所在分区。',
   sigmas: (times) => `${times} σ`,

@@ -221,6 +221,7 @@ function LeakIncident(props: {
           </div>
           <section class="details-part">
             <h3>{words.where}</h3>
+            {leak.place === undefined && <p>{words.somewhereIn(name)}</p>}
             {wide ? <LeakPipes leak={leak} /> : <LeakWhere leak={leak} />}
           </section>
           {isOpen && (

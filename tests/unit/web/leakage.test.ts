@@ -124,6 +124,22 @@ describe('where a leak is', () => {
     expect(labelPlaces([{ x: 380, y: 50, text: '市场巷压力' }], 400)[0]).toMatchObject({ anchor: 'end' });
   });
 
+  it('leaves out the names that would write over each other or over the edge, the first come first', () => {
+    const crowd = Array.from({ length: 30 }, (_, index) => ({
+      x: 180 + 8 * (index % 6),
+      y: 60 + 8 * Math.floor(index / 6),
+      text: `Pressure n${index}`,
+    }));
+    const places = labelPlaces(crowd, 240);
+    expect(places.filter((place) => place !== undefined).length).toBeLessThan(crowd.length);
+    expect(
+      labelPlaces([{ x: 120, y: 60, text: 'Pressure n1' }], 240, [{ left: 125, right: 240, top: 0, bottom: 150 }]),
+    ).toEqual([{ x: 108, y: 64, anchor: 'end' }]);
+    expect(labelPlaces([{ x: 20, y: 60, text: 'A name that is much wider than all of the drawing' }], 100)).toEqual([
+      undefined,
+    ]);
+  });
+
   it('finds the sample nearest to a moment', () => {
     const series = [{ at: 0, flow: 1 }, { at: 10, flow: 2 }, { at: 20 }];
     expect(valueAt(series, 14)).toEqual({ at: 10, flow: 2 });
