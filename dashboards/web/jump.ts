@@ -40,9 +40,10 @@ export function findPlaces(
   return { found: found.slice(0, PLACES_SHOWN).map(({ place }) => place), count: found.length };
 }
 
-function distance({ title, id }: Place, whole: string): number {
+function distance({ title, under, id }: Place, whole: string): number {
   if (whole === '') return 0;
-  const said = title.toLowerCase();
+  // An alarm is looked for by its place as much as by its words.
+  const said = `${title} ${under}`.toLowerCase();
   if (said.startsWith(whole) || id.toLowerCase() === whole) return 0;
   if (said.includes(` ${whole}`) || id.toLowerCase().startsWith(whole)) return 1;
   return said.includes(whole) ? 2 : 3;

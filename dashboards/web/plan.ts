@@ -63,7 +63,7 @@ export interface LabelPlace {
 }
 
 /** Widths of an 11 px label: Latin, and Chinese or other wide signs. */
-const LATIN_PX = 5.8;
+const LATIN_PX = 5.4;
 const WIDE_PX = 11.5;
 const LABEL_HEIGHT = 13;
 const MARK_RADIUS = 10;
@@ -77,7 +77,7 @@ export interface Box {
 }
 
 /**
- * Puts each label right of its mark, or left, below or above, where it writes over nothing; first come, first served.
+ * Puts each label right of its mark, or left, below, above or aslant, where it writes over nothing; first come, first served.
  *
  * @param reserved - what else is drawn there
  * @returns undefined for a mark whose label has no room: a name that nobody can read is no name
@@ -101,6 +101,10 @@ export function labelPlaces(
       { x: x - 12, y: y + 4, anchor: 'end' },
       { x, y: y + 20, anchor: 'middle' },
       { x, y: y - 12, anchor: 'middle' },
+      { x: x + 9, y: y - 8, anchor: 'start' },
+      { x: x - 9, y: y - 8, anchor: 'end' },
+      { x: x + 9, y: y + 16, anchor: 'start' },
+      { x: x - 9, y: y + 16, anchor: 'end' },
     ];
     const free = choices.find((place) => {
       const box = boxOf(place, long);

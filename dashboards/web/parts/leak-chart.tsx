@@ -18,6 +18,9 @@ export interface LeakChartProps {
   readonly height?: number;
 }
 
+/** A mark with its day takes so much to its left. */
+const DAY_LABEL_PX = 130;
+
 /** The evidence of a leak: inflow as measured, dashed what it should have been, the difference since it began hatched. */
 export function LeakChart({ leak, since, raisedAt, height = 170 }: LeakChartProps) {
   const words = text.value;
@@ -56,6 +59,9 @@ export function LeakChart({ leak, since, raisedAt, height = 170 }: LeakChartProp
       ? [{ at: raisedAt, word: words.leakage.raised, class: 'leak-raised' }]
       : []),
   ];
+  // A slow leak is raised days after it began: the hour alone would read as the same day.
+  const isOneDay = raisedAt === undefined || time.day(since) === time.day(raisedAt);
+  const moment = (at: Millis) => (isOneDay || x(at) < DAY_LABEL_PX ? time.minute(at) : time.dayMinute(at));
   return (
     <figure class="leak-chart" ref={place}>
       <figcaption>
@@ -104,7 +110,7 @@ export function LeakChart({ leak, since, raisedAt, height = 170 }: LeakChartProp
               class={`leak-axis ${name}-word`}
               text-anchor={index === 0 ? 'end' : 'start'}
             >
-              {word} {time.minute(at)}
+              {word} {moment(at)}
             </text>
           </g>
         ))}

@@ -38,6 +38,11 @@ describe('the search over everything', () => {
     expect(ids('binhu')).toEqual(['fm-07', 'pl-0712', 'fm-07/pressure']);
   });
 
+  it('puts an alarm at a place before what stands there', () => {
+    const alarm = { ...place('alarm', 'a2', 'Flow high: 139 m³/h', 'Inlet Binhu East'), under: 'Inlet Binhu East' };
+    expect(findPlaces([...PLACES, alarm], 'binhu').found[0]?.id).toBe('a2');
+  });
+
   it('shows a bounded number and says how many there are', () => {
     const many = Array.from({ length: 1_000 }, (_, index) =>
       place('point', `lamp-${index}/power`, `Power, Lamp ${index}`),
