@@ -7,7 +7,7 @@ import { annunciationsOf } from './annunciations.ts';
 import { BALLAST_BYTES, Ballast } from './ballast.ts';
 import { int } from './columns.ts';
 import { isCommitted, writeCommit } from './commit.ts';
-import { Database, isDiskFull, isFatal } from './database.ts';
+import { Database } from './database.ts';
 import { backupTo, exportParquet } from './export.ts';
 import { folderId } from './folder-id.ts';
 import { History } from './history.ts';
@@ -37,6 +37,8 @@ import {
   StoreError,
 } from './store.ts';
 import { StoredReads } from './stored-reads.ts';
+import { Upkeep } from './upkeep.ts';
+import { WriteLane } from './write-lane.ts';
 
 export interface DuckDbStoreOptions {
   /** Data folder; created when missing. One gateway per folder. */
@@ -58,42 +60,29 @@ export interface DuckDbStoreOptions {
   readonly copiedUpTo?: () => number;
 }
 
-/**
- * Log size above which a complete table is followed by a checkpoint: nobody appends to it any more, so commits go on
- * beside it; a start then reads at most the log of one table.
- */
-const ROTATED_WAL_BYTES = 32 * 1024 * 1024;
 /** Full tables that may wait for a snapshot, at full load 6 s each: what a start replays, and what takes memory. */
 const TABLES_WAIT_MAX = 2;
+
 /** The gateway's memory below one data folder: an embedded DuckDB file, and sealed history as Parquet files. */
 export class DuckDbStore implements Store {
   private readonly database: Database;
   private readonly history: History;
   private readonly stored: StoredReads;
-  private readonly ballast: Ballast;
   private readonly spool: Spool | undefined;
-  private readonly options: DuckDbStoreOptions;
   private storeId: string;
   private readonly hot: HotTables;
   private lastCommit = 0;
   private snapshotCommit = 0;
-  /** A table of readings is complete since the last look at the log. */
-  private rotated = false;
-  /** After an error nobody knows whether the commit went through. */
-  private doubtful = false;
-  /** Commits, snapshots and checkpoints one after another. */
-  private writing: Promise<unknown> = Promise.resolve();
-  private tidying: Promise<void> | undefined;
-  private maintaining: Promise<void> | undefined;
-  private closing = false;
-  private maintenanceError: unknown;
+  private readonly lane: WriteLane;
+  private readonly upkeep: Upkeep;
 
   private constructor(database: Database, id: string, options: DuckDbStoreOptions) {
     this.database = database;
     this.storeId = id;
-    this.options = options;
-    this.hot = new HotTables(options.now ?? Date.now, options.sealReadings);
-    this.ballast = new Ballast(database.dataDir, options.ballastBytes ?? BALLAST_BYTES, () => database.freeBytes());
+    const now = options.now ?? Date.now;
+    this.hot = new HotTables(now, options.sealReadings);
+    const ballastBytes = options.ballastBytes ?? BALLAST_BYTES;
+    const ballast = new Ballast(database.dataDir, ballastBytes, () => database.freeBytes());
     const { copiedUpTo } = options;
     this.spool =
       copiedUpTo === undefined
@@ -113,10 +102,21 @@ export class DuckDbStore implements Store {
         return this.write(work);
       },
       () => {
-        if (this.closing) throw new StoreError('store-broken', 'the store is closing', { retryable: true });
-        return this.sealAll();
+        if (this.upkeep.isEnding) throw new StoreError('store-broken', 'the store is closing', { retryable: true });
+        return this.upkeep.sealAll();
       },
     );
+    this.lane = new WriteLane(database, ballast);
+    this.upkeep = new Upkeep({
+      hot: this.hot,
+      history: this.history,
+      spool: this.spool,
+      ballast,
+      retention: () => options.retention?.() ?? {},
+      lastCommit: () => this.lastCommit,
+      snapshotCommit: () => this.snapshotCommit,
+      now,
+    });
     this.stored = new StoredReads(database, this.history, this.hot);
   }
 
@@ -145,7 +145,7 @@ export class DuckDbStore implements Store {
   /** What an operator should know of: damaged files moved aside, a checkpoint or a sealing that does not work. */
   get problems(): readonly string[] {
     const problems = this.history.quarantined.map(({ file, problem }) => `${file} is quarantined: ${problem}`);
-    if (this.maintenanceError !== undefined) problems.push((this.maintenanceError as Error).message);
+    for (const problem of [this.lane.problem, this.upkeep.problem]) if (problem !== undefined) problems.push(problem);
     return problems;
   }
 
@@ -206,13 +206,14 @@ export class DuckDbStore implements Store {
           retryable: false,
         });
       }
-      if (await this.wasWritten(connection, commit.number)) {
+      if (await this.lane.wasWritten(connection, commit.number)) {
+        this.lastCommit = commit.number;
         this.hot.tookPerhaps(commit.readings);
         return;
       }
       if (await this.hot.rotateIfDue(connection, commit.number)) {
-        this.rotated = true;
-        this.tidySoon();
+        this.lane.tableCompleted();
+        this.upkeep.soon();
       }
       await writeCommit(connection, this.hot.written, commit);
       this.lastCommit = commit.number;
@@ -226,7 +227,7 @@ export class DuckDbStore implements Store {
       ready: () => this.database.checkpointOver(),
     });
     this.snapshotCommit = commit;
-    this.tidySoon();
+    this.upkeep.soon();
   }
 
   /** Full tables wait for a snapshot that covers them, to be dropped: their rows take memory. */
@@ -310,7 +311,7 @@ export class DuckDbStore implements Store {
   async exportParquet(points: readonly number[], range: Range, file: string): Promise<void> {
     this.mustBeInside(file);
     const names = await this.pointNames(points);
-    await this.exclusively(() =>
+    await this.upkeep.without(() =>
       this.database.background((connection) => exportParquet(connection, this.stored.sources(), names, range, file)),
     );
   }
@@ -319,7 +320,7 @@ export class DuckDbStore implements Store {
   async backup(folder: string): Promise<void> {
     this.mustBeInside(folder);
     const { dataDir } = this.database;
-    await this.exclusively(() =>
+    await this.upkeep.without(() =>
       this.database.background((connection) =>
         backupTo(connection, { dataDir, segments: this.history.segments }, folder),
       ),
@@ -328,7 +329,7 @@ export class DuckDbStore implements Store {
 
   /** Seals what is sealable and tidies the history, until nothing is left to do; for tests and exports. */
   async settle(now: Millis): Promise<void> {
-    await this.exclusively(() => this.tidy(now));
+    await this.upkeep.settle(now);
   }
 
   /** Begins a new hot table with the next commit, whatever the size of this one. */
@@ -337,10 +338,8 @@ export class DuckDbStore implements Store {
   }
 
   async close(): Promise<void> {
-    this.closing = true;
-    await this.tidying;
-    await this.writing.catch(() => {});
-    await this.maintaining;
+    await this.upkeep.end();
+    await this.lane.end();
     await this.database.checkpoint().catch(() => {});
     await this.database.close();
   }
@@ -372,134 +371,7 @@ export class DuckDbStore implements Store {
       throw new RangeError(`${path} is not below the data folder ${this.database.dataDir}`);
   }
 
-  /** While `work` runs, no table is sealed and no file merged away. */
-  private async exclusively<T>(work: () => Promise<T>): Promise<T> {
-    while (this.tidying !== undefined) await this.tidying;
-    const result = work();
-    this.tidying = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    try {
-      return await result;
-    } finally {
-      this.tidying = undefined;
-    }
-  }
-
-  /** Work in the background, one piece at a time; what fails is tried again after the next snapshot. */
-  private tidySoon(): void {
-    this.tidying ??= this.tidy(this.now())
-      .then(
-        () => {
-          this.maintenanceError = undefined;
-        },
-        (error: unknown) => {
-          this.maintenanceError = error;
-        },
-      )
-      .finally(() => {
-        this.tidying = undefined;
-      });
-  }
-
-  private async tidy(now: Millis): Promise<void> {
-    await this.sealAll();
-    while (!this.closing && (await this.history.tidy(now))) await this.sealAll();
-    const policy = this.options.retention?.() ?? {};
-    while (!this.closing && (await this.history.forget(policy, now)));
-    await this.ballast.takeOn();
-  }
-
-  private async sealAll(): Promise<void> {
-    for (;;) {
-      await this.dropCovered();
-      const due = this.hot.sealable();
-      if (due === undefined || this.closing) return;
-      const { table, lastCommit } = due;
-      await this.history.seal(table, lastCommit, () => this.hot.sealed(table));
-    }
-  }
-
-  /** Before the next table is sealed: on a machine that never catches up with sealing they would pile up. */
-  private async dropCovered(): Promise<void> {
-    for (;;) {
-      const table = this.hot.droppable(this.snapshotCommit);
-      if (table === undefined || this.closing) return;
-      await this.spool?.keep(table, (this.hot.list[1]?.firstCommit ?? this.lastCommit + 1) - 1);
-      await this.history.drop(table, () => this.hot.dropOldest());
-    }
-  }
-
-  private now(): Millis {
-    return (this.options.now ?? Date.now)();
-  }
-
-  /** A commit whose answer got lost in a fatal error is there already. */
-  private async wasWritten(connection: DuckDBConnection, number: number): Promise<boolean> {
-    if (!this.doubtful) return false;
-    const written = await isCommitted(connection, number);
-    this.doubtful = false;
-    if (written) this.lastCommit = number;
-    return written;
-  }
-
-  /** One write at a time; what DuckDB throws becomes a StoreError, after a fatal one everything is opened anew. */
   private write<T>(work: (connection: DuckDBConnection) => Promise<T>, maintain = false): Promise<T> {
-    const run = async (): Promise<T> => {
-      try {
-        return await work(this.database.writer);
-      } catch (error) {
-        this.doubtful = true;
-        throw await this.explain(error);
-      }
-    };
-    const result = this.writing.then(run, run);
-    this.writing = result.catch(() => {});
-    // Acknowledged first, maintained afterwards, beside the next commits.
-    if (maintain) result.then(() => this.maintain()).catch(() => {});
-    return result;
-  }
-
-  private maintain(): Promise<void> {
-    this.maintaining ??= this.foldLog().finally(() => {
-      this.maintaining = undefined;
-    });
-    return this.maintaining;
-  }
-
-  private async foldLog(): Promise<void> {
-    try {
-      const atBytes = this.rotated ? ROTATED_WAL_BYTES : undefined;
-      let outcome = await this.database.checkpointIfDue(atBytes);
-      if (outcome === 'no-space' && (await this.ballast.giveUp()))
-        outcome = await this.database.checkpointIfDue(atBytes);
-      if (outcome === 'prepared' || outcome === 'busy') return;
-      this.rotated = false;
-      this.maintenanceError = outcome === 'no-space' ? new Error('no room for a checkpoint') : undefined;
-    } catch (error) {
-      this.maintenanceError = error;
-      // The next write would find out too; until then no query would be answered.
-      if (isFatal(error)) await this.write((connection) => connection.run('SELECT 1')).catch(() => {});
-    }
-  }
-
-  private async explain(error: unknown): Promise<StoreError> {
-    if (error instanceof StoreError) return error;
-    if (isFatal(error)) {
-      try {
-        await this.database.reopen();
-      } catch (cause) {
-        return new StoreError('store-broken', `the store can't be reopened: ${(cause as Error).message}`, {
-          retryable: true,
-          cause,
-        });
-      }
-    }
-    const message = (error as Error).message;
-    if (isDiskFull(error)) await this.ballast.giveUp();
-    if (isDiskFull(error))
-      return new StoreError('store-full', `no room on the disk: ${message}`, { retryable: true, cause: error });
-    return new StoreError('store-broken', `the store refused a write: ${message}`, { retryable: true, cause: error });
+    return this.lane.write(work, maintain);
   }
 }
