@@ -11,9 +11,9 @@ import type { Judge, Verdict } from './domain/judge.ts';
 import type { DeviceInfo, JudgeInput, OperatorCommand } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
 import { type Door, DoorReadings, type DoorReceipt } from './door-readings.ts';
-import { countDuplicates, countReadings, missingReadings, newLane, placeBatch } from './lanes.ts';
+import { EdgeWatch } from './edge-watch.ts';
+import { countDuplicates, countReadings, newLane, placeBatch } from './lanes.ts';
 import { type PlantCatalog, PlantGrowth, UNNAMED_LINE } from './plant-growth.ts';
-import { EdgePresence } from './presence.ts';
 import { recoverPlant } from './recovery.ts';
 import type { PlantRegistry } from './registry.ts';
 import type {
@@ -99,8 +99,7 @@ export const TICK_MS = 1000;
 export const DEAD_LETTER_BYTES_MAX = 4096;
 /** Dead letters of one message; the other rejections are counted in its receipt and lane. */
 const LETTERS_PER_MESSAGE_MAX = 100;
-/** An edge's sign of life enters the judge's inputs at most this often. */
-const HEARD_MS = 1000;
+
 export interface IngestOptions {
   readonly store: Store;
   readonly judge: Judge;
@@ -146,10 +145,7 @@ export class IngestPath implements Ingest {
   private readonly queue: CommitQueue;
   private readonly doors: DoorReadings;
   private readonly lanes = new Map<string, LaneMark>();
-  private readonly presence = new EdgePresence();
-  private readonly heardAt = new Map<string, Millis>();
-  /** Readings missing per edge, as the judge was told since the start: the first time also that there is none. */
-  private readonly missing = new Map<string, number>();
+  private readonly edges: EdgeWatch;
   private readonly listeners = new Set<(committed: Committed) => void>();
   private lastTickAt = Number.NEGATIVE_INFINITY;
 
@@ -167,6 +163,12 @@ export class IngestPath implements Ingest {
     });
     this.growth = new PlantGrowth({ registry, judge, catalog, bundle: () => this.filling });
     this.admission = new Admission({ registry, growth: this.growth, discovers: options.discovery === 'accept' });
+    this.edges = new EdgeWatch({
+      registry,
+      filling: () => this.filling,
+      storing: () => this.queue.storing,
+      judge: (input) => this.judgeInput(input),
+    });
     this.doors = new DoorReadings({
       store,
       queue: this.queue,
@@ -217,27 +219,8 @@ export class IngestPath implements Ingest {
 
   edgeState(edge: string, state: EdgeState, at: Millis): Promise<void> {
     return this.queue.enqueue(() => {
-      const known = this.edgeRecord(edge);
-      // A last will says no more than that the edge is gone: what its birth said stays.
-      const text = state.online || known === undefined ? JSON.stringify(state) : known.state;
-      const changed = known?.online !== state.online;
-      this.filling.edges.set(edge, {
-        id: edge,
-        online: state.online,
-        changedAt: changed ? at : known.changedAt,
-        lastHeardAt: at,
-        state: text,
-      });
       this.growth.learn(edge, state, (device) => this.admission.accepts(device));
-      const { heartbeatMs } = state;
-      this.presence.state(edge, heartbeatMs);
-      this.judgeInput({
-        kind: 'edge',
-        edge,
-        online: state.online,
-        at,
-        ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
-      });
+      this.edges.state(edge, state, at);
     });
   }
 
@@ -298,8 +281,7 @@ export class IngestPath implements Ingest {
     if (at - this.lastTickAt < TICK_MS && at >= this.lastTickAt) return;
     this.lastTickAt = at;
     await this.queue.enqueue(() => {
-      this.judgeDelivery(at);
-      this.judgePresence(at);
+      this.edges.tick(at, this.lanes.values());
       this.judgeInput({ kind: 'tick', at });
     });
   }
@@ -339,7 +321,7 @@ export class IngestPath implements Ingest {
     const { outbox: lane, seq, made, dropped, readings, unsent } = envelope;
     const key = `${edge}/${lane}`;
     const before = this.lanes.get(key) ?? newLane(edge, lane);
-    this.hear(edge, receivedAt);
+    this.edges.heard(edge, receivedAt);
     const place = placeBatch(before, { seq, made, dropped, at: receivedAt });
     if (place.kind === 'too-far') {
       this.counts.refusedBatches++;
@@ -378,54 +360,6 @@ export class IngestPath implements Ingest {
     this.bury(admitted.rejections, admitted.rejected, { door: 'batch', source: edge, at: receivedAt });
     this.counts.stored += admitted.stored;
     return countReadings(lane, admitted);
-  }
-
-  /** What the ledger misses of each edge, whenever it has changed. */
-  private judgeDelivery(at: Millis): void {
-    const missing = new Map<string, number>();
-    for (const lane of this.lanes.values())
-      missing.set(lane.edge, (missing.get(lane.edge) ?? 0) + missingReadings(lane));
-    for (const [edge, readings] of missing) {
-      if (this.missing.get(edge) === readings) continue;
-      this.missing.set(edge, readings);
-      this.judgeInput({ kind: 'delivery', edge, missing: readings, at });
-    }
-  }
-
-  /** Edges that have been silent for too long are shown offline, whether or not a last will came. */
-  private judgePresence(at: Millis): void {
-    this.presence.tick(at);
-    for (const { id } of this.options.registry.edges()) {
-      const known = this.edgeRecord(id);
-      if (known?.online !== true || !this.presence.isSilent(id)) continue;
-      this.filling.edges.set(id, { ...known, online: false, changedAt: at });
-    }
-  }
-
-  /** An edge is alive, whatever its retained state says. */
-  private hear(edge: string, at: Millis): void {
-    this.filling.heard.set(edge, at);
-    this.presence.heard(edge);
-    const known = this.edgeRecord(edge);
-    // Whoever sends batches is online, also when its birth got lost or its last will came late.
-    if (known?.online !== true)
-      this.filling.edges.set(edge, {
-        id: edge,
-        state: '{"online":true}',
-        ...known,
-        online: true,
-        changedAt: at,
-        lastHeardAt: at,
-      });
-    const last = this.heardAt.get(edge);
-    if (last !== undefined && Math.abs(at - last) < HEARD_MS) return;
-    this.heardAt.set(edge, at);
-    this.judgeInput({ kind: 'heard', edge, at });
-  }
-
-  /** The newest record, what is not committed yet included. */
-  private edgeRecord(edge: string): EdgeRecord | undefined {
-    return this.filling.edges.get(edge) ?? this.queue.storing?.edges.get(edge) ?? this.options.registry.edge(edge);
   }
 
   private judgeRanges(ranges: readonly SourceRange[], receivedAt: Millis): void {
