@@ -67,7 +67,14 @@ function Page() {
     if (activeElement === null || activeElement === document.body)
       document.querySelector('h1')?.focus({ preventScroll: true });
   }, [key]);
-  useEffect(listenToKeys, []);
+  useEffect(() => {
+    const deaf = listenToKeys();
+    return () => {
+      deaf();
+      // Whoever signs in next did not open it.
+      overlay.value = undefined;
+    };
+  }, []);
   switch (where.page) {
     case 'alarms':
       return <Alarms id={where.alarm} />;
