@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { build, endWhenTold, install } from './bootstrap.mjs';
 
-const isServing = ['gateway', 'edge', 'simulate', 'demo'].includes(process.argv[2]);
+const [, , name, first = '--'] = process.argv;
+const isServing = ['gateway', 'edge', 'simulate', 'demo'].includes(name) && first.startsWith('-');
 const leave = endWhenTold(isServing);
 await install();
 await build();

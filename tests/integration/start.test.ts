@@ -150,5 +150,6 @@ describe('A process that is told to end while it is still being loaded', () => {
 
   it('has not done what it was asked for when it is a command with an end', () => {
     expect(told('check', join(root, 'examples/demo/gateway.yaml')).signal).toBe('SIGTERM');
+    expect(told('edge', 'status').signal).toBe('SIGTERM');
   });
 });
