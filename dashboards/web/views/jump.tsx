@@ -8,7 +8,7 @@ import { Empty } from '../parts/panel.tsx';
 import { Age, present, usePoint, Value } from '../parts/value.tsx';
 import { hrefOf } from '../route.ts';
 import { alarms, holdsAll, language, plant, text } from '../state.ts';
-import { Dialog } from './dialog.tsx';
+import { CloseOverlay, Dialog } from './dialog.tsx';
 import { overlay } from './overlay.ts';
 import { alarmPlace, devicePlaceOf, heldPlaces, pointPlace } from './places.ts';
 
@@ -64,16 +64,7 @@ export function Jump() {
             event.preventDefault();
           }}
         />
-        <button
-          type="button"
-          class="button icon-only quiet"
-          aria-label={words.close}
-          onClick={() => {
-            overlay.value = undefined;
-          }}
-        >
-          <Icon name="close" size={15} />
-        </button>
+        <CloseOverlay />
       </label>
       {found.length === 0 && <Empty what={words.jump.none(wanted.trim())} why={words.jump.noneWhy} />}
       <div class="jump-list" role="listbox" id={`${id}l`} aria-label={words.jump.title} ref={list}>

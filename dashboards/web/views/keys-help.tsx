@@ -1,8 +1,6 @@
 import type { ComponentChildren } from 'preact';
-import { Icon } from '../parts/icon.tsx';
 import { preferences, text } from '../state.ts';
-import { Dialog } from './dialog.tsx';
-import { overlay } from './overlay.ts';
+import { CloseOverlay, Dialog } from './dialog.tsx';
 import { PAGES, pageName } from './places.ts';
 
 /** Every key there is. */
@@ -15,16 +13,7 @@ export function KeysHelp() {
       <header class="panel-head">
         <h2>{jump.keys}</h2>
         <span class="space" />
-        <button
-          type="button"
-          class="button icon-only quiet"
-          aria-label={words.close}
-          onClick={() => {
-            overlay.value = undefined;
-          }}
-        >
-          <Icon name="close" size={15} />
-        </button>
+        <CloseOverlay />
       </header>
       {!letters && <p class="faint">{jump.keysOff}</p>}
       <div class="keys-columns">
