@@ -9,10 +9,12 @@ import {
   DAY_LEVEL,
   DAY_MS,
   FRESH,
+  LASTING,
   LATE,
   mayRepeat,
   type Segment,
   SHARD_POINTS,
+  SUMS,
   segmentFile,
   shardOf,
   writeParquet,
@@ -182,7 +184,8 @@ async function writeFile(
 ): Promise<Segment & { readonly repeats: number }> {
   const id = nextId();
   const file = segmentFile(kind, day, id);
-  const bytes = await writeParquet(connection, sql, join(dataDir, file), level === 0 ? FRESH : undefined);
+  const shape = level === 0 ? FRESH : kind === 'readings' ? LASTING : SUMS;
+  const bytes = await writeParquet(connection, sql, join(dataDir, file), shape);
   const rows = await connection.runAndReadAll(
     `SELECT count(*)::DOUBLE AS readings, coalesce(min(point), 0)::INTEGER AS "minPoint", coalesce(max(point), 0)::INTEGER AS "maxPoint",
        coalesce(min(ts), 0)::DOUBLE AS "minTs", coalesce(max(ts), 0)::DOUBLE AS "maxTs",
