@@ -72,10 +72,7 @@ export async function writeByPoint(connection: DuckDBConnection, dataDir: string
       connection,
       `SELECT point, ts, min, max, sum, readings, last, last_ts, worst FROM ${files(dataDir, [segment])}`,
       ['integer', 'bigint', 'double', 'double', 'double', 'bigint', 'double', 'bigint', 'utinyint'],
-      (columns, count) => {
-        const [points, ts, min, max, sum, readings, last, lastTs, worst] = columns as ArrayLike<number>[] & {
-          readonly length: 9;
-        };
+      ([points, ts, min, max, sum, readings, last, lastTs, worst], count) => {
         for (let row = 0; row < count; row++) {
           if (points?.[row] !== point) {
             endPoint();
