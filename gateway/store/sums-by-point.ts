@@ -52,7 +52,7 @@ export async function writeByPoint(connection: DuckDBConnection, dataDir: string
   const handle = await open(`${path}.tmp`, 'w', 0o640);
   let written = MARK.length;
   try {
-    await handle.write(MARK);
+    await handle.appendFile(MARK);
     const writer = new SumsWriter();
     const rows = new SumsRows();
     let point = minPoint;
@@ -64,7 +64,7 @@ export async function writeByPoint(connection: DuckDBConnection, dataDir: string
       rows.length = 0;
     };
     const flush = async () => {
-      await handle.write(writer.data, 0, writer.length);
+      await handle.appendFile(writer.data.subarray(0, writer.length));
       written += writer.length;
       writer.clear();
     };
@@ -95,7 +95,7 @@ export async function writeByPoint(connection: DuckDBConnection, dataDir: string
     endPoint();
     await flush();
     while (next <= maxPoint + 1) begins[next++ - minPoint] = written;
-    await handle.write(new Uint8Array(begins.buffer));
+    await handle.appendFile(new Uint8Array(begins.buffer));
     await handle.sync();
   } finally {
     await handle.close();
