@@ -23,8 +23,11 @@ import { isWorthByPoint, writeByPoint } from './sums-by-point.ts';
 
 /** Days of a hot table that get files of their own; readings of further days wait together for the next tidying. */
 export const SEAL_DAYS_MAX = 8;
-/** Rows sorted at once, and of one file: some 300 MB while they are sorted. */
-export const PIECE_READINGS = 8_000_000;
+/**
+ * Rows sorted at once, some 150 MB while they are, and of one file: a question of one point looks at each row group of the
+ * files that its point is in.
+ */
+export const PIECE_READINGS = 4_000_000;
 /** Rows of sums up to which all points share a file. */
 const SHARED_SUMS_MAX = 8_000_000;
 /** The time within a day takes 27 bits; below them stands what decides between rows of one moment. */
