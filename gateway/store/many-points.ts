@@ -3,6 +3,7 @@ import { QUALITIES, type Quality } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
 import { int, takeColumns } from './columns.ts';
 import { quartersToRead } from './corrections.ts';
+import { READ_TIMEOUT_MS } from './database.ts';
 import { QUARTER_MS } from './quarters.ts';
 import { RECENT_POINTS_MAX, type RecentPart, recentPartOf } from './recent-part.ts';
 import {
@@ -141,7 +142,7 @@ async function fillFromSums(
   const files = filesOfSums(sources, query, toRead);
   // Of thousands of points the database unpacks files faster than they are read one by one.
   const isByPoint = ({ byPointBytes }: Segment) => byPointBytes > 0 && query.points.length <= RECENT_POINTS_MAX;
-  const reader = new ByPointReader();
+  const reader = new ByPointReader(performance.now() + READ_TIMEOUT_MS);
   const isLeftOut = leftOutOf(toRead, query.points);
   for (const segment of files.quarters.filter(isByPoint))
     await reader.read(sources.dataDir, segment, query.points, (index, rows) =>

@@ -112,6 +112,12 @@ export class ByPointReader {
   private buffer = Buffer.alloc(64 * 1024);
   private readonly begins = new Float64Array(POINTS_APART_MAX * 2);
   private readonly pace = new Pace();
+  private readonly endsBy: number;
+
+  /** @param endsBy - on the monotonic clock: then reading is given up, on a disk that takes milliseconds for each read */
+  constructor(endsBy: number) {
+    this.endsBy = endsBy;
+  }
 
   /**
    * Some microseconds a point, read in place of an asynchronous one that would take five times as long; others get their
@@ -119,7 +125,7 @@ export class ByPointReader {
    *
    * @param points - ascending, each once
    * @param visit - the rows of `points[index]` that a file has; valid only during the call
-   * @throws ByPointError
+   * @throws ByPointError; Error when it takes too long
    */
   async read(
     dataDir: string,
@@ -183,6 +189,7 @@ export class ByPointReader {
           throw new ByPointError(segment, `the sums of point ${points[index]} are damaged`);
         visit(index, this.rows);
       }
+      if (performance.now() > this.endsBy) throw new Error('reading sums took too long');
       await this.pace.breathe();
     }
   }
