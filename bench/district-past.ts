@@ -1,6 +1,7 @@
 import type { DeviceInfo, PointInfo } from '../gateway/domain/plant.ts';
 import { ReadingBuffer } from '../gateway/domain/readings.ts';
 import { DuckDbStore } from '../gateway/store/duckdb.ts';
+import { LATE_WAIT_MS } from '../gateway/store/tidy-plan.ts';
 import { mixedValue } from './workload.ts';
 
 /** A data folder with a past: every point a reading each `everyMs` until now, sealed as far as the store seals by itself. */
@@ -70,6 +71,8 @@ async function write({ dataDir, points, rounds, everyMs }: PastTask): Promise<Pa
   // No judge has seen any of this: nothing to replay, and no state to restore.
   await store.saveSnapshot(number, '');
   await store.settle(Date.now());
+  // Yesterday was closed long ago: what came to it afterwards has waited its hour.
+  await store.settle(Date.now() + LATE_WAIT_MS);
   const { sealedBytes, sumsBytes, sealedFiles } = store.sizes;
   await store.close();
   const { user, system } = process.cpuUsage();

@@ -9,7 +9,7 @@ export const DAY_CLOSED_MS = 2 * 3_600_000;
 export const CHEAP_READINGS = 2_000_000;
 const LATE_PART = 8;
 /** … and otherwise when this many files of them have come, or the first has waited this long. */
-const LATE_WAIT_MS = 3_600_000;
+export const LATE_WAIT_MS = 3_600_000;
 
 /** One piece of tidying. */
 export type Due =
