@@ -11,6 +11,7 @@ import {
   FRESH,
   LASTING,
   LATE,
+  MERGED_ONCE,
   mayRepeat,
   type Segment,
   SHARD_POINTS,
@@ -187,7 +188,7 @@ async function writeFile(
 ): Promise<Segment & { readonly repeats: number }> {
   const id = nextId();
   const file = segmentFile(kind, day, id);
-  const shape = level === 0 ? FRESH : kind === 'readings' ? LASTING : SUMS;
+  const shape = level === 0 ? FRESH : kind !== 'readings' ? SUMS : level === 1 ? MERGED_ONCE : LASTING;
   const bytes = await writeParquet(connection, sql, join(dataDir, file), shape);
   const rows = await connection.runAndReadAll(
     `SELECT count(*)::DOUBLE AS readings, coalesce(min(point), 0)::INTEGER AS "minPoint", coalesce(max(point), 0)::INTEGER AS "maxPoint",
