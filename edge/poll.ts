@@ -131,7 +131,8 @@ export class Poller {
     const parts = await this.#asker.read(device, polled.block, device.probeMs > 0 ? 0 : device.retries);
     const nowMs = clock.monotonicMs();
     const next = nextDueMs(polled, nowMs);
-    polled.dueMs = next.dueMs;
+    const isRead = parts.length > 0 && parts.every(({ exchange }) => exchange.reply.kind === 'data');
+    polled.dueMs = isRead ? next.dueMs : Math.min(next.dueMs, againMs(device, polled, nowMs));
     device.missed += next.missed;
     // A request that was held back says nothing about the device.
     if (parts.length === 0) {
@@ -296,6 +297,14 @@ export function decodeBlock(
       values[name] = toWire(decodePoint(point, bytes, block, settings));
   }
   return values;
+}
+
+/**
+ * When a request that failed is sent again: what is read once an hour is asked for at the device's own rate until it comes.
+ * Other values can't be told without it, as those whose decimals the device keeps.
+ */
+function againMs({ config }: PolledDevice, { everyMs }: PolledBlock, nowMs: number): number {
+  return everyMs > config.every ? nowMs + config.every : Number.POSITIVE_INFINITY;
 }
 
 function badValues(device: PolledDevice, block: Block, reason: Reason): Record<string, WireValue> {

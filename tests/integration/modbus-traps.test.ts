@@ -203,6 +203,29 @@ for (const [transport, kind] of KINDS) {
       expect(wrongValues(harness.sampled)).toEqual([]);
     });
 
+    it('decimals that are read once an hour are asked for again soon when the first answer is lost', async () => {
+      let lost = 0;
+      const { harness } = await start(
+        transport,
+        `model: addresses
+name: keeps its decimals in register 1
+maker: tests
+class: other
+sources: { test: made up for tests }
+defaults: { table: holding-registers, type: uint16 }
+groups: { settings: 1h }
+points:
+  h25: { address: 25, decimalsFrom: decimals }
+  decimals: { address: 1, hidden: true, group: settings, range: [0, 4] }
+`,
+        ({ address }, honest) => (address === 1 && lost++ < 2 ? [] : [{ afterMs: 0, bytes: honest }]),
+        { line: ', retries: 0' },
+      );
+      await harness.until((all) => goodOf(all, 'h25').length >= 2);
+      expect(lost).toBeGreaterThan(2);
+      expect(goodOf(harness.sampled, 'h25').map(({ wire }) => wire)).toContain(2.5);
+    });
+
     it('traps 21 and 22: a connection that has silently died is found out and opened again', async () => {
       const { harness, slave } = await start(transport, SHAPES, (_, honest) => [{ afterMs: 0, bytes: honest }]);
       await harness.until((all) => goodOf(all).length > 10);
