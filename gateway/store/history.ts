@@ -243,7 +243,7 @@ export class History {
     if (bare === undefined) return false;
     const bytes = await this.database.background((worker) => writeByPoint(worker, this.database.dataDir, bare));
     await this.setByPoint(bare, bytes);
-    return bytes > 0;
+    return true;
   }
 
   private async setByPoint({ id }: Segment, byPointBytes: number): Promise<void> {

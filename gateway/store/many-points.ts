@@ -4,6 +4,7 @@ import type { Millis } from '../../contract/time.ts';
 import { int, takeColumns } from './columns.ts';
 import { quartersToRead } from './corrections.ts';
 import { READ_TIMEOUT_MS } from './database.ts';
+import { Pace } from './pace.ts';
 import { QUARTER_MS } from './quarters.ts';
 import { RECENT_POINTS_MAX, type RecentPart, recentPartOf } from './recent-part.ts';
 import {
@@ -63,12 +64,14 @@ export async function seriesOf(connection: DuckDBConnection, sources: Sources, q
     count,
     worstQuality: QUALITIES[worst] as Quality,
   });
+  const pace = new Pace();
   const pointsAtOnce = Math.max(1, Math.floor(CELLS_MAX / slots));
   for (let at = 0; at < ascending.length; at += pointsAtOnce) {
     const piece = { ...query, points: ascending.slice(at, at + pointsAtOnce) };
     const sums = new SlotSums(piece.points, piece);
     await fill(sums, connection, sources, piece);
     for (const [index, point] of piece.points.entries()) {
+      await pace.breathe();
       if (one !== undefined) {
         sums.each(index, (slot, value, count, worst) => one.add(slot, value, count, worst));
         continue;

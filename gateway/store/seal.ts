@@ -222,7 +222,7 @@ async function writeQuarters(
 }
 
 /** A file of sums with the copy that finds a point's rows at once, when it is worth one. */
-export async function withByPoint(connection: DuckDBConnection, dataDir: string, sums: Segment): Promise<Segment> {
+async function withByPoint(connection: DuckDBConnection, dataDir: string, sums: Segment): Promise<Segment> {
   if (!isWorthByPoint(sums)) return sums;
   return { ...sums, byPointBytes: await writeByPoint(connection, dataDir, sums) };
 }
