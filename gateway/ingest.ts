@@ -327,12 +327,12 @@ export class IngestPath implements Ingest {
       this.counts.refusedBatches++;
       return before;
     }
-    let { unsent: _, ...after } = place.lane;
+    let after = place.lane;
     if (place.kind === 'duplicate') {
       this.counts.duplicateBatches++;
       after = countDuplicates(after, countValues(readings));
     } else after = this.admitBatch(edge, envelope, receivedAt, after);
-    const mark: LaneMark = unsent === undefined ? after : { ...after, unsent };
+    const mark: LaneMark = { ...after, unsent };
     this.lanes.set(key, mark);
     this.filling.marks.set(key, mark);
     return mark;

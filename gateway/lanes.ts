@@ -40,6 +40,7 @@ export function newLane(edge: string, lane: string): LaneMark {
     duplicateBatches: 0,
     duplicateReadings: 0,
     lastAt: 0,
+    unsent: undefined,
   };
 }
 

@@ -199,7 +199,7 @@ export class PlantGrowth {
       return point;
     }
     if (sameRecord(known, description, 'id')) return known;
-    const point = { ...description, id: known.id };
+    const point = { id: known.id, ...description };
     this.registry.putPoint(point);
     this.bundle().points.set(point.id, point);
     this.bundle().touched = true;

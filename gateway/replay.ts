@@ -142,7 +142,7 @@ class ReplayPlant {
     const [deviceId, measurement] = pointId.split('/') as [string, string];
     const device = this.devices.get(deviceId) ?? this.catalog.describeDevice(deviceId, {});
     this.devices.set(deviceId, device);
-    const info = { ...this.catalog.describePoint(device, measurement, { unit }), id: this.points.size };
+    const info = { id: this.points.size, ...this.catalog.describePoint(device, measurement, { unit }) };
     this.points.set(pointId, info.id);
     if (this.watched.has(pointId)) this.history.want(info);
     this.judge.addPoint(info, SOURCE, this.catalog.rulesFor(info, device));

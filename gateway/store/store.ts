@@ -24,7 +24,7 @@ export interface LaneMark {
   readonly duplicateReadings: number;
   readonly lastAt: Millis;
   /** What the whole outbox still held when it last sent something in this lane; absent = nothing. */
-  readonly unsent?: { readonly readings: number; readonly oldestAt: Millis };
+  readonly unsent?: { readonly readings: number; readonly oldestAt: Millis } | undefined;
 }
 
 /** A message for one person or system, due to be sent; retried from the store. */
