@@ -79,7 +79,9 @@ export function decodeDeviceReadings(payload: string, device: string): Decoded<r
     const { device: named = device } = entry;
     if (typeof named === 'string' && named !== device)
       return { ok: false, reason: 'not-allowed', detail: `readings of ${describe(named)} on the topic of ${device}` };
-    readings.push({ ...entry, device });
+    readings.push(
+      typeof entry.device === 'string' ? entry : 'device' in entry ? { ...entry, device } : { device, ...entry },
+    );
   }
   return { ok: true, value: readings };
 }

@@ -145,9 +145,10 @@ function readBucket(start: Millis, slot: Slot, carried: Slot | undefined, maxSil
       weightMs += until - start;
     }
   }
-  const base = { ts: start, count: slot.count, worstQuality: quality(slot.worstQuality) };
-  if (Number.isNaN(slot.min)) return base;
-  return { ...base, min: slot.min, max: slot.max, mean: weightMs > 0 ? weighted / weightMs : slot.lastGoodValue };
+  const { count, min, max } = slot;
+  const worstQuality = quality(slot.worstQuality);
+  if (Number.isNaN(min)) return { ts: start, count, worstQuality };
+  return { ts: start, count, worstQuality, min, max, mean: weightMs > 0 ? weighted / weightMs : slot.lastGoodValue };
 }
 
 function heldBucket(start: Millis, carried: Slot | undefined, maxSilenceMs: number): Bucket | undefined {

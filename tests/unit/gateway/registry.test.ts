@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInThisContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { BAD, GOOD } from '../../../contract/reading.ts';
 import { ReadingBuffer } from '../../../gateway/domain/readings.ts';
@@ -72,5 +74,18 @@ describe('the registry', () => {
     registry.putMark({ ...mark, mark: 2 });
     expect([...registry.marksOf('e')]).toEqual([{ ...mark, mark: 2 }]);
     expect([...registry.marksOf('x')]).toEqual([]);
+  });
+
+  it('keeps points of like descriptions in one hidden class: a look at each of thousands stays a look', () => {
+    setFlagsFromString('--allow-natives-syntax');
+    const areAlike = runInThisContext('(a, b) => %HaveSameMap(a, b)') as (a: unknown, b: unknown) => boolean;
+    // A function is compiled when it is called first.
+    expect(areAlike({}, [])).toBe(false);
+    setFlagsFromString('--no-allow-natives-syntax');
+    const registry = new PlantRegistry();
+    registry.putDevice(device('a'));
+    // A copy that is widened is fine at first; from some dozens on each of them gets a class of its own.
+    const points = Array.from({ length: 200 }, (_, index) => registry.addPoint(description('a', `m${index}`)));
+    expect(points.slice(100).filter((point) => !areAlike(point, points[99]))).toEqual([]);
   });
 });
