@@ -147,6 +147,20 @@ const columnSchema = z.union(
   { error: '<device>/<measurement>, or {point, scale, offset, unit}' },
 );
 
+const mapSchema = z
+  .union(
+    [
+      pathSchema.transform((file) => ({ file, crs: undefined })),
+      z.strictObject({
+        file: pathSchema.describe('GeoJSON with a `kind` per feature: docs/map.md'),
+        crs: z.enum(CRS).optional().describe('System of its coordinates; that of this file unless said'),
+      }),
+    ],
+    { error: 'a GeoJSON file, or {file, crs}' },
+  )
+  .optional()
+  .describe('Background of the district map, relative to this file; the map is on plain ground without it');
+
 /** The whole of gateway.yaml. */
 export const gatewaySchema = z.strictObject({
   site: siteSchema.prefault('site'),
@@ -191,6 +205,7 @@ export const gatewaySchema = z.strictObject({
   calendars: calendarsSchema.default({}),
   schedules: schedulesSchema.default({}),
   leakage: leakageSchema.prefault({}),
+  map: mapSchema,
   notify: notifySchema.prefault({}),
   users: z
     .array(

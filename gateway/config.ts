@@ -5,6 +5,7 @@ import { readYaml } from '../contract/yaml.ts';
 import { gatewaySchema, type ParsedGateway, portSchema } from './config-schema.ts';
 import { addressMistakes, type HistoryConfig, historyOf } from './influxdb/settings.ts';
 import { leakageMistakes } from './leakage-config.ts';
+import { type Ground, readGround } from './map-ground.ts';
 import type { NotifyConfig } from './notify/index.ts';
 import { timetableOf } from './schedule-config.ts';
 
@@ -12,7 +13,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Everything a gateway process runs on, checked, with defaults; paths absolute. */
 export interface GatewayConfig
-  extends Omit<ParsedGateway, 'gateway' | 'timezone' | 'mqtt' | 'notify' | 'users' | 'site' | 'history'> {
+  extends Omit<ParsedGateway, 'gateway' | 'timezone' | 'mqtt' | 'notify' | 'users' | 'site' | 'history' | 'map'> {
   /** The file itself, for messages about it. */
   readonly file: string;
   readonly site: {
@@ -35,6 +36,8 @@ export interface GatewayConfig
     | { readonly url: string; readonly username?: string; readonly password?: string; readonly ca?: string };
   readonly history: HistoryConfig;
   readonly metricsToken?: string;
+  /** Background of the district map. */
+  readonly ground?: Ground;
   /** Secret files are absolute paths that can be read. */
   readonly notify: NotifyConfig;
   readonly users: readonly {
@@ -78,7 +81,15 @@ export function readGatewayConfig(
   if (value === undefined) return { mistakes: more };
   more.push(...leakageMistakes(value.leakage, file));
   more.push(...timetableOf(value.calendars, value.schedules, file).mistakes);
-  const { site, gateway, timezone, mqtt, notify, users, history: historySettings, ...rest } = value;
+  const { site, gateway, timezone, mqtt, notify, users, history: historySettings, map, ...rest } = value;
+  const ground =
+    map === undefined
+      ? undefined
+      : readGround(beside(file, map.file), {
+          crs: map.crs ?? value.crs,
+          zones: value.leakage.zones.map(({ id }) => id),
+        });
+  more.push(...(ground?.mistakes ?? []));
   const host = env.HANFENG_HOST;
   const history = historyOf(historySettings, env, (path, at) => secrets.read(path, at));
   more.push(...addressMistakes(history, notify, file));
@@ -101,7 +112,7 @@ export function readGatewayConfig(
       role,
       password: secrets.read(passwordFile, `users[${index}].passwordFile`) ?? '',
     })),
-    ...without({ metricsToken, adminPassword: env.HANFENG_ADMIN_PASSWORD }),
+    ...without({ metricsToken, ground: ground?.value, adminPassword: env.HANFENG_ADMIN_PASSWORD }),
   };
   return more.length > 0 ? { mistakes: more } : { config, mistakes: more };
 }

@@ -186,6 +186,7 @@ export async function joinParts(
       now,
     }),
     ...(copy === undefined ? {} : { historyCopy: copy }),
+    ...(config.ground === undefined ? {} : { ground: config.ground }),
     leakage: () => detectors.flatMap((detector) => detector.status()),
     metrics,
     site: { ...site, name: site.name ?? site.id, timezone: config.timezone },

@@ -1,6 +1,7 @@
 import type { Alarm, AlarmAction, JournalEntry } from '../../contract/alarm.ts';
 import type { Millis } from '../../contract/time.ts';
 import { type Figures, type LeakZone, type Period, readFigures, readWhatIf, readZone, type WhatIf } from './leakage.ts';
+import { type MapData, readMapData } from './map/data.ts';
 import type { Device, Point } from './model.ts';
 import { POINTS_MAX } from './model.ts';
 import { type Flood, type Performance, readFlood, readPerformance } from './performance.ts';
@@ -145,6 +146,11 @@ export const api = {
 
   async devices(): Promise<readonly Device[]> {
     return (await everyPage('/api/v1/devices?limit=1000', 'devices')).flatMap((row) => present(readDevice(row)));
+  },
+
+  /** Background of the map, metered areas and assets with a place. */
+  async mapData(signal?: AbortSignal): Promise<MapData> {
+    return readMapData(await ask('GET', '/api/v1/map', undefined, signal));
   },
 
   async points(): Promise<readonly Point[]> {

@@ -89,6 +89,6 @@ function Page() {
     case 'settings':
       return <Settings />;
     default:
-      return <Overview />;
+      return <Overview asset={where.page === 'overview' ? where.asset : undefined} />;
   }
 }

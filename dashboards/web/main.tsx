@@ -9,6 +9,7 @@ import './styles/alarm-brief.css';
 import './styles/trend.css';
 import './styles/form.css';
 import './styles/overview.css';
+import './styles/map.css';
 import './styles/explore.css';
 import './styles/console.css';
 import './styles/details.css';

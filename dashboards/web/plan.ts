@@ -68,6 +68,11 @@ const WIDE_PX = 11.5;
 const LABEL_HEIGHT = 13;
 const MARK_RADIUS = 10;
 
+/** About how wide a label of 11 px is, CSS pixels. */
+export function textWidth(text: string): number {
+  return [...text].reduce((sum, sign) => sum + (sign.charCodeAt(0) > 0x2e80 ? WIDE_PX : LATIN_PX), 0);
+}
+
 /** What is taken on a drawing, CSS pixels. */
 export interface Box {
   readonly left: number;
@@ -95,7 +100,7 @@ export function labelPlaces(
   }));
   taken.push(...reserved);
   return marks.map(({ x, y, text }, index) => {
-    const long = [...text].reduce((sum, sign) => sum + (sign.charCodeAt(0) > 0x2e80 ? WIDE_PX : LATIN_PX), 0);
+    const long = textWidth(text);
     const choices: readonly LabelPlace[] = [
       { x: x + 12, y: y + 4, anchor: 'start' },
       { x: x - 12, y: y + 4, anchor: 'end' },
@@ -122,5 +127,5 @@ function boxOf({ x, y, anchor }: LabelPlace, long: number): Box {
   return { left, right: left + long, top: y - LABEL_HEIGHT + 3, bottom: y + 3 };
 }
 
-const overlaps = (one: Box, other: Box) =>
+export const overlaps = (one: Box, other: Box) =>
   one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;

@@ -1,6 +1,7 @@
 /** Where in the page we are; lives behind the `#`, so that the gateway serves one document. */
 export type Route =
-  | { readonly page: 'overview' }
+  /** `asset` is shown on the map. */
+  | { readonly page: 'overview'; readonly asset?: string }
   | { readonly page: 'alarms'; readonly alarm?: string }
   | { readonly page: 'performance' }
   | { readonly page: 'leakage'; readonly zone?: string }
@@ -15,7 +16,7 @@ export function parseRoute(hash: string): Route {
   if (page === 'devices' && rest[0]) return { page: 'device', device: rest[0] };
   if (page === 'leakage') return rest[0] ? { page, zone: rest[0] } : { page };
   if (page === 'settings' || page === 'performance') return { page };
-  return { page: 'overview' };
+  return page === 'overview' && rest[0] ? { page, asset: rest[0] } : { page: 'overview' };
 }
 
 export function hrefOf(route: Route): string {
@@ -25,6 +26,7 @@ export function hrefOf(route: Route): string {
     return route.point === undefined ? '#/explore' : `#/explore/${route.point.split('/').map(encode).join('/')}`;
   if (route.page === 'device') return `#/devices/${encode(route.device)}`;
   if (route.page === 'leakage') return route.zone === undefined ? '#/leakage' : `#/leakage/${encode(route.zone)}`;
+  if (route.page === 'overview' && route.asset !== undefined) return `#/overview/${encode(route.asset)}`;
   return `#/${route.page}`;
 }
 

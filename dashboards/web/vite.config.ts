@@ -16,6 +16,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: 'es2022',
+    // The map library is one chunk of its own, fetched only where a map is drawn.
+    chunkSizeWarningLimit: 1_200,
   },
   server: { host: '127.0.0.1', proxy: { '/api': DEV_GATEWAY, '/healthz': DEV_GATEWAY } },
 });

@@ -8,6 +8,7 @@ import type { Rule } from '../domain/plant.ts';
 import type { InfluxCopy } from '../influxdb/open.ts';
 import type { Ingest } from '../ingest.ts';
 import type { LeakageFigures } from '../leakage-figures.ts';
+import type { Ground } from '../map-ground.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Registry } from '../registry.ts';
 import type { Store } from '../store/store.ts';
@@ -63,6 +64,8 @@ export interface HttpOptions {
   readonly whatIf?: Pick<WhatIf, 'ask'>;
   /** The copy of all readings in InfluxDB; without it there is none. */
   readonly historyCopy?: Pick<InfluxCopy, 'status' | 'resend'>;
+  /** Background of the district map; without it there is none. */
+  readonly ground?: Ground;
   readonly metrics: Metrics;
   readonly site: Site;
   readonly version: string;

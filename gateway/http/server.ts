@@ -30,6 +30,7 @@ import { leakageFigureRoutes } from './leakage-figures.ts';
 import { whatIfRoutes } from './leakage-what-if.ts';
 import { liveRoutes } from './live.ts';
 import { LoginLimit } from './login-limit.ts';
+import { mapRoutes } from './map.ts';
 import { observe } from './observe.ts';
 import { OpenAlarms } from './open-alarms.ts';
 import { openapi } from './openapi.ts';
@@ -176,6 +177,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
     ...leakageRoutes(door),
     ...leakageFigureRoutes(door),
     ...whatIfRoutes(door),
+    ...mapRoutes(door),
     ...assetRoutes(door),
     ...ruleRoutes(door),
     ...deliveryRoutes(door),

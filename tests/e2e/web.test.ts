@@ -512,6 +512,71 @@ describeWithPeers(['chromium'], 'the page', () => {
     // A bound, not an expectation: axe over four browsers on a machine that does ten other things.
   }, 600_000);
 
+  it('draws the district of its own data alone, by keyboard and in both themes', async () => {
+    api.places.set('fm-07', { latitude: 31.166, longitude: 108.418 });
+    for (const [index, id] of ['fm-01', 'fm-03', 'pl-0712', 'lc-0231', 'tn-03', 'bs-042'].entries())
+      api.places.set(id, { latitude: 31.16 + (index % 3) * 0.004, longitude: 108.4 + index * 0.003 });
+    api.map = {
+      zones: [{ zone: 'dma-7', name: 'Binhu East', nameZh: '滨湖东', devices: ['fm-07', 'pl-0712'] }],
+      assets: [],
+    };
+    const findings: string[] = [];
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const one = await openBrowser({ colorScheme });
+      const view = await one.context.newPage();
+      const wrong = complaintsOf(view);
+      const elsewhere: string[] = [];
+      view.on('request', (request) => {
+        if (!request.url().startsWith(api.url)) elsewhere.push(request.url());
+      });
+      await signIn(view, api.url, CHOSEN_PASSWORD);
+      const map = view.getByRole('region', { name: 'District map' });
+      const burst = map.locator('.map-mark[data-asset="fm-07"]');
+      await burst.waitFor();
+      await map.getByText('Suspected burst').first().waitFor();
+      // Where the glyph is drawn is where the map has it: inside, and apart from the others.
+      const field = await map.locator('.map-field').boundingBox();
+      const glyph = await burst.boundingBox();
+      expect(glyph?.x).toBeGreaterThan(field?.x ?? Number.POSITIVE_INFINITY);
+      expect((glyph?.x ?? 0) + (glyph?.width ?? 0)).toBeLessThan((field?.x ?? 0) + (field?.width ?? 0));
+      findings.push(...(await accessibilityFindings(view)).map((found) => `${colorScheme}: ${found}`));
+      await map.getByRole('button', { name: 'Water' }).click();
+      await burst.waitFor({ state: 'detached' });
+      await map.getByRole('button', { name: 'Water' }).click();
+      await burst.focus();
+      await view.keyboard.press('Enter');
+      await view.locator('.details h2, .details h3').first().waitFor();
+      expect(view.url()).toContain(`alarms/${BURST.id}`);
+      await view.keyboard.press('m');
+      await view.waitForURL(/overview\/fm-07/);
+      await map.locator('.map-here').waitFor();
+      expect(elsewhere).toEqual([]);
+      expect(wrong).toEqual([]);
+      await one.close();
+    }
+    expect(findings).toEqual([]);
+    // The tests after this one have no use for a map.
+    api.places.clear();
+  });
+
+  it('shows everything else where a browser has no WebGL', async () => {
+    api.places.set('fm-07', { latitude: 31.166, longitude: 108.418 });
+    const one = await openBrowser();
+    const view = await one.context.newPage();
+    const asked: string[] = [];
+    view.on('request', (request) => asked.push(request.url()));
+    await view.addInitScript(() => {
+      HTMLCanvasElement.prototype.getContext = () => null;
+    });
+    await signIn(view, api.url, CHOSEN_PASSWORD);
+    await view.getByText('No map: this browser has no WebGL.').waitFor();
+    await view.locator('.reading-row').first().waitFor();
+    await view.locator('.open-alarms .alarm-brief').first().waitFor();
+    expect(asked.filter((url) => /engine|maplibre/.test(url))).toEqual([]);
+    await one.close();
+    api.places.clear();
+  });
+
   it('stands still for people who asked for less motion', async () => {
     await page.emulateMedia({ reducedMotion: 'reduce' });
     await page.goto(`${api.url}/#/alarms`);

@@ -13,6 +13,7 @@ const WEB = resolve(import.meta.dirname, '../../dist/web');
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
   '.css': 'text/css',
   '.svg': 'image/svg+xml',
 };
@@ -280,6 +281,9 @@ export class FakeApi {
   readonly requests: string[] = [];
   /** Answered by 503, as `GET /alarms`. */
   readonly refused = new Set<string>();
+  /** Where devices are; without it the page has no map. */
+  readonly places = new Map<string, { readonly latitude: number; readonly longitude: number }>();
+  map: Record<string, unknown> = { zones: [], assets: [] };
   /** Floods that go on. */
   floods: Record<string, unknown>[] = [];
   #server: Server | undefined;
@@ -475,7 +479,9 @@ export class FakeApi {
       this.password = String(body.next);
       return send(response, 204);
     }
-    if (route === 'GET /devices') return send(response, 200, { devices: DEVICES });
+    if (route === 'GET /devices')
+      return send(response, 200, { devices: DEVICES.map((one) => ({ ...one, ...this.places.get(one.id) })) });
+    if (route === 'GET /map') return send(response, 200, this.map);
     if (route === 'GET /points')
       return send(response, 200, {
         points: POINTS.map((one) => ({ ...one, last: this.#last(one, Date.now()) })),

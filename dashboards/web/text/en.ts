@@ -1,5 +1,6 @@
 import { jumpEn } from './jump-en.ts';
 import { leakageEn } from './leakage-en.ts';
+import { mapEn } from './map-en.ts';
 import { kindsEn, performanceEn } from './performance-en.ts';
 
 const many = (count: number, one: string, more = `${one}s`) =>
@@ -22,6 +23,7 @@ export const en = {
   overview: 'Overview',
   leakage: leakageEn,
   jump: jumpEn,
+  map: mapEn,
   performance: performanceEn,
   kinds: kindsEn,
   alarms: 'Alarms',

@@ -1,6 +1,7 @@
 import type { Text } from './en.ts';
 import { jumpZh } from './jump-zh.ts';
 import { leakageZh } from './leakage-zh.ts';
+import { mapZh } from './map-zh.ts';
 import { kindsZh, performanceZh } from './performance-zh.ts';
 
 const count = (value: number) => value.toLocaleString('en-US');
@@ -22,6 +23,7 @@ export const zh: Text = {
   overview: '总览',
   leakage: leakageZh,
   jump: jumpZh,
+  map: mapZh,
   performance: performanceZh,
   kinds: kindsZh,
   alarms: '报警',

@@ -3,6 +3,7 @@ import type { Alarm, AlarmHold, AlarmState } from '../../../contract/alarm.ts';
 import { compareAlarms, lampOf, messageOf, wantsPress, whatOf } from '../alarms.ts';
 import { api } from '../api.ts';
 import { writeAge } from '../format.ts';
+import { hasPlaces, isOnMap } from '../map/state.ts';
 import { AlarmBrief, alarmRowClass, figuresOf, placeOf, raisedWord, stateWord } from '../parts/alarm-row.tsx';
 import { Glyph } from '../parts/glyph.tsx';
 import { Icon } from '../parts/icon.tsx';
@@ -104,6 +105,7 @@ export function Alarms({ id }: { id: string | undefined }) {
       } else if (letters && key === 'a') {
         void press(chosen.length > 0 ? chosen : [cursor ?? id ?? '']);
       } else if (letters && key === 's') silence();
+      else if (letters && key === 'm') showOnMap(alarms.value.get(cursor ?? id ?? ''));
       else if (letters && key === '/') search.current?.focus();
       else return;
       event.preventDefault();
@@ -290,6 +292,11 @@ export function Alarms({ id }: { id: string | undefined }) {
                   <kbd>S</kbd> {words.keysSilence}
                 </span>
               )}
+              {preferences.value.keys && hasPlaces.value && (
+                <span>
+                  <kbd>M</kbd> {words.map.keyShow}
+                </span>
+              )}
               {preferences.value.keys && (
                 <span>
                   <kbd>?</kbd> {words.jump.allKeys}
@@ -320,6 +327,11 @@ export function Alarms({ id }: { id: string | undefined }) {
       </div>
     </Frame>
   );
+}
+
+/** Goes to where the alarm's asset lies; stays where it is when nobody knows that. */
+function showOnMap(alarm: Alarm | undefined): void {
+  if (alarm !== undefined && isOnMap(alarm.asset)) location.hash = hrefOf({ page: 'overview', asset: alarm.asset });
 }
 
 /** A hold counts before the state underneath. */

@@ -43,6 +43,7 @@ export function KeysHelp() {
             {letters && <Keys keys={['H']}>{words.keysShelve}</Keys>}
             {letters && <Keys keys={['C']}>{words.keysComment}</Keys>}
             {letters && <Keys keys={['S']}>{words.keysSilence}</Keys>}
+            {letters && <Keys keys={['M']}>{words.map.show}</Keys>}
             {letters && <Keys keys={['/']}>{jump.filter}</Keys>}
           </dl>
         </section>

@@ -27,6 +27,7 @@ import {
   shaped,
   text,
 } from '../state.ts';
+import { DistrictMap } from './district-map.tsx';
 import { Crumb, Frame } from './frame.tsx';
 import { useColumns, useWide } from './layout.ts';
 
@@ -41,7 +42,7 @@ const DEVICES_SHOWN = 12;
 const valuesShown = ({ devices }: ClassGroup) => (devices.length <= 2 ? 3 : devices.length <= 4 ? 2 : 1);
 
 /** The first screen: what is wrong, how the watched values are, and every device with its band, quality and age. */
-export function Overview() {
+export function Overview({ asset }: { asset: string | undefined }) {
   const words = text.value;
   const classes = plant.value;
   const columns = useColumns();
@@ -58,26 +59,29 @@ export function Overview() {
         {!desk && aside}
         <Cards classes={classes} />
         <div class="overview-body">
-          <div class="class-columns">
-            {!loaded.value ? (
-              <div class="class-column">
-                <div class="panel">
-                  <Skeleton rows={8} />
+          <div class="overview-main">
+            {loaded.value && <DistrictMap at={asset} still={false} />}
+            <div class="class-columns">
+              {!loaded.value ? (
+                <div class="class-column">
+                  <div class="panel">
+                    <Skeleton rows={8} />
+                  </div>
                 </div>
-              </div>
-            ) : classes.length === 0 ? (
-              <div class="panel whole">
-                <Empty what={words.noDevices} why={words.noDevicesWhy} />
-              </div>
-            ) : (
-              spread(classes, columns, heightOf).map((column, index) => (
-                <div key={index} class="class-column">
-                  {column.map((group) => (
-                    <ClassPanel key={group.class} group={group} />
-                  ))}
+              ) : classes.length === 0 ? (
+                <div class="panel whole">
+                  <Empty what={words.noDevices} why={words.noDevicesWhy} />
                 </div>
-              ))
-            )}
+              ) : (
+                spread(classes, columns, heightOf).map((column, index) => (
+                  <div key={index} class="class-column">
+                    {column.map((group) => (
+                      <ClassPanel key={group.class} group={group} />
+                    ))}
+                  </div>
+                ))
+              )}
+            </div>
           </div>
           {desk ? aside : <DataHealth />}
         </div>
