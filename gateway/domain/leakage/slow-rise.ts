@@ -94,7 +94,10 @@ export function judgeDay(zone: FlowZone, at: Millis): FlowEvent[] {
   countSlowDays(zone, found);
   const { excess, least } = found;
   if (state.slowDays >= SLOW_DAYS) return [tellSlow(zone, at, found)];
-  if (excess < -least && zone.known > 0) return repair(zone, at, at - DAY_MS, Math.min(zone.known, -excess));
+  if (zone.known > 0) {
+    const fallen = -excess + Math.min(0, errorBefore(zone, at, zone.state.leaks[0]!.since));
+    if (fallen > least) return repair(zone, at, at - DAY_MS, Math.min(zone.known, fallen));
+  }
   if (Math.abs(excess) < least / 2 || excess < 0) {
     followReference(zone, found);
     if (daysSinceAlarm > WEEK_CALM_DAYS) followWeek(zone);
@@ -156,12 +159,17 @@ function rememberNormal({ state, known }: FlowZone, { slope, offset }: LineFit, 
  */
 function correctNewest(zone: FlowZone, at: Millis, found: Excess): void {
   const newest = zone.state.leaks.at(-1)!;
-  const before = strayedBefore(zone, at, newest.since);
-  const excess = found.excess - (Math.abs(before) > BEFORE_SIGMAS * zone.state.weekScale ? before : 0);
+  const excess = found.excess - errorBefore(zone, at, newest.since);
   const first = newest.found ?? newest.size;
   const most = (1 + (newest.kind === 'slow' ? CORRECTION_PART_SLOW : CORRECTION_PART)) * first;
   const wanted = Math.max(0.2 * newest.size, newest.size + 0.5 * excess);
   enlarge(zone, newest, Math.min(Math.max(most, newest.size), wanted) - newest.size, newest.since);
+}
+
+/** What the weekly offset strayed from its reference before `since` by more than its noise, m3/h: no leak that began then. */
+function errorBefore(zone: FlowZone, at: Millis, since: Millis): number {
+  const before = strayedBefore(zone, at, since);
+  return Math.abs(before) > BEFORE_SIGMAS * zone.state.weekScale ? before : 0;
 }
 
 /** How far the weekly offset lay above its reference on the last days before `since`, open leaks taken off, m3/h. */

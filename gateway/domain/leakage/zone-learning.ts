@@ -1,8 +1,9 @@
 import { refit, remember } from './expectation.ts';
 import type { FlowBin } from './flow-state.ts';
 import { type FlowZone, meanOf, QUIET_HOURS } from './flow-zone.ts';
-import { fitLine } from './line-fit.ts';
-import { learnProfile, median } from './profile.ts';
+import { STEPS_MAX, stepIn } from './learning-steps.ts';
+import { fitLine, type LineFit } from './line-fit.ts';
+import { learnProfile, median, type Profile } from './profile.ts';
 import { learnScale, MEAN_ABS_TO_SIGMA } from './scale.ts';
 
 /** A profile needs every day of the week twice; with metered demand there is only a line to learn. */
@@ -51,30 +52,16 @@ export function learn(zone: FlowZone, bin: FlowBin): void {
 }
 
 function conclude(zone: FlowZone): void {
-  const { state, options, perDay } = zone;
-  state.meanFlow = meanOf(state.learned.filter((value): value is number => value !== null));
-  if (!options.metered) {
-    state.profile = learnProfile(state.learned, state.learnedSlot, perDay);
-    state.profileN = state.profile.map(() => 3);
+  const { state, perDay } = zone;
+  const lesson = lessonOf(zone);
+  if (lesson === undefined) return;
+  const { rows, line, profile, residuals } = lesson;
+  state.meanFlow = lesson.meanFlow;
+  if (profile !== undefined) {
+    state.profile = profile;
+    state.profileN = profile.map(() => 3);
   }
-  const rows = state.learned.map((flow, index) => ({
-    flow,
-    slot: state.learnedSlot[index]!,
-    base: options.metered ? (state.learnedDemand[index] ?? 0) : state.profile[state.learnedSlot[index]!]!,
-  }));
-  const columns = {
-    flow: rows.map(({ flow }) => flow ?? 0),
-    base: rows.map(({ base }) => base),
-    sigma: rows.map(({ base }) => Math.max(0.2 * state.meanFlow, base, 1e-6)),
-    weight: rows.map(({ flow }) => (flow === null ? 0 : 1)),
-  };
-  const line = options.metered ? fitLine(columns, rows.keys(), 10) : { slope: 1, offset: 0, n: rows.length };
-  if (line === undefined) return;
-  const residuals = rows.map(({ flow, base, slot }) => ({
-    hour: zone.hourOf(slot),
-    residual: flow === null ? null : flow - line.slope * base - line.offset,
-  }));
-  state.quietHours = quietHours(rows, (slot) => zone.hourOf(slot));
+  state.quietHours = lesson.quietHours;
   state.scale = learnScale(residuals, perDay, 1e-3 * Math.abs(state.meanFlow));
   state.fit = line;
   state.naturalMean3h = usualMean3h(residuals, perDay);
@@ -87,8 +74,61 @@ function conclude(zone: FlowZone): void {
   state.weekScale = Math.max(state.nightScale / Math.sqrt(7), 1e-9);
 }
 
+interface Lesson {
+  readonly rows: readonly { readonly flow: number | null; readonly slot: number; readonly base: number }[];
+  readonly meanFlow: number;
+  /** Undefined with metered demand. */
+  readonly profile: Profile | undefined;
+  readonly line: LineFit;
+  readonly residuals: readonly Residual[];
+  readonly quietHours: number[];
+}
+
+/**
+ * What the first weeks say of use and noise. A leak that began or was repaired meanwhile is no noise: all of it is told as it
+ * was at the end, so that what is new from then on stands out.
+ */
+function lessonOf(zone: FlowZone): Lesson | undefined {
+  let flows: readonly (number | null)[] = zone.state.learned;
+  let lesson = lessonFrom(zone, flows);
+  for (let steps = 0; steps < STEPS_MAX && lesson !== undefined; steps++) {
+    const { residuals, quietHours, meanFlow } = lesson;
+    const bins = residuals.map(({ hour, residual }) => ({ residual, isQuiet: quietHours[hour] === 1 }));
+    const step = stepIn(bins, zone.perDay, meanFlow);
+    if (step === undefined) break;
+    flows = flows.map((flow, bin) => (flow === null || bin >= step.at ? flow : flow + step.size));
+    lesson = lessonFrom(zone, flows) ?? lesson;
+  }
+  return lesson;
+}
+
+/** @param flows - of the bins learned from, m3/h */
+function lessonFrom(zone: FlowZone, flows: readonly (number | null)[]): Lesson | undefined {
+  const { state, options, perDay } = zone;
+  const hourOf = (slot: number) => zone.hourOf(slot);
+  const meanFlow = meanOf(flows.filter((value): value is number => value !== null));
+  const profile = options.metered ? undefined : learnProfile(flows, state.learnedSlot, perDay);
+  const rows = flows.map((flow, index) => {
+    const slot = state.learnedSlot[index]!;
+    return { flow, slot, base: profile === undefined ? (state.learnedDemand[index] ?? 0) : profile[slot]! };
+  });
+  const columns = {
+    flow: rows.map(({ flow }) => flow ?? 0),
+    base: rows.map(({ base }) => base),
+    sigma: rows.map(({ base }) => Math.max(0.2 * meanFlow, base, 1e-6)),
+    weight: rows.map(({ flow }) => (flow === null ? 0 : 1)),
+  };
+  const line = options.metered ? fitLine(columns, rows.keys(), 10) : { slope: 1, offset: 0, n: rows.length };
+  if (line === undefined) return undefined;
+  const residuals = rows.map(({ flow, base, slot }) => ({
+    hour: hourOf(slot),
+    residual: flow === null ? null : flow - line.slope * base - line.offset,
+  }));
+  return { rows, meanFlow, profile, line, residuals, quietHours: quietHoursOf(rows, hourOf) };
+}
+
 /** The hours of least use, in one piece: a night, not a night and a lunch break. @returns 1 for each of them */
-function quietHours(
+function quietHoursOf(
   rows: readonly { readonly slot: number; readonly base: number; readonly flow: number | null }[],
   hourOf: (slot: number) => number,
 ): number[] {
