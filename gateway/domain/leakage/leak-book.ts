@@ -84,9 +84,13 @@ export function isGrowth({ state }: FlowZone, at: Millis, size: number, days: nu
 
 const takenOff = ({ found, size }: OpenLeak): number => (found ?? size) - size;
 
-/** What grows is the newest leak that came slowly, otherwise the newest. */
+/** The newest leak that came slowly, or that was found suddenly and has grown since. */
+export const growingLeak = (leaks: readonly OpenLeak[]): OpenLeak | undefined =>
+  leaks.findLast(({ kind, at, grownAt }) => kind === 'slow' || grownAt > at);
+
+/** What grows is the leak that does so, otherwise the newest. */
 export function grow({ state }: FlowZone, at: Millis, size: number): FlowEvent {
-  const growing = state.leaks.findLast(({ kind }) => kind === 'slow') ?? state.leaks.at(-1)!;
+  const growing = growingLeak(state.leaks) ?? state.leaks.at(-1)!;
   growing.size += size;
   state.grownTold += size;
   growing.grownAt = at;

@@ -2,7 +2,7 @@ import type { Millis } from '../../../contract/time.ts';
 import { lastWeek, nightLevel, rowsBack } from './expectation.ts';
 import type { FlowEvent } from './flow-state.ts';
 import { DAY_MS, type FlowZone, meanOf, type Sample } from './flow-zone.ts';
-import { enlarge, grow, leakEvent, open, repair, SETTLED_DAYS } from './leak-book.ts';
+import { enlarge, grow, growingLeak, leakEvent, open, repair, SETTLED_DAYS } from './leak-book.ts';
 import { forgetGrowth, isLeftInWeek } from './left-over.ts';
 import { fitLine, type LineFit } from './line-fit.ts';
 import { NIGHT_FLOW_PART } from './night-rise.ts';
@@ -198,9 +198,8 @@ function countSlowDays(zone: FlowZone, { excess, excessMin, least }: Excess): vo
 function tellSlow(zone: FlowZone, at: Millis, { excess, least }: Excess): FlowEvent {
   const { state } = zone;
   state.slowDays = 0;
-  const growing = state.leaks.findLast(({ kind }) => kind === 'slow');
-  const isSettled = growing === undefined || at - growing.grownAt > SETTLED_DAYS * DAY_MS;
-  if (state.leaks.length > 0 && !isSettled) return grow(zone, at, excess);
+  const growing = growingLeak(state.leaks);
+  if (growing !== undefined && at - growing.grownAt <= SETTLED_DAYS * DAY_MS) return grow(zone, at, excess);
   const error = Math.max(state.weekScale, 0.25 * least);
   const since = riseBegan(zone, at, excess);
   open(zone, { kind: 'slow', since, at, size: excess, found: excess, grownAt: at });
