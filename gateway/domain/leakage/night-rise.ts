@@ -68,12 +68,16 @@ export function judgeNights(zone: FlowZone, at: Millis, scale: Scale): FlowEvent
   const since = at - nights * DAY_MS;
   if (isLeftInNights(zone, at, since, size)) return [];
   const bins = Math.round((at - since) / options.binMs);
-  if (isGrowth(zone, at, size, nights)) {
+  if (isGrowth(zone, at, size, isGradual ? Math.max(nights, daysSinceGrown(zone, at)) : nights)) {
     learnIn(zone, size, since, bins);
     return [grow(zone, at, size)];
   }
   return tell(zone, at, 1, { kind: isGradual ? 'slow' : 'abrupt', since, bins, size, error, score: sigmas });
 }
+
+/** What rises gradually has done so since the leak that is open was last told to have grown: the nights only show it late. */
+const daysSinceGrown = ({ state: { leaks } }: FlowZone, at: Millis): number =>
+  leaks.length === 0 ? 0 : (at - Math.max(...leaks.map(({ grownAt }) => grownAt))) / DAY_MS;
 
 /** Smallest sudden leak that the nights would confirm within three days, m3/h; undefined: not known yet. */
 export const smallestAtNight = (zone: FlowZone, scale: Scale): number | undefined =>
