@@ -25,23 +25,42 @@ export interface LiveLocatingParts {
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
+/** Leaks that wait for their turn; history may hold years of them. */
+const WAITING_MAX = 500;
+/** How a leak enters the journal: rung, or found in history when it was over. */
+const BEGINNINGS: ReadonlySet<string> = new Set(['raise', 'raise-late']);
+
 /**
- * Looks for the place of every leak that is raised. The alarm has rung by then; its place comes as a later commit. Where it
- * was in doubt it is looked for again with the alarm's daily update, when more has been recorded.
+ * Looks for the place of every leak that is raised, one after the other, and of those that were found in history when they
+ * were over: where pipes burst before is where a crew looks first. The alarm has rung by then; its place comes as a later
+ * commit. Where it was in doubt it is looked for again with the alarm's daily update, when more has been recorded.
  *
  * @returns ends it
  */
 export async function startLocating(parts: LiveLocatingParts): Promise<() => void> {
   const { ingest, store, log } = parts;
   let isEnded = false;
-  const run = (alarm: Alarm) =>
-    void place(parts, alarm).catch((error: unknown) => {
-      if (!isEnded) log.warn({ err: error, alarm: alarm.id }, 'looking for the place of a leak failed');
-    });
+  let waiting = 0;
+  let last = Promise.resolve();
+  const run = (alarm: Alarm) => {
+    if (waiting >= WAITING_MAX) {
+      log.warn({ alarm: alarm.id }, `no place is looked for: ${WAITING_MAX} leaks wait already`);
+      return;
+    }
+    waiting++;
+    last = last
+      .then(() => (isEnded ? undefined : place(parts, alarm)))
+      .catch((error: unknown) => {
+        if (!isEnded) log.warn({ err: error, alarm: alarm.id }, 'looking for the place of a leak failed');
+      })
+      .finally(() => {
+        waiting--;
+      });
+  };
   const end = ingest.onCommitted(({ alarms, journal }) => {
     for (const { alarm: id, event } of journal) {
-      if (event !== 'raise') continue;
-      const alarm = alarms.find((one) => one.id === id && one.kind === 'leak');
+      if (!BEGINNINGS.has(event)) continue;
+      const alarm = alarms.findLast((one) => one.id === id && one.kind === 'leak');
       if (alarm !== undefined) run(alarm);
     }
     for (const alarm of alarms) if (alarm.kind === 'leak' && wantsAnotherLook(alarm)) run(alarm);
@@ -49,6 +68,9 @@ export async function startLocating(parts: LiveLocatingParts): Promise<() => voi
   // What was raised just before the last end never got its place.
   const { items } = await store.alarms({ kind: 'leak', open: true, from: parts.now() - DAY_MS, limit: OTHERS_MAX });
   for (const alarm of items) if (alarm.active && alarm.evidence.located === undefined) run(alarm);
+  const past = await store.alarms({ kind: 'leak', states: ['normal'], limit: OTHERS_MAX });
+  for (const alarm of past.items.toReversed())
+    if (alarm.raisedLate && alarm.evidence.located === undefined && parts.now() - alarm.changedAt < DAY_MS) run(alarm);
   return () => {
     isEnded = true;
     end();
@@ -69,7 +91,8 @@ async function place({ places, store, ingest, now, log }: LiveLocatingParts, ala
   const from = alarm.since - HISTORY_DAYS * DAY_MS;
   const { items } = await store.alarms({ kind: 'leak', from, limit: OTHERS_MAX });
   // One that was found in history has told more of itself than it had when it would have rung.
-  const until = Math.max(alarm.raisedAt, Math.min(now() - UNDER_WAY_MS, alarm.since + TELLING_MS));
+  const told = Math.min(now() - UNDER_WAY_MS, alarm.since + TELLING_MS, alarm.returnedAt ?? Number.POSITIVE_INFINITY);
+  const until = Math.max(alarm.raisedAt, told);
   const found = await places.place(alarm, items, until);
   if (found === undefined) return;
   await ingest.located({ alarm: alarm.id, at: now(), ...found });

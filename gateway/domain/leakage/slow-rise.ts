@@ -200,8 +200,12 @@ function tellSlow(zone: FlowZone, at: Millis, { excess, least }: Excess): FlowEv
   state.slowDays = 0;
   const growing = growingLeak(state.leaks);
   if (growing !== undefined && at - growing.grownAt <= SETTLED_DAYS * DAY_MS) return grow(zone, at, excess);
-  const error = Math.max(state.weekScale, 0.25 * least);
   const since = riseBegan(zone, at, excess);
+  const newest = state.leaks.at(-1);
+  // Nothing had risen before the newest leak began: what has since is more of it.
+  if (newest !== undefined && at - newest.at <= SETTLED_DAYS * DAY_MS && since >= newest.since)
+    return grow(zone, at, excess);
+  const error = Math.max(state.weekScale, 0.25 * least);
   open(zone, { kind: 'slow', since, at, size: excess, found: excess, grownAt: at });
   zone.nights.correct(at - 7 * DAY_MS, excess);
   return leakEvent(at, { kind: 'slow', since, size: excess, error, score: excess / Math.max(1e-9, least) });

@@ -21,18 +21,32 @@ const leak = (evidence: object = {}): Alarm =>
 
 /** A gateway in which the search for places answers what is due, at a moment. */
 async function world(now: number, ...answers: readonly LeakPlace[]) {
+  return worldWith(now, [], answers);
+}
+
+/** The same, with leaks that were there when it started. */
+async function worldWith(now: number, stored: readonly Alarm[], answers: readonly LeakPlace[]) {
   const asked: number[] = [];
   const located: unknown[] = [];
   const due = [...answers];
+  let running = 0;
+  let most = 0;
   let tell: (committed: Committed) => void = () => undefined;
   const end = await startLocating({
     places: {
       place: async (alarm, _others, at = alarm.raisedAt) => {
         asked.push(at);
+        most = Math.max(most, ++running);
+        await new Promise((turn) => setImmediate(turn));
+        running--;
         return due.shift();
       },
     },
-    store: { alarms: async () => ({ items: [] }) },
+    store: {
+      alarms: async ({ states = [], open }) => ({
+        items: stored.filter(({ active, state }) => (open === true ? active : states.includes(state))),
+      }),
+    },
     ingest: {
       onCommitted: (listener) => {
         tell = listener;
@@ -45,7 +59,7 @@ async function world(now: number, ...answers: readonly LeakPlace[]) {
   });
   const commit = (alarm: Alarm, event?: string) =>
     tell({ alarms: [alarm], journal: event === undefined ? [] : [{ alarm: alarm.id, event }] } as unknown as Committed);
-  return { asked, located, commit, end };
+  return { asked, located, commit, end, mostAtOnce: () => most };
 }
 
 const unsure: LeakPlace = { why: 'not sure', details: { at: '2026-11-28T03:30:00.000Z', doubt: 'too many pipes' } };
@@ -83,6 +97,42 @@ describe('the place of a leak that is raised', () => {
     commit(leak({ located: sure.details, updatedAt: '2026-11-29T03:30:00.000Z' }));
     commit({ ...leak({ ...doubted, updatedAt: '2026-11-30T03:30:00.000Z' }), active: false });
     expect(asked).toHaveLength(1);
+    end();
+  });
+
+  it('is looked for, too, when it was over before anybody read of it in history, with what it showed until its end', async () => {
+    const { asked, located, commit, end } = await world(RAISED + 300 * HOUR_MS, sure);
+    commit({ ...leak(), active: false, raisedLate: true, returnedAt: RAISED + 20 * HOUR_MS }, 'raise-late');
+    await until('it is located', () => located.length === 1);
+    expect(asked).toEqual([RAISED + 20 * HOUR_MS]);
+    expect(located[0]).toMatchObject({ alarm: 'leak-1', location: 'p7' });
+    end();
+  });
+
+  it('is still looked for after a restart when history was read just before, and no more a day later', async () => {
+    const now = RAISED + 300 * HOUR_MS;
+    const past = (id: string, changedAt: number): Alarm => ({
+      ...leak(),
+      id,
+      state: 'normal',
+      active: false,
+      raisedLate: true,
+      returnedAt: RAISED + 20 * HOUR_MS,
+      changedAt,
+    });
+    const stored = [past('of-today', now - HOUR_MS), past('of-last-week', now - 150 * HOUR_MS)];
+    const { located, end } = await worldWith(now, stored, [sure, sure]);
+    await until('it is located', () => located.length === 1);
+    expect(located).toMatchObject([{ alarm: 'of-today' }]);
+    end();
+  });
+
+  it('of several that history tells at once is looked for one after the other', async () => {
+    const { located, commit, end, mostAtOnce } = await world(RAISED + 300 * HOUR_MS, sure, unsure, sure);
+    for (const id of ['a', 'b', 'c']) commit({ ...leak(), id }, 'raise-late');
+    await until('all are located', () => located.length === 3);
+    expect(located.map((one) => (one as { alarm: string }).alarm)).toEqual(['a', 'b', 'c']);
+    expect(mostAtOnce()).toBe(1);
     end();
   });
 });

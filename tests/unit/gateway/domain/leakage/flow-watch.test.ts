@@ -78,6 +78,21 @@ describe('the inflow of a zone', () => {
     expect(alarms(run(80, [growing]))).toHaveLength(1);
   });
 
+  it.each([
+    { seed: 10, jump: 3, growthPerDay: 1 },
+    { seed: 3, jump: 5, growthPerDay: 0.8 },
+  ])(
+    'shows a leak that begins with $jump m3/h and grows by $growthPerDay a day, once',
+    ({ seed, jump, growthPerDay }) => {
+      const growing: Change = {
+        fromDay: 30.1,
+        toDay: 52,
+        flow: (usual, index) => usual + jump + growthPerDay * (index / PER_DAY - 30.1),
+      };
+      expect(alarms(run(52, [growing], makeYear(CALM, seed, 0)))).toHaveLength(1);
+    },
+  );
+
   it('takes no rise for new that was there six weeks ago as it is now', () => {
     const watch = newWatch();
     run(60, [], YEAR, watch);
