@@ -9,6 +9,7 @@ import { Explore } from './views/explore.tsx';
 import { FirstRun } from './views/first-run.tsx';
 import { Jump } from './views/jump.tsx';
 import { KeysHelp } from './views/keys-help.tsx';
+import { isWall } from './views/kiosk.ts';
 import { Leakage } from './views/leakage.tsx';
 import { overlay } from './views/overlay.ts';
 import { Overview } from './views/overview.tsx';
@@ -17,6 +18,7 @@ import { Settings } from './views/settings.tsx';
 import { listenToKeys } from './views/shortcuts.ts';
 import { SignIn } from './views/sign-in.tsx';
 import { Unreachable } from './views/unreachable.tsx';
+import { Wall } from './views/wall.tsx';
 
 /** While the gateway is asked who is signed in: our mark, where the frame will have it. */
 function Waiting() {
@@ -89,6 +91,6 @@ function Page() {
     case 'settings':
       return <Settings />;
     default:
-      return <Overview asset={where.page === 'overview' ? where.asset : undefined} />;
+      return isWall.value ? <Wall /> : <Overview asset={where.page === 'overview' ? where.asset : undefined} />;
   }
 }

@@ -41,9 +41,9 @@ export function planOf(places: readonly Placed[], width: number, height: number)
 
 const ROUND = [1, 2, 5];
 
-/** A round length that takes about 60 pixels. */
-export function scaleBarOf(metresPerPixel: number): { readonly metres: number; readonly px: number } {
-  const wanted = metresPerPixel * 60;
+/** A round length that takes at most so many pixels. */
+export function scaleBarOf(metresPerPixel: number, wantedPx = 60): { readonly metres: number; readonly px: number } {
+  const wanted = metresPerPixel * wantedPx;
   const power = 10 ** Math.floor(Math.log10(wanted));
   const metres = (ROUND.findLast((one) => one * power <= wanted) ?? 1) * power;
   return { metres, px: Math.round(metres / metresPerPixel) };

@@ -1,3 +1,4 @@
+import type { Alarm } from '../../contract/alarm.ts';
 import type { Device, Point } from './model.ts';
 
 export interface DeviceGroup {
@@ -70,4 +71,35 @@ export function spread<T>(
     shortest.height += heightOf(panel);
   }
   return filled.map((column) => column.panels);
+}
+
+/**
+ * What fits on a wall: classes in which something is abnormal first, in each of them the devices that are; the rest in their
+ * usual order, so that nothing moves but for an alarm.
+ *
+ * @param worstOf - most urgent open alarm of some devices
+ * @param most - how many classes, and devices of each
+ * @returns each class with the devices shown and how many it has
+ */
+export function onWall(
+  classes: readonly ClassGroup[],
+  worstOf: (devices: readonly string[]) => Alarm | undefined,
+  compare: (one: Alarm, other: Alarm) => number,
+  most: { readonly classes: number; readonly devices: number },
+): readonly { readonly group: ClassGroup; readonly count: number }[] {
+  const worstFirst = <T>(things: readonly T[], devicesOf: (thing: T) => readonly string[]): readonly T[] =>
+    things
+      .map((thing) => ({ thing, worst: worstOf(devicesOf(thing)) }))
+      .sort(({ worst: one }, { worst: other }) => {
+        if (one === undefined || other === undefined) return Number(one === undefined) - Number(other === undefined);
+        return compare(one, other);
+      })
+      .map(({ thing }) => thing);
+  const measuring = classes.filter(({ devices }) => devices.some(({ points }) => points.length > 0));
+  return worstFirst(measuring, ({ devices }) => devices.map(({ id }) => id))
+    .slice(0, most.classes)
+    .map((group) => ({
+      group: { ...group, devices: worstFirst(group.devices, ({ id }) => [id]).slice(0, most.devices) },
+      count: group.devices.length,
+    }));
 }

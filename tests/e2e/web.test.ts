@@ -555,6 +555,62 @@ describeWithPeers(['chromium'], 'the page', () => {
       await one.close();
     }
     expect(findings).toEqual([]);
+  });
+
+  it('is a wall on request: one screen, nothing to press, nothing under 16 px, and back by two keys', async () => {
+    const findings: string[] = [];
+    for (const { width, height, zoom } of [
+      { width: 1920, height: 1080, zoom: 1.4 },
+      { width: 3840, height: 2160, zoom: 2 },
+    ]) {
+      const one = await openBrowser({ width, height, colorScheme: width > 2000 ? 'light' : 'dark' });
+      const view = await one.context.newPage();
+      const wrong = complaintsOf(view);
+      await signIn(view, `${api.url}/?kiosk=wall`, CHOSEN_PASSWORD);
+      await view.locator('.wall-classes .reading-row .digits').first().waitFor();
+      await view.locator('.map-mark').first().waitFor();
+      expect(await view.locator('.rail, .range, .jump-button, .map-buttons, .map-layers, .more').count()).toBe(0);
+      await view.locator('.clock').waitFor();
+      expect(await view.locator('main .panel').count()).toBeLessThanOrEqual(12);
+      const seen = await view.evaluate(() => {
+        const app = document.querySelector('.app') as HTMLElement;
+        const main = document.querySelector('main') as HTMLElement;
+        const walker = document.createTreeWalker(app, NodeFilter.SHOW_TEXT);
+        const small: string[] = [];
+        for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+          const element = node.parentElement as Element;
+          const { width: wide, height: high } = element.getBoundingClientRect();
+          // The digit of a glyph is a part of its shape.
+          if (!node.textContent?.trim() || wide < 2 || high < 2 || element.closest('.glyph, .unseen, .skip') !== null)
+            continue;
+          const scale =
+            element instanceof SVGGraphicsElement
+              ? (element.getScreenCTM()?.a ?? 1)
+              : ((element as { currentCSSZoom?: number }).currentCSSZoom ?? 1);
+          const size = Number.parseFloat(getComputedStyle(element).fontSize) * scale;
+          if (size < 16) small.push(`${node.textContent.trim()} ${size.toFixed(1)} px`);
+        }
+        return {
+          zoom: Number.parseFloat(getComputedStyle(app).zoom),
+          small,
+          below: Math.max(document.documentElement.scrollHeight - innerHeight, main.scrollHeight - main.clientHeight),
+          beside: document.documentElement.scrollWidth - innerWidth,
+        };
+      });
+      expect(seen).toEqual({ zoom, small: [], below: 0, beside: 0 });
+      findings.push(...(await accessibilityFindings(view)).map((found) => `${width}: ${found}`));
+      await view.keyboard.press('d');
+      await view.keyboard.press('k');
+      await view.locator('.rail').waitFor();
+      expect(view.url()).not.toContain('kiosk');
+      await view.keyboard.press('d');
+      await view.keyboard.press('k');
+      await view.locator('.rail').waitFor({ state: 'detached' });
+      expect(view.url()).toContain('kiosk=wall');
+      expect(wrong).toEqual([]);
+      await one.close();
+    }
+    expect(findings).toEqual([]);
     // The tests after this one have no use for a map.
     api.places.clear();
   });

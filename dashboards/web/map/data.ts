@@ -97,6 +97,9 @@ export function zonesOf({ ground, zones }: MapData, placed: ReadonlyMap<string, 
   });
 }
 
+/** Parts of a line at which its name may stand, best first. */
+const NAME_AT = [0.5, 0.4, 0.6, 0.45, 0.55, 0.35, 0.65, 0.3, 0.7, 0.2, 0.8];
+
 /** Where the name of a background feature may stand, best first: an area's middle, a few corners of a line. */
 export function namePlaces({ type, coordinates }: GroundFeature): readonly Place[] {
   const at = ([longitude, latitude]: Position): Place => ({ latitude, longitude });
@@ -107,7 +110,7 @@ export function namePlaces({ type, coordinates }: GroundFeature): readonly Place
       return [middleOf(coordinates[0] as readonly Position[])];
     case 'LineString': {
       const line = coordinates as readonly Position[];
-      return [0.5, 0.3, 0.7, 0.15, 0.85].flatMap((part) => {
+      return NAME_AT.flatMap((part) => {
         const corner = line[Math.round(part * (line.length - 1))];
         return corner === undefined ? [] : [at(corner)];
       });

@@ -47,7 +47,11 @@ export interface MapWords {
 const OCCUPIED_MAX = 300;
 /** Assets named when the pointer is over several dots at once. */
 const NAMED_MAX = 6;
-const FIT = { padding: { top: 44, bottom: 44, left: 56, right: 56 }, maxZoom: 16 };
+/** Kept free at the edges for names and what lies over the map, CSS pixels: a part of the map's own size. */
+const FIT_TOP = 0.09;
+const FIT_BOTTOM = 0.14;
+const FIT_SIDE = 0.05;
+const FIT_ZOOM_MAX = 16;
 const ZOOM_MAX = 19;
 const NEAR_ZOOM = 15.5;
 
@@ -79,7 +83,7 @@ export class DistrictMapEngine {
       container,
       style: styleOf(palette),
       bounds: [...bounds],
-      fitBoundsOptions: FIT,
+      fitBoundsOptions: fitOf(container),
       maxZoom: ZOOM_MAX,
       renderWorldCopies: false,
       attributionControl: false,
@@ -176,7 +180,7 @@ export class DistrictMapEngine {
   }
 
   fit([west, south, east, north]: readonly [number, number, number, number]): void {
-    this.map.fitBounds(new LngLatBounds([west, south], [east, north]), FIT);
+    this.map.fitBounds(new LngLatBounds([west, south], [east, north]), fitOf(this.map.getContainer()));
   }
 
   goTo({ longitude, latitude }: Place): void {
@@ -244,6 +248,12 @@ export class DistrictMapEngine {
       else this.map.addImage(name, image, { pixelRatio: 2 });
     }
   }
+}
+
+function fitOf({ clientWidth, clientHeight }: HTMLElement) {
+  const side = clientWidth * FIT_SIDE;
+  const padding = { top: clientHeight * FIT_TOP, bottom: clientHeight * FIT_BOTTOM, left: side, right: side };
+  return { padding, maxZoom: FIT_ZOOM_MAX };
 }
 
 const HATCH_PX = 20;

@@ -21,14 +21,13 @@ export const mapEn = {
   lasts: 'lasts',
   leakSize: 'leak',
   hide: 'Hide',
-  silent: 'nothing to believe',
-  legend: 'Quiet assets',
   legendDot: 'reports',
   legendHollow: 'silent',
+  legendCount: 'close together',
+  legendColour: 'Colour shows the live state only',
   show: 'Show on the map',
   keyShow: 'map',
-  wall: 'Wall mode',
-  leaveWall: 'Leave wall mode',
+  wall: 'overview on a wall, and back',
 };
 
 export type MapText = typeof mapEn;

@@ -35,7 +35,13 @@ export function DistrictMap({ at, still }: { at: string | undefined; still: bool
     ...(unplaced.value > 0 ? [words.unplaced(unplaced.value)] : []),
   ].join(' · ');
   return (
-    <Panel title={words.title} scope={scope} aside={<Layers />} class="district-map" id="district-map">
+    <Panel
+      title={words.title}
+      scope={scope}
+      aside={still ? undefined : <Layers />}
+      class="district-map"
+      id="district-map"
+    >
       <MapField at={at} still={still} />
     </Panel>
   );
@@ -107,7 +113,8 @@ function MapField({ at, still }: { at: string | undefined; still: boolean }) {
             bounds,
             palette: currentPalette(),
             still: matchMedia('(prefers-reduced-motion: reduce)').matches,
-            pixelRatio: devicePixelRatio * (Number.parseFloat(getComputedStyle(document.body).zoom) || 1),
+            // On a wall everything is drawn larger: the map in as many pixels as it then has.
+            pixelRatio: devicePixelRatio * (container.currentCSSZoom ?? 1),
             words: {
               title: words.move,
               scroll: words.scroll,

@@ -24,6 +24,7 @@ import {
   wallNow,
 } from '../state.ts';
 import { ConnectionBar } from './connection-bar.tsx';
+import { isWall } from './kiosk.ts';
 import { overlay } from './overlay.ts';
 
 /** Only what exists has a place here. */
@@ -54,14 +55,14 @@ export function Frame({
         {text.value.skipToContent}
       </button>
       <QualityPatterns />
-      <Rail />
+      {!isWall.value && <Rail />}
       <header class="top">
         <h1 class="crumb" tabIndex={-1}>
           {title}
         </h1>
         <Annunciator />
         <div class="top-end">
-          <JumpButton />
+          {!isWall.value && <JumpButton />}
           {ranged && <RangePicker />}
           <LiveState />
           <SiteClock />

@@ -28,6 +28,7 @@ export function KeysHelp() {
                   {jump.goTo(pageName(page))}
                 </Keys>
               ))}
+            {letters && <Keys keys={['D', 'K']}>{words.map.wall}</Keys>}
             {letters && <Keys keys={['T']}>{jump.range}</Keys>}
           </dl>
         </section>

@@ -1,13 +1,13 @@
 import { lampOf, messageOf, responseOf, stepsOf, whatOf } from '../alarms.ts';
 import { writeAge, writeNumber, writeValue, writingOf } from '../format.ts';
 import { leakOf } from '../leak.ts';
-import type { Corner } from '../map/labels.ts';
 import type { Mark } from '../map/marks.ts';
 import { calloutsClosed } from '../map/state.ts';
 import { placeOf, raisedWord } from '../parts/alarm-row.tsx';
 import { Glyph } from '../parts/glyph.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { BothNames, measurementName } from '../parts/name.tsx';
+import type { Box } from '../plan.ts';
 import { hrefOf } from '../route.ts';
 import { language, model, now, pressureUnit, text } from '../state.ts';
 
@@ -21,15 +21,20 @@ interface Figure {
 }
 
 /** The most urgent new alarm in full: what, where, three figures, since when, what to do. */
-export function MapCallout({ mark, corner, still }: { mark: Mark; corner: Corner; still: boolean }) {
+export function MapCallout({ mark, box, still }: { mark: Mark; box: Box; still: boolean }) {
   const words = text.value.map;
   const { alarm } = mark;
   const [what = ''] = whatOf(messageOf(alarm, language.value)).split(/[:：]/u);
   const [step] = stepsOf(responseOf(alarm, language.value));
   return (
     <section
-      class={`map-callout priority-${alarm.priority} in-${corner.replace(' ', '-')}`}
-      style={{ width: `${CALLOUT.width}px`, minHeight: `${CALLOUT.height}px` }}
+      class={`map-callout priority-${alarm.priority}`}
+      style={{
+        left: `${box.left}px`,
+        top: `${box.top}px`,
+        width: `${CALLOUT.width}px`,
+        minHeight: `${CALLOUT.height}px`,
+      }}
       aria-label={what}
     >
       <a href={hrefOf({ page: 'alarms', alarm: alarm.id })}>

@@ -2,7 +2,15 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import { lampOf, messageOf, whatOf } from '../alarms.ts';
 import { namePlaces } from '../map/data.ts';
 import type { DistrictMapEngine, Under } from '../map/engine.ts';
-import { cornerBox, type LabelSpot, type LabelWish, placeNames, quietCorner } from '../map/labels.ts';
+import {
+  calloutBox,
+  type LabelSpot,
+  type LabelWish,
+  leaderStart,
+  lineBoxes,
+  nameBox,
+  placeNames,
+} from '../map/labels.ts';
 import { calledOut, type Mark, marksOf } from '../map/marks.ts';
 import { boundsOf, type Place } from '../map/place.ts';
 import {
@@ -26,6 +34,11 @@ import { CALLOUT, MapCallout } from './map-callout.tsx';
 /** A callout on a narrower map would hide it. */
 const CALLOUT_FROM_PX = 620;
 const MARGIN_PX = 12;
+/** Width of the legend. */
+const LEGEND_PX = 420;
+/** Kinds of the background whose name runs with a line. */
+const ON_LINE = /^(?:river|road|street|border|main|tunnel)$/;
+const SCALE_PX = 120;
 /** Glyphs from this priority on are named on the map, the others where the pointer is. */
 const NAMED_PRIORITY = 2;
 
@@ -54,23 +67,27 @@ export function MapOverlay({
   const spot = (place: Place) => engine.project(place);
   const called = standing.width < CALLOUT_FROM_PX ? undefined : calledOut(marks);
   const callout = called === undefined || calloutsClosed.value.has(called.alarm.id) ? undefined : called;
-  const corner = quietCorner(marks.map(spot), standing, CALLOUT, MARGIN_PX);
-  const calloutBox = cornerBox(corner, standing, CALLOUT, MARGIN_PX);
   const wanted = at === undefined ? undefined : placedAssets.value.find(({ id }) => id === at);
   useLayoutEffect(() => {
     if (wanted !== undefined) engine.goTo(wanted);
   }, [at, wanted === undefined]);
 
-  const bar = scaleBarOf(engine.metresPerPixel);
-  const controls: Box = {
-    left: standing.width - 150,
-    right: standing.width,
-    top: standing.height - 40,
-    bottom: standing.height,
-  };
+  const bar = scaleBarOf(engine.metresPerPixel, SCALE_PX);
+  const { width, height } = standing;
+  // Buttons and scale at the right, the legend at the left.
+  const foot: readonly Box[] = [
+    { left: width - (still ? 170 : 260), right: width, top: height - 42, bottom: height },
+    { left: 0, right: LEGEND_PX, top: height - 42, bottom: height },
+  ];
+  const box =
+    callout === undefined
+      ? undefined
+      : calloutBox(spot(callout), marks.map(spot), standing, CALLOUT, { margin: MARGIN_PX, reserved: foot });
   const names = useNames(marks, spot, standing, [
-    ...(callout === undefined ? [] : [calloutBox]),
-    controls,
+    ...(box === undefined || callout === undefined
+      ? []
+      : [box, ...lineBoxes(leaderStart(box, spot(callout)), spot(callout))]),
+    ...foot,
     ...engine.occupied(),
   ]);
 
@@ -83,8 +100,11 @@ export function MapOverlay({
         element.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
       }
       const leader = layer.current?.querySelector('.map-leader line');
-      if (leader !== null && leader !== undefined && callout !== undefined) {
+      if (leader !== null && leader !== undefined && callout !== undefined && box !== undefined) {
         const end = spot(callout);
+        const start = leaderStart(box, end);
+        leader.setAttribute('x1', start.x.toFixed(1));
+        leader.setAttribute('y1', start.y.toFixed(1));
         leader.setAttribute('x2', end.x.toFixed(1));
         leader.setAttribute('y2', end.y.toFixed(1));
       }
@@ -96,10 +116,7 @@ export function MapOverlay({
     <div ref={layer} class="map-overlay">
       {callout !== undefined && (
         <svg class={`map-leader priority-${callout.alarm.priority}`} aria-hidden="true">
-          <line
-            x1={corner === 'top right' ? calloutBox.left + 24 : calloutBox.right - 24}
-            y1={corner === 'bottom left' ? calloutBox.top : calloutBox.bottom}
-          />
+          <line />
         </svg>
       )}
       {names}
@@ -107,8 +124,9 @@ export function MapOverlay({
       {[...marks].reverse().map((mark) => (
         <MapMark key={mark.id} mark={mark} />
       ))}
-      {callout !== undefined && <MapCallout mark={callout} corner={corner} still={still} />}
+      {callout !== undefined && box !== undefined && <MapCallout mark={callout} box={box} still={still} />}
       {under !== undefined && <Tip {...under} />}
+      <Legend />
       <div class="map-foot">
         {!still && (
           <span class="map-buttons">
@@ -136,6 +154,18 @@ export function MapOverlay({
           {bar.metres >= 1000 ? `${bar.metres / 1000} km` : `${bar.metres} m`}
         </span>
       </div>
+    </div>
+  );
+}
+
+/** What quiet assets look like; abnormal ones look as everywhere. */
+function Legend() {
+  const words = text.value.map;
+  return (
+    <div class="map-legend" aria-hidden="true">
+      <i class="legend-dot" /> {words.legendDot} <i class="legend-dot hollow" /> {words.legendHollow}
+      <i class="legend-count">12</i> {words.legendCount}
+      <span>{words.legendColour}</span>
     </div>
   );
 }
@@ -197,23 +227,50 @@ function useNames(
     kind: string,
     side: LabelWish['side'],
   ): MapName => ({ key, places, lines, class: kind, side, at: places.map(spot) });
+  const named = marks.filter(({ alarm }) => alarm.priority <= NAMED_PRIORITY);
   const wishes: MapName[] = [
-    ...marks
-      .filter(({ alarm }) => alarm.priority <= NAMED_PRIORITY)
-      .map((mark) => wish(mark.id, [mark], [assetNames(mark.id).name, shortly(mark)], 'of-mark', 'beside')),
+    ...named.map((mark) =>
+      wish(`mark ${mark.id}`, [mark], [assetNames(mark.id).name, shortly(mark)], 'of-mark', 'beside'),
+    ),
     ...(hiddenSystems.value.has('water')
       ? []
-      : zones.value.map(({ zone, middle, ...names }) => wish(zone, [middle], both(names), 'of-zone', 'over'))),
-    ...ground.value
-      .map((feature, index) => ({ feature, index }))
-      .filter(({ feature: { name, nameZh, zone } }) => zone === undefined && (name ?? nameZh) !== undefined)
-      .map(({ feature, index }) =>
-        wish(`ground ${index}`, namePlaces(feature), both(feature), `of-${feature.kind}`, 'over'),
-      ),
+      : zones.value
+          // Its glyph says its name already.
+          .filter(({ zone }) => !named.some(({ id }) => id === zone))
+          .map(({ zone, middle, ...names }) => wish(`zone ${zone}`, [middle], both(names), 'of-zone', 'over'))),
   ];
+  const onGround = ground.value
+    .map((feature, index) => ({ feature, index }))
+    .filter(({ feature: { name, nameZh, zone } }) => zone === undefined && (name ?? nameZh) !== undefined)
+    .map(({ feature, index }) =>
+      wish(
+        `ground ${index}`,
+        namePlaces(feature),
+        both(feature),
+        `of-${feature.kind}`,
+        ON_LINE.test(feature.kind) ? 'along' : 'over',
+      ),
+    );
+  // Areas, water and places first: a road is named where there is room left, and in no metered area.
+  wishes.push(...onGround.filter(({ side }) => side === 'over'));
+  const lines = onGround.filter(({ side }) => side === 'along');
+  const isRiver = (one: MapName) => one.class === 'of-river';
+  const roads = [...lines.filter(isRiver), ...lines.filter((one) => !isRiver(one))];
   const taken = marks.map(spot).map(({ x, y }) => ({ left: x - 16, right: x + 16, top: y - 15, bottom: y + 15 }));
-  const spots = placeNames(wishes, [...taken, ...reserved], standing);
-  return wishes.flatMap((one) => {
+  const known = placeNames(wishes, [...taken, ...reserved], standing);
+  const areas = zones.value.map(({ ring }) => {
+    const [west, south, east, north] = boundsOf(ring.map(([longitude, latitude]) => ({ longitude, latitude }))) ?? [
+      0, 0, 0, 0,
+    ];
+    const [low, high] = [spot({ longitude: west, latitude: south }), spot({ longitude: east, latitude: north })];
+    return { left: low.x, right: high.x, top: high.y, bottom: low.y };
+  });
+  const written = wishes.flatMap((one) => {
+    const found = known.get(one.key);
+    return found === undefined ? [] : [nameBox(one, found)];
+  });
+  const spots = new Map([...known, ...placeNames(roads, [...taken, ...reserved, ...areas, ...written], standing)]);
+  return [...wishes, ...roads].flatMap((one) => {
     const found = spots.get(one.key);
     return found === undefined ? [] : [<MapLabel key={one.key} name={one} spot={found} />];
   });

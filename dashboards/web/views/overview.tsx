@@ -96,7 +96,8 @@ const SETTLED_MS = 30_000;
 /** What the page chose where nobody did; kept while it is open. */
 let chosenByPage: readonly string[] | undefined;
 
-function Cards({ classes }: { classes: readonly ClassGroup[] }) {
+/** The watched values. */
+export function Cards({ classes }: { classes: readonly ClassGroup[] }) {
   const watched = loaded.value ? watchedPoints(classes) : [];
   useShapes(classes, watched);
   return (
@@ -161,10 +162,11 @@ function useShapes(classes: readonly ClassGroup[], watched: readonly string[]): 
   }, [key, chosen]);
 }
 
-function ClassPanel({ group }: { group: ClassGroup }) {
+/** Devices of one class. @param count - how many there are when only some are given, one value each: on a wall */
+export function ClassPanel({ group, count }: { group: ClassGroup; count?: number }) {
   const words = text.value;
   const [whole, setWhole] = useState(false);
-  const values = valuesShown(group);
+  const values = count === undefined ? valuesShown(group) : 1;
   const shown = whole ? group.devices : group.devices.slice(0, DEVICES_SHOWN);
   const index = alarmIndex.value;
   const worst = worstAlarm(
@@ -175,7 +177,12 @@ function ClassPanel({ group }: { group: ClassGroup }) {
   );
   const more = group.devices.length - shown.length;
   return (
-    <Panel title={className(group.class)} scope={words.devices(group.devices.length)} worst={worst} class="class-panel">
+    <Panel
+      title={className(group.class)}
+      scope={words.devices(count ?? group.devices.length)}
+      worst={worst}
+      class="class-panel"
+    >
       {shown.map((device) => (
         <DeviceLines key={device.id} group={device} values={values} />
       ))}
@@ -227,13 +234,14 @@ function placeBeside({ device }: DeviceGroup, name: string): string {
   return name.includes(place) ? '' : place;
 }
 
-function OpenAlarms() {
+/** The most urgent open alarms. @param most - so many; unless said as many as a desk or a phone has room for */
+export function OpenAlarms({ most }: { most?: number }) {
   const words = text.value;
   const wide = useWide(641);
   const open = [...alarms.value.values()]
     .filter((alarm) => lampOf(alarm) !== 'held' && lampOf(alarm) !== 'none')
     .sort(compareAlarms);
-  const shown = open.slice(0, wide ? ALARMS_SHOWN : ALARMS_SHOWN_PHONE);
+  const shown = open.slice(0, most ?? (wide ? ALARMS_SHOWN : ALARMS_SHOWN_PHONE));
   return (
     <Panel
       title={words.openAlarms}
@@ -299,7 +307,8 @@ function NotGoodPoints({ count }: { count: number }) {
   );
 }
 
-function DataHealth() {
+/** How much of the data can be believed. @param brief - without the points that can't */
+export function DataHealth({ brief = false }: { brief?: boolean }) {
   const words = text.value;
   // Counted with the second hand, not with every reading.
   const at = now.value;
@@ -340,7 +349,7 @@ function DataHealth() {
                 ))
               )}
             </div>
-            {bad > 0 && believed.value && <NotGoodPoints count={bad} />}
+            {bad > 0 && believed.value && !brief && <NotGoodPoints count={bad} />}
             <div class="health-figures">
               <span>
                 <b>{points.length === 0 ? '–' : percent(counts.good / points.length)}</b> <small>%</small>

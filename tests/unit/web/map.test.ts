@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Alarm } from '../../../contract/alarm.ts';
+import { compareAlarms, worstAlarm } from '../../../dashboards/web/alarms.ts';
 import { namePlaces, readMapData, zonesOf } from '../../../dashboards/web/map/data.ts';
-import { cornerBox, LABELS_MAX, placeNames, quietCorner } from '../../../dashboards/web/map/labels.ts';
+import { calloutBox, LABELS_MAX, leaderStart, lineBoxes, placeNames } from '../../../dashboards/web/map/labels.ts';
 import {
   calledOut,
   MARKS_MAX,
@@ -20,6 +21,7 @@ import {
 } from '../../../dashboards/web/map/place.ts';
 import { layersOf, paletteOf, styleOf } from '../../../dashboards/web/map/style.ts';
 import { overlaps } from '../../../dashboards/web/plan.ts';
+import { onWall } from '../../../dashboards/web/plant.ts';
 import { parseRoute } from '../../../dashboards/web/route.ts';
 
 const asset = (id: string, longitude: number, latitude = 31.16, more: Partial<PlacedAsset> = {}): PlacedAsset => ({
@@ -242,11 +244,45 @@ describe('names on the map', () => {
     expect(placeNames([two], [], map).get('lake')).toMatchObject({ place: 1, dx: 0 });
   });
 
-  it('leave the callout a corner where it covers no alarm', () => {
+  it('leave the callout a place where it covers no mark, near its own and not on it', () => {
     const size = { width: 316, height: 134 };
-    expect(quietCorner([], map, size, 12)).toBe('top right');
-    expect(quietCorner([{ x: 700, y: 60 }], map, size, 12)).toBe('top left');
-    expect(cornerBox('bottom left', map, size, 12)).toEqual({ left: 12, right: 328, top: 354, bottom: 488 });
+    const place = (own: { x: number; y: number }, others: readonly { x: number; y: number }[] = []) =>
+      calloutBox(own, [own, ...others], map, size, { margin: 12, reserved: [] });
+    const holds = ({ left, right, top, bottom }: ReturnType<typeof place>, { x, y }: { x: number; y: number }) =>
+      x > left && x < right && y > top && y < bottom;
+    for (const own of [
+      { x: 400, y: 250 },
+      { x: 30, y: 30 },
+      { x: 780, y: 20 },
+      { x: 700, y: 470 },
+    ]) {
+      const others = [
+        { x: 650, y: 60 },
+        { x: 200, y: 240 },
+      ];
+      const box = place(own, others);
+      for (const mark of [own, ...others]) expect(holds(box, mark)).toBe(false);
+    }
+    // Its usual place is the top right, and everything as it was gives the same place again.
+    expect(place({ x: 420, y: 120 })).toEqual({ left: 472, right: 788, top: 12, bottom: 146 });
+    expect(
+      calloutBox({ x: 60, y: 250 }, [], map, size, {
+        margin: 12,
+        reserved: [{ left: 0, right: 800, top: 0, bottom: 320 }],
+      }).top,
+    ).toBe(354);
+  });
+
+  it('keep off the line from the callout, which starts at its nearest edge', () => {
+    const box = { left: 472, right: 788, top: 12, bottom: 146 };
+    expect(leaderStart(box, { x: 600, y: 400 })).toEqual({ x: 600, y: 146 });
+    expect(leaderStart(box, { x: 100, y: 80 })).toEqual({ x: 472, y: 80 });
+    const line = lineBoxes({ x: 0, y: 0 }, { x: 300, y: 0 });
+    expect(line).toHaveLength(25);
+    const wishes = [{ key: 'a', at: [{ x: 150, y: 0 }], lines: ['Binhu East'], side: 'over' as const }];
+    const { top = 0, bottom = 0 } = line[0] ?? {};
+    const dy = placeNames(wishes, line, map).get('a')?.dy ?? 0;
+    expect(dy >= bottom || dy + 14 <= top).toBe(true);
   });
 });
 
@@ -259,6 +295,48 @@ describe('the style', () => {
   it('draws quiet things in no colour of an alarm', () => {
     const quiet = layersOf(palette).filter(({ id }) => id !== 'zone-alarm');
     expect(JSON.stringify(quiet)).not.toMatch(/--[xp][1-4]/);
+  });
+});
+
+describe('a wall', () => {
+  const group = (name: string, ...ids: readonly string[]) => ({
+    class: name,
+    devices: ids.map((id) => ({
+      id,
+      device: undefined,
+      points: [{ id: `${id}/a`, device: id, measurement: 'a', maxSilenceMs: 1, reportingDelayMs: 0, limits: [] }],
+    })),
+  });
+  const classes = [group('flow', 'f1', 'f2', 'f3'), group('lamp', 'l1', 'l2'), group('fan', 'n1')];
+  const shown = (open: ReadonlyMap<string, Alarm>) =>
+    onWall(classes, (ids) => worstAlarm(ids.flatMap((id) => open.get(id) ?? [])), compareAlarms, {
+      classes: 2,
+      devices: 2,
+    }).map(({ group: { class: name, devices }, count }) => [name, devices.map(({ id }) => id).join(' '), count]);
+
+  it('keeps the usual order while nothing is wrong', () => {
+    expect(shown(worst())).toEqual([
+      ['flow', 'f1 f2', 3],
+      ['lamp', 'l1 l2', 2],
+    ]);
+  });
+
+  it('shows what is abnormal first: the class, and in it the device', () => {
+    expect(shown(worst(alarm('n1', { priority: 1 }), alarm('f3')))).toEqual([
+      ['fan', 'n1', 1],
+      ['flow', 'f3 f1', 3],
+    ]);
+  });
+
+  it('has no room for classes that measure nothing', () => {
+    expect(
+      onWall(
+        [{ class: 'gate', devices: [{ id: 'g', device: undefined, points: [] }] }],
+        () => undefined,
+        compareAlarms,
+        { classes: 2, devices: 2 },
+      ),
+    ).toEqual([]);
   });
 });
 
