@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
+import type { Dispatcher } from 'undici';
 import { type Accounts, openAccounts } from '../gateway/accounts.ts';
 import { untar } from '../gateway/tar.ts';
-import { type LogLine, startChild } from './children.ts';
+import { startChild } from './children.ts';
 import { parseMoment } from './options.ts';
 import { PACKAGE_ROOT } from './root.ts';
 
@@ -22,7 +24,11 @@ interface Where {
 interface Reached {
   readonly base: string;
   readonly token: string;
+  /** Goes to its socket, where it has no port. */
+  readonly dispatcher?: Dispatcher;
 }
+
+type Method = 'GET' | 'POST';
 
 /** A gateway.yaml that leaves everything as it is by default. */
 const NO_CONFIG = join(PACKAGE_ROOT, 'examples', 'defaults', 'gateway.yaml');
@@ -55,10 +61,10 @@ export function defineDataCommands(hanfeng: Command): void {
       .description('copy everything a gateway keeps into an empty folder; the gateway may be running'),
   ).action(async (folder: string, where: Where) => {
     expectEmpty(folder);
-    await withGateway(where, 'admin', async ({ base, token }) => {
-      const answer = await ask(`${base}/api/v1/backup`, token, { method: 'POST' });
+    await withGateway(where, 'admin', async (gateway) => {
+      const archive = await ask(gateway, 'POST', '/api/v1/backup');
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const files = await untar(answer.body as unknown as AsyncIterable<Uint8Array>, folder);
+      const files = await untar(archive, folder);
       print(`${files.length} files in ${resolve(folder)}`);
     });
   });
@@ -103,10 +109,9 @@ export function defineDataCommands(hanfeng: Command): void {
       output,
       ...where
     }: Where & { from: number; to: number; points: string[]; format: string; output?: string }) => {
-      await withGateway(where, 'viewer', async ({ base, token }) => {
+      await withGateway(where, 'viewer', async (gateway) => {
         const query = new URLSearchParams({ from: String(from), to: String(to), points: points.join(','), format });
-        const answer = await ask(`${base}/api/v1/export?${query}`, token, {});
-        const body = Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]);
+        const body = await ask(gateway, 'GET', `/api/v1/export?${query}`);
         await pipeline(body, output === undefined ? process.stdout : createWriteStream(output), {
           end: output !== undefined,
         });
@@ -125,19 +130,28 @@ function expectEmpty(folder: string): void {
     throw failure('folder-not-empty', `${resolve(folder)} is not empty`);
 }
 
-async function ask(url: string, token: string, init: RequestInit): Promise<Response> {
-  const answer = await fetch(url, { ...init, headers: { authorization: `Bearer ${token}` } }).catch((error: Error) => {
-    const { code } = (error.cause ?? {}) as { code?: string };
-    throw failure('gateway-away', `no answer from ${new URL(url).origin}: ${code ?? error.message}`);
+/** @returns what it answers, as it comes */
+async function ask({ base, token, dispatcher }: Reached, method: Method, path: string): Promise<Readable> {
+  const { request } = await import('undici');
+  const headers = { authorization: `Bearer ${token}` };
+  const { statusCode, body } = await request(`${base}${path}`, {
+    method,
+    headers,
+    // A backup of a large store is made before its first byte.
+    headersTimeout: 0,
+    ...(dispatcher === undefined ? {} : { dispatcher }),
+  }).catch((error: Error & { code?: string }) => {
+    throw failure('gateway-away', `no answer from ${new URL(base).origin}: ${error.code ?? error.message}`);
   });
-  if (answer.ok && answer.body !== null) return answer;
-  const { code, detail } = (await answer.json().catch(() => ({}))) as { code?: string; detail?: string };
-  throw failure(code ?? 'gateway-answer', detail ?? `the gateway answers ${answer.status}`);
+  if (statusCode < 300) return body;
+  const { code, detail } = (await body.json().catch(() => ({}))) as { code?: string; detail?: string };
+  throw failure(code ?? 'gateway-answer', detail ?? `the gateway answers ${statusCode}`);
 }
 
 /**
  * Reaches the gateway that `where` means. One on this machine is asked with a token made for the moment, as whoever may
- * write its data folder may; one that is stopped is started for the moment on free ports.
+ * write its data folder may; the data folder of one that is stopped is read for the moment through a socket in a folder of
+ * our own, so that no port is needed, also while another gateway has the configured ones.
  */
 async function withGateway(
   where: Where,
@@ -155,11 +169,8 @@ async function withGateway(
   const { id, token } = await accounts.addToken({ name: CLI_TOKEN, role });
   try {
     const base = `http://${config.http.host === '0.0.0.0' ? '127.0.0.1' : config.http.host}:${config.http.port}`;
-    if (await answers(base)) {
-      await accepted(base, token);
-      return await use({ base, token });
-    }
-    await withStopped(config.file, env, (temporary) => use({ base: temporary, token }));
+    if ((await answers({ base, token })) && (await isAccepted({ base, token }))) return await use({ base, token });
+    await withStopped(config.file, env, token, use);
   } finally {
     await accounts.removeToken(id);
   }
@@ -172,57 +183,59 @@ async function gatewayOf({ config, data }: Where) {
   return { config: loadGatewayConfig(config ?? NO_CONFIG, env), env };
 }
 
-/** A running gateway sees a new token within a second. */
-async function accepted(base: string, token: string): Promise<void> {
+/** Whether it is the gateway of this data folder: a running one sees a new token within a second. */
+async function isAccepted({ base, token }: Reached): Promise<boolean> {
   const deadline = performance.now() + ACCEPT_TIMEOUT_MS;
   while ((await fetch(`${base}/api/v1/session`, { headers: { authorization: `Bearer ${token}` } })).status === 401) {
-    if (performance.now() > deadline)
-      throw failure('not-signed-in', `the gateway at ${base} has another data folder than the configuration says`);
+    if (performance.now() > deadline) return false;
     await new Promise((wake) => setTimeout(wake, 100));
   }
+  return true;
 }
 
 async function withStopped(
   configFile: string,
   env: NodeJS.ProcessEnv,
-  use: (base: string) => Promise<void>,
+  token: string,
+  use: (reached: Reached) => Promise<void>,
 ): Promise<void> {
-  const { READY_LINE } = await import('../gateway/run.ts');
+  const [{ SOCKET_VARIABLE }, { Agent }] = await Promise.all([import('../gateway/run.ts'), import('undici')]);
+  // Nobody else may enter it.
+  const folder = mkdtempSync(join(tmpdir(), 'hanfeng-'));
+  const socket = join(folder, 'api.sock');
+  const dispatcher = new Agent({ connect: { socketPath: socket }, bodyTimeout: 0 });
+  const reached = { base: 'http://localhost', token, dispatcher };
   const complaints: string[] = [];
-  let base: string | undefined;
-  const onLine = ({ level, message, fields, isBare }: LogLine) => {
-    if (message === READY_LINE) base = String(fields.address);
-    else if (level !== 'info' || isBare) complaints.push(message);
-  };
   const child = startChild({
     name: 'gateway',
     root: PACKAGE_ROOT,
     args: ['gateway', '--config', configFile],
-    env: {
-      ...env,
-      HANFENG_HOST: '127.0.0.1',
-      HANFENG_HTTP_PORT: '0',
-      HANFENG_MQTT_PORT: '0',
-      HANFENG_LOG_LEVEL: 'info',
+    env: { ...env, [SOCKET_VARIABLE]: socket, HANFENG_LOG_LEVEL: 'info' },
+    onLine: ({ level, message, isBare }) => {
+      if (level !== 'info' || isBare) complaints.push(message);
     },
-    onLine,
   });
   try {
     const deadline = performance.now() + START_TIMEOUT_MS;
-    while (base === undefined || !(await answers(base))) {
+    while (!(await answers(reached))) {
       if (child.hasEnded() || performance.now() > deadline)
         throw failure('gateway-not-started', complaints.join('\n') || 'the gateway does not start');
       await new Promise((wake) => setTimeout(wake, 100));
     }
-    await use(base);
+    await use(reached);
   } finally {
+    await dispatcher.destroy();
     await child.stop(STOP_MS);
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function answers(base: string): Promise<boolean> {
-  return fetch(`${base}/readyz`).then(
-    ({ ok }) => ok,
+async function answers(gateway: Reached): Promise<boolean> {
+  return ask(gateway, 'GET', '/readyz').then(
+    async (body) => {
+      for await (const _ of body);
+      return true;
+    },
     () => false,
   );
 }

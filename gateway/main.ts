@@ -32,7 +32,7 @@ import { operatorGroups } from './operator-groups.ts';
 import { loadPlant } from './plant-files.ts';
 import { showProcess } from './process-metrics.ts';
 import { startRuleExpiry } from './rule-expiry.ts';
-import { type Beginning, type GatewayOptions, READY_LINE } from './run.ts';
+import { type Beginning, type GatewayOptions, READY_LINE, SOCKET_VARIABLE } from './run.ts';
 import { createSubscriber, type MqttOut, type Subscriber } from './subscriber.ts';
 import { startTeaching } from './teaching.ts';
 import { WhatIf } from './what-if/what-if.ts';
@@ -41,7 +41,7 @@ const TICK_EVERY_MS = 1000;
 
 /** Joins the parts, nothing else, and runs until `signal`. */
 export async function joinParts(
-  { configFile, root, signal, log, onReady }: GatewayOptions,
+  { configFile, root, env, signal, log, onReady }: GatewayOptions,
   { config, registry, openStore, newId }: Beginning,
   atEnd: (close: () => unknown) => void,
 ): Promise<void> {
@@ -51,6 +51,9 @@ export async function joinParts(
   for (const note of opened.notes) log.info(note);
   const { site, dataDir } = config;
   const now = Date.now;
+  // Only what is stored is asked for: no field, no messages, no time that passes.
+  const socket = env[SOCKET_VARIABLE];
+  const isSilent = socket !== undefined;
   const broken = new AbortController();
   let fault: unknown;
   const onBroken = (error: unknown) => {
@@ -110,10 +113,10 @@ export async function joinParts(
     log,
   });
   atEnd(() => located.close());
-  atEnd(await startLocating({ places: located.places, store, ingest, now, log }));
+  if (!isSilent) atEnd(await startLocating({ places: located.places, store, ingest, now, log }));
   showIngest(metrics, ingest, registry, local);
   const copy =
-    kept.kind === 'influxdb' && copied !== undefined && client !== undefined
+    kept.kind === 'influxdb' && copied !== undefined && client !== undefined && !isSilent
       ? openInfluxCopy({
           ...kept,
           client,
@@ -144,21 +147,16 @@ export async function joinParts(
     log,
   });
   atEnd(() => subscriber.close());
-  const broker = await connectBroker({ config, accounts, subscriber, now, metrics, log });
+  const broker = isSilent ? NO_BROKER : await connectBroker({ config, accounts, subscriber, now, metrics, log });
   atEnd(() => broker.close());
   commands.start(broker);
   const outgoing = makeChannels(config.notify, { now, secret: (file) => readFileSync(file, 'utf8').trimEnd() });
   atEnd(() => outgoing.close());
-  const dispatch = startDispatch({
-    channels: outgoing.channels,
-    store,
-    ingest,
-    now,
-    random: Math.random,
-    metrics,
-    log,
-  });
-  atEnd(() => dispatch.stop());
+  if (!isSilent) {
+    const { channels } = outgoing;
+    const dispatch = startDispatch({ channels, store, ingest, now, random: Math.random, metrics, log });
+    atEnd(() => dispatch.stop());
+  }
   const whatIf = new WhatIf({ zones: zonesOf(config.leakage), timezone: config.timezone, history });
   atEnd(() => whatIf.close());
   const webRoot = join(root, 'dist', 'web');
@@ -196,7 +194,11 @@ export async function joinParts(
     ...(existsSync(join(webRoot, 'index.html')) ? { webRoot } : {}),
   });
   atEnd(() => http.close());
-  await http.listen({ host: config.http.host, port: config.http.port });
+  await http.listen(isSilent ? { path: socket } : { host: config.http.host, port: config.http.port });
+  if (isSilent) {
+    log.info({ socket, site: site.id, dataDir }, READY_LINE);
+    return ended(signal, broken.signal);
+  }
   atEnd(startRuleExpiry({ desk, registry, ingest, now, log }));
   const teaching = startTeaching({
     detectors: () => detectorsOf(config),
@@ -244,11 +246,13 @@ interface BrokerParts {
   readonly log: Logger;
 }
 
+type Broker = MqttOut & { readonly port?: number; close(): Promise<void> };
+
+/** Where nobody may hear or be heard. */
+const NO_BROKER: Broker = { publish: async () => {}, close: async () => {} };
+
 /** The embedded broker, or a connection to somebody else's. */
-async function connectBroker({
-  config,
-  ...parts
-}: BrokerParts): Promise<MqttOut & { readonly port?: number; close(): Promise<void> }> {
+async function connectBroker({ config, ...parts }: BrokerParts): Promise<Broker> {
   const { mqtt } = config;
   if ('url' in mqtt) return startExternalBroker({ ...parts, gateway: config.gateway, ...mqtt });
   const broker = await startBroker({ ...parts, ...mqtt.embedded });

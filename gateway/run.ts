@@ -12,6 +12,12 @@ import { DuckDbStore } from './store/duckdb.ts';
 /** What the log says when the gateway serves, with the address: whoever starts it on port 0 finds it by this line. */
 export const READY_LINE = 'gateway ready';
 
+/**
+ * Set to the path of a unix socket: the API of a stopped gateway's data folder is served there and nowhere else. No port is
+ * opened, nothing is taken in, nobody is called and no time passes for its alarms. For `hanfeng backup` and `export`.
+ */
+export const SOCKET_VARIABLE = 'HANFENG_API_SOCKET';
+
 export interface GatewayOptions {
   readonly configFile: string;
   /** Folder of package.json. */

@@ -34,7 +34,10 @@ describe('backup, restore and export', () => {
   };
 
   beforeAll(async () => {
-    writeFileSync(config, 'site: backup-test\n');
+    const tls = join(root, 'tests/fixtures/tls');
+    const [certFile, keyFile] = [join(tls, 'localhost.cert.pem'), join(tls, 'localhost.key.pem')];
+    const listener = JSON.stringify({ port: await freePort(), certFile, keyFile });
+    writeFileSync(config, `site: backup-test\nmqtt: {embedded: {tls: ${listener}}}\n`);
     const dataDir = join(folder, 'data');
     env = {
       ...process.env,
@@ -85,6 +88,14 @@ describe('backup, restore and export', () => {
       hanfeng(['export', '--config', config, ...range, '--format', 'parquet', '--output', file], elsewhere).status,
     ).toBe(0);
     expect(readFileSync(file).subarray(0, 4).toString('latin1')).toBe('PAR1');
+  });
+
+  it('reads a stopped data folder while another gateway has every port of its configuration', () => {
+    const stopped = { HANFENG_DATA_DIR: join(folder, 'restored') };
+    const out = hanfeng(['export', '--config', config, ...range], stopped);
+    expect(out).toMatchObject({ status: 0, stderr: '' });
+    expect(rows(out.stdout)).toEqual(['3', '2', '1']);
+    expect(hanfeng(['backup', 'second-copy', '--config', config], stopped)).toMatchObject({ status: 0, stderr: '' });
   });
 
   it('never writes over what is there', () => {
