@@ -11,7 +11,12 @@ export interface Mistake {
   readonly allowed: string;
   /** Where that is in the text, from 1; undefined where nobody looked, or where the text has no such place. */
   readonly at?: TextPlace;
+  /** Where that stands already which may stand only once, in this file or in another. */
+  readonly first?: Spot;
 }
+
+/** A place in a file, with its line where somebody looked. */
+export type Spot = Pick<Mistake, 'file' | 'path' | 'at'>;
 
 export interface TextPlace {
   readonly line: number;
@@ -28,9 +33,14 @@ export class ConfigError extends Error {
   }
 }
 
-export function formatMistake({ file, path, found, allowed, at }: Mistake): string {
+export function formatMistake({ found, allowed, first, ...spot }: Mistake): string {
+  const before = first === undefined ? '' : `, it stands at ${formatSpot(first)}`;
+  return `${formatSpot(spot)}: found ${found}, allowed: ${allowed}${before}`;
+}
+
+function formatSpot({ file, path, at }: Spot): string {
   const place = at === undefined ? file : `${file}:${at.line}:${at.column}`;
-  return `${place}: ${path === '' ? '(whole file)' : path}: found ${found}, allowed: ${allowed}`;
+  return `${place}: ${path === '' ? '(whole file)' : path}`;
 }
 
 /** What a file says, and what is wrong with it; no value where its shape is wrong. */

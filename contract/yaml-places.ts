@@ -9,7 +9,7 @@ import {
   parseDocument,
   type YAMLMap,
 } from 'yaml';
-import type { Mistake, TextPlace } from './mistakes.ts';
+import type { Spot, TextPlace } from './mistakes.ts';
 
 /** Levels that a path can have; a merge or an alias that leads round in a circle ends here. */
 const DEPTH_MAX = 100;
@@ -20,7 +20,7 @@ const DEPTH_MAX = 100;
  *
  * @param mistakes - all of the file that `text` is of; those with a place, and those whose path the text does not have, stay as they are
  */
-export function withPlaces(mistakes: readonly Mistake[], text: string): readonly Mistake[] {
+export function withPlaces<Placed extends Spot>(mistakes: readonly Placed[], text: string): readonly Placed[] {
   if (mistakes.every(({ at }) => at !== undefined)) return mistakes;
   const lines = new LineCounter();
   const document = parseDocument(text, { merge: true, lineCounter: lines });

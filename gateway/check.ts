@@ -112,15 +112,15 @@ export function checkDataFile(text: string, file: string, root: string): Finding
   const isClass = !/\.csv$/i.test(file) && /^class:/m.test(text);
   if (isClass) return { mistakes: parseClassFile(text, file).mistakes, notes: [] };
   const { classes, mistakes: shipped } = shippedPlant(root);
-  const { devices, mistakes } = parseDeviceFile(text, file);
+  const { devices, mistakes, places } = parseDeviceFile(text, file);
   // Own classes are named in gateway.yaml, which is not known here: an unknown class is found when that file is checked.
   const fits = devices
     .filter((device) => classes.has(device.class))
     .flatMap((device) => checkAlarms(device, classes, file));
-  const names = devices.map(({ id }, index) => ({ name: id, path: `[${index}].id` }));
+  const names = devices.map(({ id }, index) => ({ name: id, file, path: places[index] as string }));
   const foreign = new Set(devices.map((device) => device.class).filter((name) => !classes.has(name)));
   return {
-    mistakes: [...shipped, ...mistakes, ...fits, ...twice(file, names)],
+    mistakes: [...shipped, ...mistakes, ...fits, ...twice(names)],
     notes: [...foreign].map(
       (name) => `class ${name} does not come with Hanfeng: check the gateway.yaml whose \`classes:\` bring it`,
     ),

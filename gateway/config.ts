@@ -122,13 +122,13 @@ export function parseGatewayConfig(text: string, file: string): Checked<ParsedGa
   return readYaml(gatewaySchema, text, file);
 }
 
-/** Names that stand there a second time. */
-export function twice(file: string, names: readonly { readonly name: string; readonly path: string }[]): Mistake[] {
-  const seen = new Map<string, string>();
-  return names.flatMap(({ name, path }) => {
-    const before = seen.get(name);
-    if (before !== undefined) return [{ file, path, found: `${name} again`, allowed: `one, it stands at ${before}` }];
-    seen.set(name, path);
+/** Names that stand there a second time, in one file or in several. */
+export function twice(names: readonly (Pick<Mistake, 'file' | 'path'> & { readonly name: string })[]): Mistake[] {
+  const seen = new Map<string, Pick<Mistake, 'file' | 'path'>>();
+  return names.flatMap(({ name, file, path }) => {
+    const first = seen.get(name);
+    if (first !== undefined) return [{ file, path, found: `${name} again`, allowed: 'one', first }];
+    seen.set(name, { file, path });
     return [];
   });
 }

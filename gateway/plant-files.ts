@@ -55,7 +55,7 @@ export function readPlant(
   const mistakes = [...ours.mistakes, ...own.mistakes];
   const devices = new Map<string, DeviceFileEntry>();
   const fileOf = new Map<string, string>();
-  const names: { name: string; path: string }[] = [];
+  const names: { name: string; file: string; path: string }[] = [];
   for (const pattern of config.devices) {
     const files = expand(pattern);
     if (files.length === 0)
@@ -68,8 +68,8 @@ export function readPlant(
     for (const file of files) {
       const found = parseDeviceFile(readFileSync(file, 'utf8'), file);
       mistakes.push(...found.mistakes);
-      for (const device of found.devices) {
-        names.push({ name: device.id, path: `${basename(file)} id` });
+      for (const [index, device] of found.devices.entries()) {
+        names.push({ name: device.id, file, path: found.places[index] as string });
         if (!devices.has(device.id)) {
           devices.set(device.id, inWgs84(device, config.crs));
           fileOf.set(device.id, file);
@@ -78,7 +78,7 @@ export function readPlant(
       }
     }
   }
-  mistakes.push(...twice(config.file, names));
+  mistakes.push(...twice(names));
   if (config.history?.kind === 'influxdb' && !devices.has(COPY_DEVICE))
     devices.set(COPY_DEVICE, deviceSchema.parse({ id: COPY_DEVICE, class: COPY_CLASS }));
   const { id: site, latitude, longitude } = inWgs84({ ...config.site }, config.crs);
@@ -105,33 +105,45 @@ export function parseClassFile(text: string, file: string): Checked<AssetClass> 
   return more.length > 0 ? { mistakes: more } : { value, mistakes };
 }
 
+interface DeviceFile {
+  readonly devices: DeviceFileEntry[];
+  /** Where in the file each is named. */
+  readonly places: readonly string[];
+  readonly mistakes: Mistake[];
+}
+
 /** Devices of a YAML list, a `devices:` list or a CSV table; what is right is returned beside what is wrong. */
-export function parseDeviceFile(
-  text: string,
-  file: string,
-): { readonly devices: DeviceFileEntry[]; readonly mistakes: Mistake[] } {
+export function parseDeviceFile(text: string, file: string): DeviceFile {
   if (/\.csv$/i.test(file)) return parseRows(file, csvDevices(text));
   const { input, mistakes } = parseYaml(text, file);
-  if (mistakes.length > 0) return { devices: [], mistakes };
+  if (mistakes.length > 0) return { devices: [], places: [], mistakes };
   const isWrapped = typeof input === 'object' && input !== null && 'devices' in input;
   const list: unknown = isWrapped ? (input as { devices: unknown }).devices : input;
   if (!Array.isArray(list))
-    return { devices: [], mistakes: [{ file, path: '', found: typeof list, allowed: 'a list of devices' }] };
+    return {
+      devices: [],
+      places: [],
+      mistakes: [{ file, path: '', found: typeof list, allowed: 'a list of devices' }],
+    };
   return parseRows(
     file,
     list.map((entry, index) => ({ entry, at: `${isWrapped ? 'devices' : ''}[${index}]` })),
   );
 }
 
-function parseRows(file: string, rows: readonly { readonly entry: unknown; readonly at: string }[]) {
+function parseRows(file: string, rows: readonly { readonly entry: unknown; readonly at: string }[]): DeviceFile {
   const devices: DeviceFileEntry[] = [];
+  const places: string[] = [];
   const mistakes: Mistake[] = [];
   for (const { entry, at } of rows) {
     const parsed = checkedAgainst(deviceSchema, file, entry);
     if (parsed.value === undefined) mistakes.push(...placed(parsed.mistakes, at));
-    else devices.push(parsed.value);
+    else {
+      devices.push(parsed.value);
+      places.push(`${at}.id`);
+    }
   }
-  return { devices, mistakes };
+  return { devices, places, mistakes };
 }
 
 /** Columns are named like the keys: `id`, `attributes.ratedKVA`, `points.flow.unit`; a limit is `alarms.flow.high`. */
@@ -183,9 +195,10 @@ function classMistakes(value: AssetClass, file: string): Mistake[] {
   });
   const keys = value.alarms.map(({ point, kind, name }, index) => ({
     name: `${point} ${kind} ${name ?? ''}`.trim(),
+    file,
     path: `alarms[${index}]`,
   }));
-  return [...mistakes, ...twice(file, keys)];
+  return [...mistakes, ...twice(keys)];
 }
 
 /** The classes that come with the product. */
