@@ -568,7 +568,7 @@ describeWithPeers(['chromium'], 'the page', () => {
       const wrong = complaintsOf(view);
       await signIn(view, `${api.url}/?kiosk=wall`, CHOSEN_PASSWORD);
       await view.locator('.wall-classes .reading-row .digits').first().waitFor();
-      await view.locator('.map-mark').first().waitFor();
+      if (api.places.size > 0) await view.locator('.map-mark').first().waitFor();
       expect(await view.locator('.rail, .range, .jump-button, .map-buttons, .map-layers, .more').count()).toBe(0);
       await view.locator('.clock').waitFor();
       expect(await view.locator('main .panel').count()).toBeLessThanOrEqual(12);
@@ -599,20 +599,24 @@ describeWithPeers(['chromium'], 'the page', () => {
       });
       expect(seen).toEqual({ zoom, small: [], below: 0, beside: 0 });
       findings.push(...(await accessibilityFindings(view)).map((found) => `${width}: ${found}`));
-      await view.keyboard.press('d');
-      await view.keyboard.press('k');
+      // Both at once: a busy machine must not take longer between two keys than a person.
+      const toggle = () =>
+        view.evaluate(() => {
+          for (const key of ['d', 'k'])
+            document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+        });
+      await toggle();
       await view.locator('.rail').waitFor();
       expect(view.url()).not.toContain('kiosk');
-      await view.keyboard.press('d');
-      await view.keyboard.press('k');
+      await toggle();
       await view.locator('.rail').waitFor({ state: 'detached' });
       expect(view.url()).toContain('kiosk=wall');
       expect(wrong).toEqual([]);
       await one.close();
+      // The larger one, and the tests after this one, without a map: so many dots drawn in software take long.
+      api.places.clear();
     }
     expect(findings).toEqual([]);
-    // The tests after this one have no use for a map.
-    api.places.clear();
   });
 
   it('shows everything else where a browser has no WebGL', async () => {

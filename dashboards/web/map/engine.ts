@@ -220,7 +220,7 @@ export class DistrictMapEngine {
   }
 
   private under({ point }: MapMouseEvent): Under | undefined {
-    if (!this.map.loaded()) return undefined;
+    if (this.map.isMoving() || !this.map.loaded()) return undefined;
     const features = this.features(point);
     const cluster = features.find(({ layer }) => layer.id === 'cluster');
     if (cluster !== undefined) return { kind: 'cluster', count: Number(cluster.properties.point_count) };

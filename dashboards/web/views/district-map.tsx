@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { groundFeatures } from '../map/data.ts';
-import type { DistrictMapEngine, Under } from '../map/engine.ts';
+import type { DistrictMapEngine } from '../map/engine.ts';
 import { quietPoints } from '../map/marks.ts';
 import { boundsOf } from '../map/place.ts';
 import {
@@ -21,7 +21,7 @@ import { Panel } from '../parts/panel.tsx';
 import { hrefOf } from '../route.ts';
 import { text, theme } from '../state.ts';
 import { useWhenBack } from './layout.ts';
-import { MapOverlay } from './map-overlay.tsx';
+import { MapOverlay, pointed } from './map-overlay.tsx';
 
 /** The district as it lies: what is abnormal as glyphs, what is quiet as dots and counted circles. Nothing without places. */
 export function DistrictMap({ at, still }: { at: string | undefined; still: boolean }) {
@@ -96,7 +96,6 @@ function MapField({ at, still }: { at: string | undefined; still: boolean }) {
   const [engine, setEngine] = useState<DistrictMapEngine | undefined>(undefined);
   const [problem, setProblem] = useState<string | undefined>(undefined);
   const [standing, setStanding] = useState<Standing | undefined>(undefined);
-  const [under, setUnder] = useState<{ under: Under; x: number; y: number } | undefined>(undefined);
   /** The overlay follows the map between two drawings of its own. */
   const follow = useRef<() => void>(() => undefined);
   useEffect(() => {
@@ -129,7 +128,9 @@ function MapField({ at, still }: { at: string | undefined; still: boolean }) {
                   width: container.clientWidth,
                   height: container.clientHeight,
                 }),
-              over: (what, { x, y }) => setUnder(what === undefined ? undefined : { under: what, x, y }),
+              over: (what, { x, y }) => {
+                pointed.value = what === undefined ? undefined : { under: what, x, y };
+              },
               chosen: (device) => {
                 location.hash = hrefOf({ page: 'device', device });
               },
@@ -142,6 +143,7 @@ function MapField({ at, still }: { at: string | undefined; still: boolean }) {
         });
     return () => {
       gone = true;
+      pointed.value = undefined;
       opened?.close();
     };
   }, []);
@@ -150,7 +152,7 @@ function MapField({ at, still }: { at: string | undefined; still: boolean }) {
     <div class={`map-field${problem === undefined ? '' : ' without'}`}>
       {problem === undefined ? <div ref={place} class="map-ground" /> : <p class="map-problem">{problem}</p>}
       {engine !== undefined && standing !== undefined && (
-        <MapOverlay engine={engine} standing={standing} under={under} at={at} still={still} follow={follow} />
+        <MapOverlay engine={engine} standing={standing} at={at} still={still} follow={follow} />
       )}
     </div>
   );

@@ -1,4 +1,5 @@
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { signal } from '@preact/signals';
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { lampOf, messageOf, whatOf } from '../alarms.ts';
 import { namePlaces } from '../map/data.ts';
 import type { DistrictMapEngine, Under } from '../map/engine.ts';
@@ -46,14 +47,12 @@ const NAMED_PRIORITY = 2;
 export function MapOverlay({
   engine,
   standing,
-  under,
   at,
   still,
   follow,
 }: {
   readonly engine: DistrictMapEngine;
   readonly standing: Standing;
-  readonly under: { readonly under: Under; readonly x: number; readonly y: number } | undefined;
   /** Asset to show. */
   readonly at: string | undefined;
   /** Nobody can press anything: a wall. */
@@ -63,7 +62,9 @@ export function MapOverlay({
 }) {
   const words = text.value.map;
   const layer = useRef<HTMLDivElement>(null);
-  const marks = marksOf(shownAssets.value, worstOfAssets.value, standing.zoom);
+  const assets = shownAssets.value;
+  const worst = worstOfAssets.value;
+  const marks = useMemo(() => marksOf(assets, worst, standing.zoom), [assets, worst, standing.zoom]);
   const spot = (place: Place) => engine.project(place);
   const called = standing.width < CALLOUT_FROM_PX ? undefined : calledOut(marks);
   const callout = called === undefined || calloutsClosed.value.has(called.alarm.id) ? undefined : called;
@@ -125,7 +126,7 @@ export function MapOverlay({
         <MapMark key={mark.id} mark={mark} />
       ))}
       {callout !== undefined && box !== undefined && <MapCallout mark={callout} box={box} still={still} />}
-      {under !== undefined && <Tip {...under} />}
+      <Tip />
       <Legend />
       <div class="map-foot">
         {!still && (
@@ -289,9 +290,14 @@ function MapLabel({ name, spot }: { name: MapName; spot: LabelSpot }) {
   );
 }
 
+/** What lies under the pointer; by itself, so that nothing else is drawn again while the pointer moves. */
+export const pointed = signal<{ readonly under: Under; readonly x: number; readonly y: number } | undefined>(undefined);
+
 /** What the dot or circle under the pointer is. */
-function Tip({ under, x, y }: { readonly under: Under; readonly x: number; readonly y: number }) {
+function Tip() {
   const words = text.value.map;
+  if (pointed.value === undefined) return null;
+  const { under, x, y } = pointed.value;
   return (
     <div class="map-tip" style={{ left: `${x}px`, top: `${y}px` }}>
       {under.kind === 'cluster'
