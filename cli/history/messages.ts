@@ -1,4 +1,4 @@
-import { EVERY_MS, type HistoryPlan } from './plan.ts';
+import { EVERY_MS, type HistoryPlan, TAIL_MS, TAIL_STEP_MS } from './plan.ts';
 import type { Recording } from './recorder.ts';
 
 /** Values of one message: it is decoded in a few hundredths of a second, so that live readings slip in between. */
@@ -30,18 +30,27 @@ export function* batchesOf(
     madeBefore,
   }: { readonly plan: HistoryPlan; readonly seqBefore: number; readonly madeBefore: number },
 ): Generator<HistoryBatch> {
-  const devices = recordings.map((recording) => ({ ...recording, keys: keysOf(recording) }));
+  const devices = recordings.map((recording) => ({
+    ...recording,
+    keys: keysOf(recording),
+    tailByMinute: byMinute(recording.tail?.times ?? [], plan),
+  }));
   const minutes = Math.round((plan.to - plan.from) / EVERY_MS);
   const perMinute = devices.reduce((sum, { columns, stride }) => sum + columns.length / stride, 0);
   const step = Math.max(1, Math.floor(VALUES_PER_MESSAGE / Math.max(1, perMinute)));
+  const tailStep = Math.max(1, Math.floor((step * TAIL_STEP_MS) / EVERY_MS));
+  const tailFrom = minutes - TAIL_MS / EVERY_MS;
   let seq = seqBefore;
   let made = madeBefore;
-  for (let from = 0; from < minutes; from += step) {
-    const until = Math.min(minutes, from + step);
-    const readings = devices.reduce(
-      (sum, { columns, stride }) => sum + columns.length * (Math.ceil(until / stride) - Math.ceil(from / stride)),
-      0,
-    );
+  let until: number;
+  for (let from = 0; from < minutes; from = until) {
+    until = from < tailFrom ? Math.min(tailFrom, from + step) : Math.min(minutes, from + tailStep);
+    let readings = 0;
+    for (const { columns, stride, tailByMinute } of devices) {
+      readings += columns.length * (Math.ceil(until / stride) - Math.ceil(from / stride));
+      for (let minute = from; minute < until; minute++)
+        readings += columns.length * (tailByMinute.get(minute)?.length ?? 0);
+    }
     seq++;
     made += readings;
     const head = { outbox: plan.lane, seq, made };
@@ -52,15 +61,28 @@ export function* batchesOf(
       body(sentAt) {
         const parts: string[] = [];
         for (let minute = from; minute < until; minute++)
-          for (const { device, keys, columns, stride } of devices)
-            if (minute % stride === 0)
-              parts.push(
-                `{"device":"${device}","ts":${plan.from + minute * EVERY_MS},"values":{${valuesAt(minute / stride, keys, columns)}}}`,
-              );
+          for (const { device, keys, columns, stride, tail, tailByMinute } of devices) {
+            const add = (ts: number, values: string) => parts.push(`{"device":"${device}","ts":${ts},"values":{${values}}}`);
+            if (minute % stride === 0) add(plan.from + minute * EVERY_MS, valuesAt(minute / stride, keys, columns));
+            for (const row of tailByMinute.get(minute) ?? [])
+              add(tail?.times[row] as number, valuesAt(row, keys, tail?.columns ?? []));
+          }
         return `${JSON.stringify({ ...head, sentAt, clock: 'synced', upTo: {} }).slice(0, -1)},"readings":[${parts.join(',')}]}`;
       },
     };
   }
+}
+
+/** Rows of a tail by the minute of the plan they lie in. */
+function byMinute(times: readonly number[], { from }: HistoryPlan): ReadonlyMap<number, readonly number[]> {
+  const rows = new Map<number, number[]>();
+  times.forEach((ts, row) => {
+    const minute = Math.floor((ts - from) / EVERY_MS);
+    const known = rows.get(minute);
+    if (known === undefined) rows.set(minute, [row]);
+    else known.push(row);
+  });
+  return rows;
 }
 
 /** The past of a device that publishes by itself, as messages of its own topic, oldest first. */

@@ -6,6 +6,11 @@ import type { Millis } from '../../contract/time.ts';
 /** One reading a point and minute: what a utility's historian keeps. */
 export const EVERY_MS = 60_000;
 
+/** The last of it is as dense as a chart of "the last 15 minutes" needs to be one line with what is live from then on. */
+export const TAIL_MS = 30 * 60_000;
+/** A divisor of a minute. */
+export const TAIL_STEP_MS = 10_000;
+
 const planSchema = z.object({
   seed: z.number(),
   from: z.number(),

@@ -5,6 +5,8 @@ import { PARTS, type RecordOptions, record } from './recorder.ts';
 const options = workerData as Omit<RecordOptions, 'plants'>;
 for (const plants of PARTS) {
   const recordings = await record({ ...options, plants });
-  const buffers = recordings.flatMap(({ columns }) => columns.map(({ buffer }) => buffer as ArrayBuffer));
+  const buffers = recordings.flatMap(({ columns, tail }) =>
+    [...columns, ...(tail?.columns ?? [])].map(({ buffer }) => buffer as ArrayBuffer),
+  );
   parentPort?.postMessage(recordings, buffers);
 }

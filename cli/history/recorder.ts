@@ -3,13 +3,14 @@ import { dirname, join } from 'node:path';
 import { type DeviceConfig, parseEdgeConfig } from '../../edge/config.ts';
 import { loadModels } from '../../edge/library.ts';
 import type { DeviceModel } from '../../edge/model.ts';
+import type { Millis } from '../../contract/time.ts';
 import { loadSimulation, type SimulationConfig } from '../../simulators/config.ts';
 import { buildDistrict } from '../../simulators/district.ts';
 import { pastSteps, readPast } from '../../simulators/history/past.ts';
 import type { Instrument } from '../../simulators/instrument.ts';
 import { PUBLISHED_MODELS } from '../../simulators/published/models.ts';
 import { Simulation } from '../../simulators/simulation.ts';
-import { EVERY_MS, type HistoryPlan } from './plan.ts';
+import { EVERY_MS, type HistoryPlan, TAIL_MS, TAIL_STEP_MS } from './plan.ts';
 import { createRegisterReader, type RegisterReader } from './register-reader.ts';
 
 /** The hydraulics of the past are solved this often, simulated seconds: coarser than live, or they alone would take minutes. */
@@ -37,6 +38,14 @@ export interface Recording {
   /** Minutes from one row to the next. */
   readonly stride: number;
   readonly columns: readonly Float64Array[];
+  /** What is read more often at the end, at other times than the rows above. */
+  readonly tail?: Tail;
+}
+
+/** Rows of the columns of a {@link Recording}; its times, ascending. */
+export interface Tail {
+  readonly times: readonly Millis[];
+  readonly columns: readonly Float64Array[];
 }
 
 export interface RecordOptions {
@@ -51,6 +60,8 @@ interface Recorder {
   readonly instrument: Instrument;
   readonly reader: RegisterReader;
   readonly recording: Recording;
+  /** Times in the tail of which there is a row already. */
+  tailRows: number;
   /** Counters as the living instrument has them at its start: where its past has to end. */
   readonly countersAtEnd: Instrument['counted'] extends () => infer Totals ? Totals : never;
   readonly row: Float64Array;
@@ -78,6 +89,7 @@ export async function record({ root, simulateFile, plan, plants }: RecordOptions
     root,
     simulateFile,
     minutes,
+    plan,
     // The past may have another seed than the present: its counters must end where the present's began.
     began: new Simulation(district, living),
   });
@@ -85,20 +97,35 @@ export async function record({ root, simulateFile, plan, plants }: RecordOptions
     ({ order: { device } }) => simulation.instruments.has(device) || plants.has(device.split('/')[0] as string),
   );
   let next = 0;
-  for (let minute = 0; minute < minutes; minute++) {
-    const at = from + minute * EVERY_MS;
+  for (let at = from; at < to; at += at < to - TAIL_MS ? EVERY_MS : TAIL_STEP_MS) {
     while ((steps[next]?.at ?? Number.POSITIVE_INFINITY) <= at)
       simulation.order((steps[next++] as (typeof steps)[number]).order);
     simulation.moveTo(at);
-    for (const { reader, recording, row } of recorders) {
-      if (minute % recording.stride !== 0) continue;
-      reader.read(row);
-      for (let column = 0; column < row.length; column++)
-        (recording.columns[column] as Float64Array)[minute / recording.stride] = rounded(row[column] as number);
+    const minute = (at - from) / EVERY_MS;
+    for (const recorder of recorders) {
+      const { recording } = recorder;
+      if (minute % recording.stride === 0) readInto(recorder, recording.columns, minute / recording.stride);
+      else if (recording.tail?.times[recorder.tailRows] === at)
+        readInto(recorder, recording.tail.columns, recorder.tailRows++);
     }
   }
   for (const recorder of recorders) joinCounters(recorder);
   return recorders.map(({ recording }) => recording);
+}
+
+function readInto({ reader, row }: Recorder, columns: readonly Float64Array[], at: number): void {
+  reader.read(row);
+  for (let column = 0; column < row.length; column++)
+    (columns[column] as Float64Array)[at] = rounded(row[column] as number);
+}
+
+/** Half as often as the device is read: closer than it may be silent. */
+function tailTimes(everyMs: number, stride: number, { from, to }: Pick<HistoryPlan, 'from' | 'to'>): Millis[] {
+  const stepMs = Math.max(1, Math.floor((2 * everyMs) / TAIL_STEP_MS)) * TAIL_STEP_MS;
+  const times: Millis[] = [];
+  for (let at = Math.max(from, to - TAIL_MS); at < to; at += stepMs)
+    if ((at - from) % (stride * EVERY_MS) !== 0) times.push(at);
+  return times;
 }
 
 /** More digits than any of our instruments has: it keeps the messages short. */
@@ -125,6 +152,7 @@ function recordersOf(
     readonly root: string;
     readonly simulateFile: string;
     readonly minutes: number;
+    readonly plan: Pick<HistoryPlan, 'from' | 'to'>;
     readonly began: Simulation;
   },
 ): Recorder[] {
@@ -132,15 +160,24 @@ function recordersOf(
   const models = loadModels([join(options.root, 'edge', 'devices')]);
   const recorderOf = (
     id: string,
-    { edge, isSlow }: { readonly edge: string | undefined; readonly isSlow: boolean },
+    { edge, isSlow, everyMs }: { readonly edge?: string; readonly isSlow: boolean; readonly everyMs?: number },
     readerFor: (instrument: Instrument) => RegisterReader,
   ) => {
     const instrument = simulation.instruments.get(id) as Instrument;
     const reader = readerFor(instrument);
     const stride = isSlow ? SLOW_MS / EVERY_MS : 1;
     const columns = reader.measurements.map(() => new Float64Array(Math.ceil(options.minutes / stride)));
-    const recording = { device: id, edge, measurements: reader.measurements, stride, columns };
+    const times = everyMs === undefined ? [] : tailTimes(everyMs, stride, options.plan);
+    const recording = {
+      device: id,
+      edge,
+      measurements: reader.measurements,
+      stride,
+      columns,
+      tail: { times, columns: reader.measurements.map(() => new Float64Array(times.length)) },
+    };
     return {
+      tailRows: 0,
       instrument,
       reader,
       recording,
@@ -156,14 +193,14 @@ function recordersOf(
         const model = models.get(known.device.model) as DeviceModel;
         const { edge, device } = known;
         return [
-          recorderOf(id, { edge, isSlow: device.every >= LEISURE_MS }, (instrument) =>
+          recorderOf(id, { edge, isSlow: device.every >= LEISURE_MS, everyMs: device.every }, (instrument) =>
             createRegisterReader(instrument, device, model),
           ),
         ];
       }),
     ),
     ...config.publishers.map(({ id, model }) =>
-      recorderOf(id, { edge: undefined, isSlow: true }, (instrument) => publishedReader(instrument, model)),
+      recorderOf(id, { isSlow: true }, (instrument) => publishedReader(instrument, model)),
     ),
   ];
 }
@@ -212,9 +249,10 @@ function joinCounters({ instrument, reader, recording, countersAtEnd, row }: Rec
   const ended = Float64Array.from(row);
   instrument.setCounters(countersAtEnd);
   reader.read(row);
-  recording.columns.forEach((column, index) => {
-    const shift = (row[index] as number) - (ended[index] as number);
-    if (!(Math.abs(shift) > 0)) return;
-    for (let at = 0; at < column.length; at++) column[at] = rounded((column[at] as number) + shift);
-  });
+  for (const columns of [recording.columns, recording.tail?.columns ?? []])
+    columns.forEach((column, index) => {
+      const shift = (row[index] as number) - (ended[index] as number);
+      if (!(Math.abs(shift) > 0)) return;
+      for (let at = 0; at < column.length; at++) column[at] = rounded((column[at] as number) + shift);
+    });
 }

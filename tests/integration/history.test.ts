@@ -131,9 +131,10 @@ describe('the history of the demo', () => {
     for (const { made, stored, missing } of edges) expect({ stored, missing }).toEqual({ stored: made, missing: 0 });
 
     for (const [point, count] of [
-      ['fm-01/flow', MINUTES],
-      ['pm-01/power', MINUTES],
-      ['lamp-07/power', MINUTES / 15],
+      // Its last half hour denser: every 10 s, and lamps every minute.
+      ['fm-01/flow', MINUTES + 30 * 5],
+      ['pm-01/power', MINUTES + 30 * 5],
+      ['lamp-07/power', MINUTES / 15 + 28],
       ['cm-01/total', MINUTES / 15],
     ] as const)
       expect((await readings(point)).length, point).toBe(count);

@@ -95,6 +95,24 @@ describe('the past as messages', () => {
     expect(read).toBe(43);
   });
 
+  it('have the readings of the tail among the others, in the order of time', () => {
+    const times = [10_000, 20_000, 39 * 60_000 + 50_000].map((afterMs) => plan.from + afterMs);
+    const dense = { ...minutely, tail: { times, columns: [Float64Array.of(0.01, 0.02, 3.95)] } };
+    const sent: { ts: number; values: { flow: unknown } }[] = [];
+    let made = 0;
+    for (const batch of batchesOf([dense], { plan, seqBefore: 0, madeBefore: 0 })) {
+      const { readings } = JSON.parse(batch.body(now)) as { readings: typeof sent };
+      sent.push(...readings);
+      expect(batch.readings).toBe(readings.length);
+      made = batch.made;
+    }
+    expect(made).toBe(43);
+    expect(sent.length).toBe(43);
+    expect(sent.map(({ ts }) => ts)).toEqual(sent.map(({ ts }) => ts).sort((a, b) => a - b));
+    expect(sent.slice(0, 4).map(({ values }) => values.flow)).toEqual([0, 0.01, 0.02, 0.1]);
+    expect(sent.at(-1)).toEqual({ device: 'fm-01', ts: times[2], values: { flow: 3.95 } });
+  });
+
   it('say why where there is no value', () => {
     const [batch] = batchesOf([minutely], { plan, seqBefore: 0, madeBefore: 0 });
     const { readings } = JSON.parse(batch?.body(now) ?? '') as { readings: { values: unknown }[] };
@@ -131,5 +149,13 @@ describe('the recorded water', () => {
     expect(longer.at(-1)).toBeCloseTo(total.at(-1) as number, 0);
     expect((total.at(-1) as number) - (total[0] as number)).toBeGreaterThan(30);
     expect(Math.min(...column('flow'))).toBeGreaterThan(5);
+    // The last half hour, every ten seconds between the minutes, goes on where the minutes are.
+    const { times, columns } = meter.tail ?? { times: [], columns: [] };
+    expect(times.length).toBe(150);
+    expect(times[0]).toBe(plan.to - 30 * 60_000 + 10_000);
+    const tailTotal = columns[meter.measurements.indexOf('total')] as Float64Array;
+    expect(tailTotal.at(-1)).toBeGreaterThanOrEqual(total.at(-1) as number);
+    expect(tailTotal[0]).toBeGreaterThanOrEqual(total.at(-30) as number);
+    expect(tailTotal[0]).toBeLessThanOrEqual(total.at(-29) as number);
   });
 });
