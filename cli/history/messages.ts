@@ -62,7 +62,8 @@ export function* batchesOf(
         const parts: string[] = [];
         for (let minute = from; minute < until; minute++)
           for (const { device, keys, columns, stride, tail, tailByMinute } of devices) {
-            const add = (ts: number, values: string) => parts.push(`{"device":"${device}","ts":${ts},"values":{${values}}}`);
+            const add = (ts: number, values: string) =>
+              parts.push(`{"device":"${device}","ts":${ts},"values":{${values}}}`);
             if (minute % stride === 0) add(plan.from + minute * EVERY_MS, valuesAt(minute / stride, keys, columns));
             for (const row of tailByMinute.get(minute) ?? [])
               add(tail?.times[row] as number, valuesAt(row, keys, tail?.columns ?? []));

@@ -6,10 +6,10 @@ import type { Millis } from '../../contract/time.ts';
 /** One reading a point and minute: what a utility's historian keeps. */
 export const EVERY_MS = 60_000;
 
-/** The last of it is as dense as a chart of "the last 15 minutes" needs to be one line with what is live from then on. */
-export const TAIL_MS = 30 * 60_000;
+/** The last of it is as dense as what is live, so that a chart of "the last 15 minutes" is one line. */
+export const TAIL_MS = 20 * 60_000;
 /** A divisor of a minute. */
-export const TAIL_STEP_MS = 10_000;
+export const TAIL_STEP_MS = 1000;
 
 const planSchema = z.object({
   seed: z.number(),

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Millis } from '../../contract/time.ts';
 import { type DeviceConfig, parseEdgeConfig } from '../../edge/config.ts';
 import { loadModels } from '../../edge/library.ts';
 import type { DeviceModel } from '../../edge/model.ts';
-import type { Millis } from '../../contract/time.ts';
 import { loadSimulation, type SimulationConfig } from '../../simulators/config.ts';
 import { buildDistrict } from '../../simulators/district.ts';
 import { pastSteps, readPast } from '../../simulators/history/past.ts';
@@ -119,9 +119,9 @@ function readInto({ reader, row }: Recorder, columns: readonly Float64Array[], a
     (columns[column] as Float64Array)[at] = rounded(row[column] as number);
 }
 
-/** Half as often as the device is read: closer than it may be silent. */
+/** As often as the device is read. */
 function tailTimes(everyMs: number, stride: number, { from, to }: Pick<HistoryPlan, 'from' | 'to'>): Millis[] {
-  const stepMs = Math.max(1, Math.floor((2 * everyMs) / TAIL_STEP_MS)) * TAIL_STEP_MS;
+  const stepMs = Math.max(1, Math.round(everyMs / TAIL_STEP_MS)) * TAIL_STEP_MS;
   const times: Millis[] = [];
   for (let at = Math.max(from, to - TAIL_MS); at < to; at += stepMs)
     if ((at - from) % (stride * EVERY_MS) !== 0) times.push(at);

@@ -149,13 +149,13 @@ describe('the recorded water', () => {
     expect(longer.at(-1)).toBeCloseTo(total.at(-1) as number, 0);
     expect((total.at(-1) as number) - (total[0] as number)).toBeGreaterThan(30);
     expect(Math.min(...column('flow'))).toBeGreaterThan(5);
-    // The last half hour, every ten seconds between the minutes, goes on where the minutes are.
+    // The last twenty minutes, every two seconds between the minutes, go on where the minutes are.
     const { times, columns } = meter.tail ?? { times: [], columns: [] };
-    expect(times.length).toBe(150);
-    expect(times[0]).toBe(plan.to - 30 * 60_000 + 10_000);
+    expect(times.length).toBe(20 * 29);
+    expect(times[0]).toBe(plan.to - 20 * 60_000 + 2000);
     const tailTotal = columns[meter.measurements.indexOf('total')] as Float64Array;
     expect(tailTotal.at(-1)).toBeGreaterThanOrEqual(total.at(-1) as number);
-    expect(tailTotal[0]).toBeGreaterThanOrEqual(total.at(-30) as number);
-    expect(tailTotal[0]).toBeLessThanOrEqual(total.at(-29) as number);
+    expect(tailTotal[0]).toBeGreaterThanOrEqual(total.at(-20) as number);
+    expect(tailTotal[0]).toBeLessThanOrEqual(total.at(-19) as number);
   });
 });
