@@ -16,6 +16,7 @@ if (password === undefined) throw new Error("HANFENG_PASSWORD is not set: the ad
 const TREND = 'explore/fm-01/flow';
 const SIZES = {
   desk: { viewport: { width: 1440, height: 900 } },
+  wall: { viewport: { width: 1920, height: 1080 } },
   phone: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
 };
 /** Name, page, size, theme; `alarm` opens the most urgent one, `sight` is how it is seen. */
@@ -27,6 +28,7 @@ const PICTURES = [
     { name: `performance-${theme}`, page: 'performance', size: 'desk', theme },
     { name: `phone-${theme}`, page: 'overview', size: 'phone', theme },
   ]),
+  { name: 'wall-dark', page: 'overview', size: 'wall', theme: 'dark', query: '?kiosk=wall' },
   { name: 'alarms-grey', page: 'alarms', size: 'desk', theme: 'light', alarm: true, sight: 'achromatopsia' },
   { name: 'alarms-deuteranopia', page: 'alarms', size: 'desk', theme: 'light', alarm: true, sight: 'deuteranopia' },
   { name: 'trend-light', page: TREND, size: 'desk', theme: 'light' },
@@ -38,7 +40,7 @@ const PICTURES = [
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
 try {
   let storageState;
-  for (const { name, page: where, size, theme, alarm, sight, search } of PICTURES) {
+  for (const { name, page: where, size, theme, alarm, sight, search, query = '' } of PICTURES) {
     const context = await browser.newContext({
       ...SIZES[size],
       colorScheme: theme,
@@ -47,7 +49,7 @@ try {
       storageState,
     });
     const page = await context.newPage();
-    await page.goto(`${address}/#/${where}`);
+    await page.goto(`${address}/${query}#/${where}`);
     if (storageState === undefined) {
       await page.getByLabel('User name').fill(username);
       await page.getByLabel('Password', { exact: true }).fill(password);
@@ -65,6 +67,8 @@ try {
     // Figures are computed from history, charts are drawn when their slots have come.
     await page.locator('.skeleton').first().waitFor({ state: 'detached', timeout: 120_000 });
     await page.locator('canvas, .panel').last().waitFor();
+    // The map comes after the page, its names once it stands still.
+    if (where === 'overview' && size !== 'phone') await page.locator('.map-scale').waitFor();
     if (sight !== undefined) {
       const session = await context.newCDPSession(page);
       await session.send('Emulation.setEmulatedVisionDeficiency', { type: sight });

@@ -89,7 +89,7 @@ function boxOf(x: number, top: number, align: LabelSpot['align'], long: number, 
 
 /** Columns and rows of places in which the callout may lie. */
 const COLUMNS = [1, 0.75, 0.5, 0.25, 0];
-const ROWS = [0, 0.5, 1];
+const ROWS = [0, 0.25, 0.5, 0.75, 1];
 /** Covering another mark is worse than any line is long, CSS pixels. */
 const COVERED_PX = 10_000;
 /** A line that runs over another mark is as bad as one that is so much longer, CSS pixels. */

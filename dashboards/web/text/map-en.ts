@@ -26,7 +26,6 @@ export const mapEn = {
   legendCount: 'close together',
   legendColour: 'Colour shows the live state only',
   show: 'Show on the map',
-  keyShow: 'map',
   wall: 'overview on a wall, and back',
 };
 

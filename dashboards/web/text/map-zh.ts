@@ -27,6 +27,5 @@ export const mapZh: MapText = {
   legendCount: '密集处',
   legendColour: '颜色只表示实时状态',
   show: '在地图上显示',
-  keyShow: '地图',
   wall: '总览大屏模式，再按一次退出',
 };

@@ -14,6 +14,7 @@ import {
 import { api } from '../api.ts';
 import { writeAge } from '../format.ts';
 import { type Leak, leakOf } from '../leak.ts';
+import { isOnMap } from '../map/state.ts';
 import { AlarmActions } from '../parts/alarm-actions.tsx';
 import { figuresOf, placeOf, stateWord } from '../parts/alarm-row.tsx';
 import { Glyph } from '../parts/glyph.tsx';
@@ -65,6 +66,11 @@ export function AlarmDetails({ alarm, problem, onPress, phone }: AlarmDetailsPro
           <h2 tabIndex={-1}>{whatOf(message)}</h2>
           <p>
             <BothNames {...place} />
+            {isOnMap(alarm.asset) && (
+              <a class="on-map" href={hrefOf({ page: 'overview', asset: alarm.asset })}>
+                {words.map.show}
+              </a>
+            )}
           </p>
         </div>
         <span class="state-tag">{stateWord(alarm)}</span>

@@ -3,7 +3,7 @@ import type { Alarm, AlarmHold, AlarmState } from '../../../contract/alarm.ts';
 import { compareAlarms, lampOf, messageOf, wantsPress, whatOf } from '../alarms.ts';
 import { api } from '../api.ts';
 import { writeAge } from '../format.ts';
-import { hasPlaces, isOnMap } from '../map/state.ts';
+import { isOnMap } from '../map/state.ts';
 import { AlarmBrief, alarmRowClass, figuresOf, placeOf, raisedWord, stateWord } from '../parts/alarm-row.tsx';
 import { Glyph } from '../parts/glyph.tsx';
 import { Icon } from '../parts/icon.tsx';
@@ -290,11 +290,6 @@ export function Alarms({ id }: { id: string | undefined }) {
               {preferences.value.keys && (
                 <span>
                   <kbd>S</kbd> {words.keysSilence}
-                </span>
-              )}
-              {preferences.value.keys && hasPlaces.value && (
-                <span>
-                  <kbd>M</kbd> {words.map.keyShow}
                 </span>
               )}
               {preferences.value.keys && (

@@ -12,7 +12,7 @@ import { hrefOf } from '../route.ts';
 import { language, model, now, pressureUnit, text } from '../state.ts';
 
 /** Size of the callout, CSS pixels: its place on the map is chosen before it is drawn. */
-export const CALLOUT = { width: 316, height: 134 } as const;
+export const CALLOUT = { width: 288, height: 134 } as const;
 
 interface Figure {
   readonly value: string;
