@@ -62,7 +62,12 @@ export class LeakTeller {
     watch.open.push({ key, at: event.at, toldAt: event.at, lostM3: lost, margin });
     findings.push({
       kind: 'raise',
-      rule: leakRule(key, this.zones.find(({ id }) => id === location) ?? { id: location }, event.kind),
+      rule: leakRule(
+        key,
+        this.zones.find(({ id }) => id === location) ?? { id: location },
+        event.kind,
+        sensors.length > 0,
+      ),
       raise: {
         since: event.since,
         at: event.at,

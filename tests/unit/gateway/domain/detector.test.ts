@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
 const NOTHING = new ReadingBuffer(1);
 const raise: Finding = {
   kind: 'raise',
-  rule: leakRule('north#leak-1', { id: 'north' }, 'slow'),
+  rule: leakRule('north#leak-1', { id: 'north' }, 'slow', true),
   raise: {
     since: START,
     at: START,
