@@ -1,4 +1,4 @@
-import { QUALITIES, type Quality, type QualityCode, REASONS, type Reason } from '../contract/reading.ts';
+import { AHEAD_MAX_MS, QUALITIES, type Quality, type QualityCode, REASONS, type Reason } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
 import type { DeviceInfo, PointInfo, SourceInfo } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
@@ -199,13 +199,17 @@ export class PlantRegistry implements Registry {
     else lanes.set(mark.lane, mark);
   }
 
-  /** @internal Rows [from, to) are on disk: they become last values where they are the newest. */
+  /**
+   * @internal Rows [from, to) are on disk: they become last values where they are the newest. What a clock that is ahead
+   * told stands back behind the next that is not: it would be shown as the newest for as long as the clock was ahead.
+   */
   putLast(readings: Readings, from: number, to: number, receivedAt: Millis): void {
     const { point, tsMs, value, quality, reason } = readings;
+    const horizon = receivedAt + AHEAD_MAX_MS;
     for (let row = from; row < to; row++) {
       const id = point[row] as number;
       const ts = tsMs[row] as number;
-      if (ts < (this.lastTs[id] as number)) continue;
+      if (ts < (this.lastTs[id] as number) && !((this.lastTs[id] as number) > horizon)) continue;
       this.lastTs[id] = ts;
       this.lastReceivedAt[id] = receivedAt;
       this.lastValue[id] = value[row] as number;

@@ -1,5 +1,5 @@
 import type { Alarm } from '../../contract/alarm.ts';
-import type { Quality } from '../../contract/reading.ts';
+import { AHEAD_MAX_MS, type Quality } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
 
 /** The newest value of a point. `value` absent: there is none, and the quality says why. */
@@ -174,14 +174,22 @@ export function newestTime(points: Iterable<Point>): Millis | undefined {
 }
 
 function isNewer(last: LastValue, than: LastValue | undefined): boolean {
-  if (than === undefined || last.ts > than.ts) return true;
+  if (than === undefined || isLater(last, than)) return true;
   // The same moment again is a correction, and the last committed wins.
   return last.ts === than.ts && (last.value !== than.value || last.quality !== than.quality);
 }
 
+/** By the time of the source; what a clock that is ahead told stands by the time it came. */
+function isLater(last: LastValue, than: LastValue): boolean {
+  if (!isAhead(last) && !isAhead(than)) return last.ts > than.ts;
+  return (last.receivedAt ?? last.ts) > (than.receivedAt ?? than.ts);
+}
+
+const isAhead = ({ ts, receivedAt = ts }: LastValue): boolean => ts > receivedAt + AHEAD_MAX_MS;
+
 function withNewest(points: ReadonlyMap<string, Point>, point: Point): Point {
   const known = points.get(point.id)?.last;
-  return known !== undefined && (point.last === undefined || known.ts > point.last.ts)
+  return known !== undefined && (point.last === undefined || isLater(known, point.last))
     ? { ...point, last: known }
     : point;
 }

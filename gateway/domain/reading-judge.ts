@@ -1,4 +1,4 @@
-import { BAD } from '../../contract/reading.ts';
+import { AHEAD_MAX_MS, BAD } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
 import type { Conditions } from './alarm/condition.ts';
 import type { LateConditions } from './alarm/late.ts';
@@ -25,9 +25,6 @@ import {
 } from './point-states.ts';
 import type { Readings } from './readings.ts';
 import type { RuleTable } from './rule-table.ts';
-
-/** A reading stamped further ahead of its receipt than this is judged at its receipt: its clock is wrong. */
-export const AHEAD_MAX_MS = 5 * 60_000;
 
 export interface ReadingJudgeParts {
   readonly points: PointStates;

@@ -1,3 +1,4 @@
+import { createGunzip } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { DEPTH_MAX, isDeeper } from '../../contract/json-depth.ts';
 import { Problem } from './problem.ts';
@@ -16,6 +17,28 @@ export function readBodies(app: FastifyInstance): void {
     });
   });
 }
+
+/**
+ * Inflates bodies that are sent packed; what they hold is bounded like a plain body, by the limit of the route. Where the route
+ * takes bytes it unpacks them itself.
+ */
+export function inflateBodies(app: FastifyInstance): void {
+  app.addHook('preParsing', (request, _reply, payload, done) => {
+    const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+    if (encoding === 'identity' || encoding === '') return done(null, payload);
+    if (!PACKED.has(encoding))
+      return done(new Problem('media-type', `The body is packed as ${encoding.slice(0, 40)}; gzip is unpacked here.`));
+    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return done(null, payload);
+    const inflated = Object.assign(createGunzip(), { receivedEncodedLength: 0 });
+    payload.on('data', (chunk: Buffer) => {
+      inflated.receivedEncodedLength += chunk.length;
+    });
+    payload.on('error', (error) => inflated.destroy(error));
+    done(null, payload.pipe(inflated));
+  });
+}
+
+const PACKED: ReadonlySet<string> = new Set(['gzip', 'x-gzip']);
 
 /** Takes every body as bytes. */
 export function readBytes(app: FastifyInstance): void {

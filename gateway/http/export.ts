@@ -15,7 +15,9 @@ const PAGE_ROWS = 10_000;
 
 const listSchema = z
   .union([z.string(), z.array(z.string())])
-  .transform((value) => (Array.isArray(value) ? value : [value]).flatMap((text) => text.split(',')));
+  .transform((value) =>
+    (Array.isArray(value) ? value : [value]).flatMap((text) => text.split(',')).filter((id) => id !== ''),
+  );
 
 /** History as a file, streamed. */
 export function exportRoutes(door: Door, outgoing: Outgoing): readonly Route[] {
@@ -41,7 +43,8 @@ export function exportRoutes(door: Door, outgoing: Outgoing): readonly Route[] {
         const range = rangeOf(query, now());
         const { points: ids, device, class: assetClass, site, measurement } = query;
         const selector = { device, class: assetClass, site, measurement };
-        const named = ids ?? (Object.values(selector).some((word) => word !== undefined) ? selector : undefined);
+        const isNamed = ids !== undefined && ids.length > 0;
+        const named = isNamed ? ids : Object.values(selector).some((word) => word !== undefined) ? selector : undefined;
         const points = await selectPoints(door, named);
         const transfer = outgoing.begin();
         const done = () => transfer.end();

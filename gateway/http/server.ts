@@ -12,7 +12,7 @@ import { assetRoutes } from './assets.ts';
 import { auditRoutes } from './audit.ts';
 import { guard, identityOf } from './auth.ts';
 import { backupRoutes } from './backup.ts';
-import { readBodies } from './body.ts';
+import { inflateBodies, readBodies } from './body.ts';
 import { collectorRoutes } from './collector.ts';
 import { commandRoutes } from './commands.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
@@ -154,6 +154,7 @@ export async function createHttpServer(options: HttpOptions): Promise<FastifyIns
   });
   observe(app, { metrics: options.metrics, feed, sessions, openAlarms });
   await app.register(fastifyCookie);
+  inflateBodies(app);
   readBodies(app);
   guard(app, authOptions);
 

@@ -7,7 +7,7 @@ import {
   alarmToWire,
   type JournalEntry,
 } from '../../contract/alarm.ts';
-import { QUALITIES } from '../../contract/reading.ts';
+import { AHEAD_MAX_MS, QUALITIES } from '../../contract/reading.ts';
 import { formatTime, type Millis } from '../../contract/time.ts';
 import { unitLabel } from '../../contract/units.ts';
 import { CRS } from '../domain/coordinates.ts';
@@ -46,13 +46,18 @@ export const lastView = readingView.extend({
 
 /** Older than the point may be silent, counted now; what is under way for long in normal operation has so long in addition. */
 export function isStale(point: PointInfo, last: LastValue, now: Millis): boolean {
-  return now - last.ts > point.maxSilenceMs + point.reportingDelayMs;
+  return ageOf(last, now) > point.maxSilenceMs + point.reportingDelayMs;
+}
+
+/** Of what a clock that is ahead told, since it came. */
+function ageOf({ ts, receivedAt }: LastValue, now: Millis): number {
+  return Math.max(0, now - (ts > receivedAt + AHEAD_MAX_MS ? receivedAt : ts));
 }
 
 export function viewLast(point: PointInfo, last: LastValue, now: Millis): z.infer<typeof lastView> {
   const view = viewReading(last) as z.infer<typeof lastView>;
   view.receivedAt = formatTime(last.receivedAt);
-  view.ageMs = Math.max(0, now - last.ts);
+  view.ageMs = ageOf(last, now);
   view.stale = isStale(point, last, now);
   return view;
 }

@@ -45,6 +45,25 @@ describe('the registry', () => {
     expect(registry.last(7)).toEqual({ ts: 1000, receivedAt: 2500, quality: 'bad', reason: 'timeout' });
   });
 
+  it('shows what a clock that is ahead told no longer than until the next reading whose time can be', () => {
+    const HOUR_MS = 3_600_000;
+    const registry = new PlantRegistry();
+    registry.putDevice(device('a'));
+    registry.addPoint(description('a', 'x'));
+    const put = (ts: number, value: number, receivedAt: number) => {
+      const readings = new ReadingBuffer();
+      readings.push(0, ts, value, GOOD, 0);
+      registry.putLast(readings, 0, 1, receivedAt);
+      return registry.last(0)?.value;
+    };
+    expect(put(10 * HOUR_MS, 1, 10 * HOUR_MS)).toBe(1);
+    expect(put(12 * HOUR_MS, 2, 10 * HOUR_MS + 1000)).toBe(2);
+    expect(put(10 * HOUR_MS + 2000, 3, 10 * HOUR_MS + 2000)).toBe(3);
+    // A minute is how clocks differ: by the time of the source, as ever.
+    expect(put(10 * HOUR_MS + 62_000, 4, 10 * HOUR_MS + 3000)).toBe(4);
+    expect(put(10 * HOUR_MS + 4000, 5, 10 * HOUR_MS + 4000)).toBe(4);
+  });
+
   it('refuses a gap in the ids and a point of nobody: both would be mistakes of ours', () => {
     const registry = new PlantRegistry();
     registry.putDevice(device('a'));

@@ -62,6 +62,18 @@ describe('what the page knows', () => {
     expect(model.points.get('fm-12/flow')?.last?.value).toBe(2);
   });
 
+  it('shows what a clock that is ahead told only until the next reading that can be of its time', () => {
+    const ahead = { ...reading('fm-12/flow', NOON + 7_200_000, 2), receivedAt: NOON };
+    const next = { ...reading('fm-12/flow', NOON + 1_000, 3), receivedAt: NOON + 1_000 };
+    for (const readings of [
+      [ahead, next],
+      [next, ahead],
+    ]) {
+      const model = applyChanges(EMPTY_MODEL, [snapshot([point('fm-12/flow')]), { kind: 'readings', readings }]);
+      expect(model.points.get('fm-12/flow')?.last?.value).toBe(3);
+    }
+  });
+
   it('takes a second, different value of the same moment as a correction', () => {
     const model = applyChanges(EMPTY_MODEL, [
       snapshot([point('fm-12/flow')]),

@@ -62,6 +62,14 @@ describe('points', () => {
     expect(JSON.stringify(query.body)).not.toContain('Invalid input');
   });
 
+  it('of a clock that is hours ahead are as old as their receipt, and turn stale', async () => {
+    door.gateway.reading(0, NOON + 120 * MINUTE, 7);
+    const at = async () => (await door.get('/api/v1/points/fm-12/flow', cookie)).body.last;
+    expect(await at()).toMatchObject({ value: 7, ageMs: 0, stale: false });
+    door.clock.now += 10 * MINUTE;
+    expect(await at()).toMatchObject({ value: 7, ageMs: 10 * MINUTE, stale: true });
+  });
+
   it('turn stale while nothing arrives', async () => {
     door.clock.now += 10 * MINUTE;
     const { body } = await door.get('/api/v1/points/fm-12/flow', cookie);
@@ -329,6 +337,7 @@ describe('export', () => {
 
   it('asks for points that exist', async () => {
     expect((await door.get('/api/v1/export', cookie)).body.errors[0].path).toBe('points');
+    expect((await door.get('/api/v1/export?points=', cookie)).body.errors[0].path).toBe('points');
     expect((await door.get('/api/v1/export?points=fm-12/none', cookie)).body.code).toBe('point-unknown');
     expect((await door.get('/api/v1/export?points=fm-12/flow&format=xlsx', cookie)).body.code).toBe('input-invalid');
   });
@@ -361,6 +370,30 @@ describe('storing readings', () => {
         ])
       ).status,
     ).toBe(204);
+  });
+
+  describe('that are sent packed', () => {
+    const put = async (payload: Buffer | string, encoding: string) => {
+      const packed = { 'content-type': 'application/json', 'content-encoding': encoding };
+      const headers = { cookie, ...packed };
+      const response = await door.app.inject({ method: 'POST', url: '/api/v1/readings', headers, payload });
+      return { status: response.statusCode, code: response.body === '' ? undefined : response.json().code };
+    };
+    const reading = JSON.stringify({ device: 'fm-12', ts: NOON, values: { flow: 97 } });
+
+    it('are inflated', async () => {
+      expect(await put(gzipSync(reading), 'gzip')).toEqual({ status: 204, code: undefined });
+      expect((await door.get('/api/v1/points/fm-12/flow', cookie)).body.last.value).toBe(97);
+      expect((await put(reading, 'identity')).status).toBe(204);
+    });
+
+    it('are refused when they are broken, grow beyond what a body may hold, or are packed in a way we do not read', async () => {
+      expect(await put('no gzip', 'gzip')).toEqual({ status: 400, code: 'request-invalid' });
+      expect(await put(gzipSync(reading).subarray(0, 30), 'gzip')).toEqual({ status: 400, code: 'request-invalid' });
+      const grown = gzipSync(Buffer.alloc(64 * 1024 * 1024, ' '));
+      expect(await put(grown, 'gzip')).toEqual({ status: 413, code: 'body-too-large' });
+      expect(await put(reading, 'br')).toEqual({ status: 415, code: 'media-type' });
+    });
   });
 
   it('names what was rejected and stores the rest', async () => {
