@@ -9,7 +9,7 @@ import { Icon } from '../parts/icon.tsx';
 import { BothNames, measurementName } from '../parts/name.tsx';
 import type { Box } from '../plan.ts';
 import { hrefOf } from '../route.ts';
-import { language, model, now, pressureUnit, text } from '../state.ts';
+import { language, leakZones, model, now, pressureUnit, text } from '../state.ts';
 
 /** Size of the callout, CSS pixels: its place on the map is chosen before it is drawn. */
 export const CALLOUT = { width: 288, height: 134 } as const;
@@ -85,10 +85,12 @@ function figures({ alarm }: Mark): readonly Figure[] {
   const lasts: Figure = { value: writeAge(now.value - alarm.since, language.value), caption: words.map.lasts };
   const leak = leakOf(alarm.evidence);
   if (leak !== undefined) {
-    const lost = leak.lostM3 ?? leak.size * ((now.value - alarm.since) / 3_600_000);
+    // What the alarm says was so when it rang; the zone knows what it has come to since.
+    const ofZone = leakZones.value.find(({ zone }) => zone === alarm.asset)?.lostM3 ?? 0;
+    const lost = Math.max(leak.lostM3 ?? 0, ofZone);
     return [
       { value: writeNumber(leak.size, leak.size < 20 ? 1 : 0), unit: 'm³/h', caption: words.map.leakSize },
-      { value: writeNumber(Math.max(0, lost), 0), unit: 'm³', caption: words.leakage.lost },
+      { value: writeNumber(lost, 0), unit: 'm³', caption: words.leakage.lost },
       lasts,
     ];
   }
