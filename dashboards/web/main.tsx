@@ -10,6 +10,7 @@ import './styles/trend.css';
 import './styles/form.css';
 import './styles/overview.css';
 import './styles/map.css';
+import './styles/map-callout.css';
 import './styles/wall.css';
 import './styles/explore.css';
 import './styles/console.css';
