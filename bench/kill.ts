@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import type { BenchOptions } from './index.ts';
+import { VICTIMS, type Victim } from './kill-district.ts';
 import { runFullKillRounds } from './kill-full.ts';
-import { type KillReport, mulberry32, runKillRounds, VICTIMS, type Victim } from './kill-rounds.ts';
+import { type KillReport, mulberry32, runKillRounds } from './kill-rounds.ts';
 
 /**
  * `hanfeng bench kill`: kills processes at random while readings flow, then counts every one of them.

@@ -13,7 +13,8 @@ import { changesOf, needsSun, type Schedule } from './domain/schedule/schedule.t
 import type { Place } from './domain/schedule/sun.ts';
 import { modelSettings, zonesOf } from './leakage-config.ts';
 import { openModels } from './locate/models.ts';
-import { catalogOf, checkAlarms, withoutPlace } from './plant-catalog.ts';
+import { catalogOf } from './plant-catalog.ts';
+import { checkAlarms, withoutPlace } from './plant-checks.ts';
 import { parseClassFile, parseDeviceFile, readPlant, shippedPlant } from './plant-files.ts';
 import type { PlantCatalog } from './plant-growth.ts';
 

@@ -1,7 +1,8 @@
 import { QUALITIES } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
 import { type RejectReason, walkReadings } from '../contract/wire-readings.ts';
-import type { Admission, Admitted, DoubtfulReading, Rejection, SourceRange } from './admission.ts';
+import type { Admission, Admitted, DoubtfulReading, SourceRange } from './admission.ts';
+import type { Burial } from './burial.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import type { IdempotencyKey, Store, StoredReading } from './store/store.ts';
 
@@ -34,11 +35,7 @@ export interface DoorParts {
   readonly queue: CommitQueue;
   readonly admission: Admission;
   readonly judgeRanges: (ranges: readonly SourceRange[], receivedAt: Millis) => void;
-  readonly bury: (
-    rejections: readonly Rejection[],
-    rejected: number,
-    from: { readonly door: string; readonly source: string; readonly at: Millis },
-  ) => void;
+  readonly burial: Pick<Burial, 'buryParts'>;
   readonly count: (receipt: DoorReceipt) => void;
 }
 
@@ -127,7 +124,7 @@ export class DoorReadings {
       });
       admitted = taken;
       this.parts.judgeRanges(taken.ranges, receivedAt);
-      this.parts.bury(taken.rejections, taken.rejected, { door, source, at: receivedAt });
+      this.parts.burial.buryParts(taken.rejections, taken.rejected, { door, source, at: receivedAt });
       return doubtful.length === 0 ? finish({ duplicate: 0, corrected: 0, late: 0 }, taken) : undefined;
     }, `device/${source}`);
     const settle = () => this.settle(doubtful, receivedAt, (counts) => finish(counts, admitted as Admitted));

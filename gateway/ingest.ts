@@ -4,8 +4,9 @@ import type { BatchEnvelope } from '../contract/batch.ts';
 import type { EdgeState } from '../contract/state.ts';
 import type { Millis } from '../contract/time.ts';
 import { countValues, type RejectReason } from '../contract/wire-readings.ts';
-import { Admission, CLOCK_OFF_MS, type Rejection, type SourceRange } from './admission.ts';
+import { Admission, CLOCK_OFF_MS, type SourceRange } from './admission.ts';
 import type { Bundle } from './bundle.ts';
+import { Burial } from './burial.ts';
 import { CommitQueue, type PlanNotifications } from './commit-queue.ts';
 import type { Judge, Verdict } from './domain/judge.ts';
 import type { DeviceInfo, JudgeInput, OperatorCommand } from './domain/plant.ts';
@@ -95,10 +96,6 @@ export type Lesson = Omit<Extract<JudgeInput, { kind: 'taught' }>, 'kind'>;
 
 /** Ticks closer together than this are one. */
 export const TICK_MS = 1000;
-/** Bytes of a dead letter's payload that are kept. */
-export const DEAD_LETTER_BYTES_MAX = 4096;
-/** Dead letters of one message; the other rejections are counted in its receipt and lane. */
-const LETTERS_PER_MESSAGE_MAX = 100;
 
 export interface IngestOptions {
   readonly store: Store;
@@ -122,28 +119,20 @@ export interface IngestCounts {
   corrected: number;
   duplicateBatches: number;
   refusedBatches: number;
-  readonly rejected: Map<RejectReason, number>;
+  readonly rejected: ReadonlyMap<RejectReason, number>;
   listenerErrors: number;
   judgeErrors: number;
 }
 
 /** The path: what each kind of message does to the next commit, and what is told once it is on disk. */
 export class IngestPath implements Ingest {
-  readonly counts: IngestCounts = {
-    stored: 0,
-    duplicates: 0,
-    corrected: 0,
-    duplicateBatches: 0,
-    refusedBatches: 0,
-    rejected: new Map(),
-    listenerErrors: 0,
-    judgeErrors: 0,
-  };
+  readonly counts: IngestCounts;
   private readonly options: IngestOptions;
   private readonly growth: PlantGrowth;
   private readonly admission: Admission;
   private readonly queue: CommitQueue;
   private readonly doors: DoorReadings;
+  private readonly burial: Burial;
   private readonly lanes = new Map<string, LaneMark>();
   private readonly edges: EdgeWatch;
   private readonly listeners = new Set<(committed: Committed) => void>();
@@ -161,6 +150,17 @@ export class IngestPath implements Ingest {
       log,
       onBroken,
     });
+    this.burial = new Burial(() => this.filling, options.newId);
+    this.counts = {
+      stored: 0,
+      duplicates: 0,
+      corrected: 0,
+      duplicateBatches: 0,
+      refusedBatches: 0,
+      rejected: this.burial.counts,
+      listenerErrors: 0,
+      judgeErrors: 0,
+    };
     this.growth = new PlantGrowth({ registry, judge, catalog, bundle: () => this.filling });
     this.admission = new Admission({ registry, growth: this.growth, discovers: options.discovery === 'accept' });
     this.edges = new EdgeWatch({
@@ -174,7 +174,7 @@ export class IngestPath implements Ingest {
       queue: this.queue,
       admission: this.admission,
       judgeRanges: (ranges, receivedAt) => this.judgeRanges(ranges, receivedAt),
-      bury: (rejections, rejected, from) => this.bury(rejections, rejected, from),
+      burial: this.burial,
       count: ({ stored, duplicate, corrected }) => {
         this.counts.stored += stored + corrected;
         this.counts.duplicates += duplicate;
@@ -267,10 +267,7 @@ export class IngestPath implements Ingest {
   }
 
   deadLetter(letter: DeadLetter): Promise<void> {
-    return this.queue.enqueue(() => {
-      this.countRejected(letter.reason as RejectReason, 1);
-      this.filling.deadLetters.push({ ...letter, payload: letter.payload.slice(0, DEAD_LETTER_BYTES_MAX) });
-    });
+    return this.queue.enqueue(() => this.burial.bury(letter));
   }
 
   audit(entry: AuditEntry): Promise<void> {
@@ -357,7 +354,7 @@ export class IngestPath implements Ingest {
     const unnamed = this.options.registry.sourceId(`edge/${edge}/${UNNAMED_LINE}`);
     if (unnamed !== undefined && Number.isFinite(oldest) && !(UNNAMED_LINE in envelope.upTo))
       this.judgeInput({ kind: 'up-to', source: unnamed, upTo: oldest });
-    this.bury(admitted.rejections, admitted.rejected, { door: 'batch', source: edge, at: receivedAt });
+    this.burial.buryParts(admitted.rejections, admitted.rejected, { door: 'batch', source: edge, at: receivedAt });
     this.counts.stored += admitted.stored;
     return countReadings(lane, admitted);
   }
@@ -375,24 +372,6 @@ export class IngestPath implements Ingest {
       this.counts.judgeErrors++;
       this.options.log.error({ err: error, input: input.kind }, 'judging failed');
     }
-  }
-
-  private bury(
-    rejections: readonly Rejection[],
-    rejected: number,
-    { door, source, at }: { door: string; source: string; at: Millis },
-  ): void {
-    if (rejected === 0) return;
-    for (const { reason } of rejections) this.countRejected(reason, 1);
-    if (rejected > rejections.length) this.countRejected('too-large', rejected - rejections.length);
-    for (const { reason, detail, entry } of rejections.slice(0, LETTERS_PER_MESSAGE_MAX)) {
-      const payload = (JSON.stringify(entry) ?? '').slice(0, DEAD_LETTER_BYTES_MAX);
-      this.filling.deadLetters.push({ id: this.options.newId(), at, door, source, reason, detail, payload });
-    }
-  }
-
-  private countRejected(reason: RejectReason, count: number): void {
-    this.counts.rejected.set(reason, (this.counts.rejected.get(reason) ?? 0) + count);
   }
 
   private announce(bundle: Bundle, commit: Commit): void {

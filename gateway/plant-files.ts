@@ -6,17 +6,16 @@ import { type GatewayConfig, twice } from './config.ts';
 import { parseCsvTable } from './csv.ts';
 import { inWgs84 } from './domain/coordinates.ts';
 import { COPY_CLASS, COPY_DEVICE } from './influxdb/settings.ts';
+import { catalogOf, type PlantDescription } from './plant-catalog.ts';
 import {
   alarmFault,
-  catalogOf,
   checkAlarms,
   checkTimes,
   checkUpstream,
   expressionFault,
   namesOf,
-  type PlantDescription,
   testFault,
-} from './plant-catalog.ts';
+} from './plant-checks.ts';
 import type { PlantCatalog } from './plant-growth.ts';
 import { type AssetClass, classSchema, type DeviceFileEntry, deviceSchema } from './plant-schema.ts';
 import { timetableOf } from './schedule-config.ts';

@@ -1,32 +1,18 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Alarm, AlarmHold, AlarmState } from '../../../contract/alarm.ts';
-import { compareAlarms, lampOf, messageOf, wantsPress, whatOf } from '../alarms.ts';
+import { compareAlarms, lampOf, wantsPress } from '../alarms.ts';
 import { api } from '../api.ts';
-import { writeAge } from '../format.ts';
 import { isOnMap } from '../map/state.ts';
-import { AlarmBrief, alarmRowClass, figuresOf, placeOf, raisedWord, stateWord } from '../parts/alarm-row.tsx';
-import { Glyph } from '../parts/glyph.tsx';
+import { AlarmBrief, placeOf } from '../parts/alarm-row.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { isForPage } from '../parts/keys.ts';
-import { className } from '../parts/name.tsx';
 import { Empty, Skeleton } from '../parts/panel.tsx';
 import type { Flood } from '../performance.ts';
 import { silence } from '../ringing.ts';
 import { hrefOf } from '../route.ts';
-import {
-  acknowledge,
-  alarms,
-  floodNews,
-  language,
-  loaded,
-  mayOperate,
-  now,
-  preferences,
-  returns,
-  site,
-  text,
-} from '../state.ts';
+import { acknowledge, alarms, floodNews, loaded, mayOperate, preferences, returns, text } from '../state.ts';
 import { AlarmDetails } from './alarm-details.tsx';
+import { AlarmTable, ConsoleKeys, toggled } from './alarm-table.tsx';
 import { AlarmTabs } from './alarm-tabs.tsx';
 import { Frame } from './frame.tsx';
 import { useWide } from './layout.ts';
@@ -68,12 +54,6 @@ export function Alarms({ id }: { id: string | undefined }) {
     setWanted('');
     setState(undefined);
   };
-  const toggle = (alarm: string) => {
-    const next = new Set(selected);
-    if (!next.delete(alarm)) next.add(alarm);
-    setSelected(next);
-  };
-
   // Before the next key can come, not after the next paint.
   useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -91,7 +71,8 @@ export function Alarms({ id }: { id: string | undefined }) {
         if (event.shiftKey) setSelected(new Set([...selected, ...(cursor === undefined ? [] : [cursor]), next.id]));
         setCursor(next.id);
         focusRow(next.id);
-      } else if (key === ' ' && cursor !== undefined && !isElsewhere && !within('input')) toggle(cursor);
+      } else if (key === ' ' && cursor !== undefined && !isElsewhere && !within('input'))
+        setSelected(toggled(selected, cursor));
       else if (key === 'Enter' && cursor !== undefined && !isElsewhere) {
         location.hash = hrefOf({ page: 'alarms', alarm: cursor });
         toDetails.current = true;
@@ -208,52 +189,13 @@ export function Alarms({ id }: { id: string | undefined }) {
               )}
             </Empty>
           ) : wide ? (
-            <div class="scroll" tabIndex={-1}>
-              <table class="rows">
-                <thead>
-                  <tr>
-                    <th scope="col" class="col-check">
-                      <input
-                        type="checkbox"
-                        aria-label={words.selectAll}
-                        checked={chosen.length === shown.length}
-                        onChange={(event) =>
-                          setSelected(event.currentTarget.checked ? new Set(shown.map((alarm) => alarm.id)) : new Set())
-                        }
-                      />
-                    </th>
-                    <th scope="col" class="col-glyph">
-                      <span class="unseen">{words.priority(1).replace(/\s*1/, '')}</span>
-                    </th>
-                    <th scope="col">{words.what}</th>
-                    <th scope="col" class="col-where">
-                      {words.where}
-                    </th>
-                    <th scope="col" class="col-value right">
-                      {words.value} <span>{words.limit}</span>
-                    </th>
-                    <th scope="col" class="col-age right">
-                      {words.age} <span>{words.raised}</span>
-                    </th>
-                    <th scope="col" class="col-state">
-                      {words.stateColumn}
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {shown.map((alarm) => (
-                    <AlarmRow
-                      key={alarm.id}
-                      alarm={alarm}
-                      selected={selected.has(alarm.id)}
-                      current={alarm.id === (cursor ?? id)}
-                      onToggle={() => toggle(alarm.id)}
-                      onFocus={() => setCursor(alarm.id)}
-                    />
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <AlarmTable
+              shown={shown}
+              selected={selected}
+              current={cursor ?? id}
+              onSelect={setSelected}
+              onFocus={setCursor}
+            />
           ) : (
             <ul class="brief-list">
               {shown.map((alarm) => (
@@ -261,46 +203,7 @@ export function Alarms({ id }: { id: string | undefined }) {
               ))}
             </ul>
           )}
-          {wide && (
-            <footer class="keys">
-              <span>
-                <kbd>↑</kbd> <kbd>↓</kbd> {words.keysMove}
-              </span>
-              <span>
-                <kbd>Space</kbd> {words.keysSelect}
-              </span>
-              {preferences.value.keys && (
-                <span>
-                  <kbd>A</kbd> {words.keysAcknowledge}
-                </span>
-              )}
-              <span>
-                <kbd>Enter</kbd> {words.keysDetails}
-              </span>
-              {preferences.value.keys && (
-                <span>
-                  <kbd>H</kbd> {words.keysShelve}
-                </span>
-              )}
-              {preferences.value.keys && (
-                <span>
-                  <kbd>C</kbd> {words.keysComment}
-                </span>
-              )}
-              {preferences.value.keys && (
-                <span>
-                  <kbd>S</kbd> {words.keysSilence}
-                </span>
-              )}
-              {preferences.value.keys && (
-                <span>
-                  <kbd>?</kbd> {words.jump.allKeys}
-                </span>
-              )}
-              <span class="space" />
-              <span class="faint">{words.shownOf(shown.length, all.length)}</span>
-            </footer>
-          )}
+          {wide && <ConsoleKeys shown={shown.length} all={all.length} />}
         </section>
         {wide &&
           (opened === undefined ? (
@@ -357,73 +260,6 @@ function enterDetails(wanted: { current: boolean }): void {
   if (!wanted.current) return;
   wanted.current = false;
   document.querySelector<HTMLElement>('.details h2[tabindex]')?.focus();
-}
-
-interface AlarmRowProps {
-  readonly alarm: Alarm;
-  readonly selected: boolean;
-  readonly current: boolean;
-  readonly onToggle: () => void;
-  readonly onFocus: () => void;
-}
-
-function AlarmRow(props: AlarmRowProps) {
-  const { alarm, selected, current, onToggle, onFocus } = props;
-  const words = text.value;
-  const { value, limit } = figuresOf(alarm);
-  const place = placeOf(alarm);
-  const open = () => {
-    location.hash = hrefOf({ page: 'alarms', alarm: alarm.id });
-  };
-  return (
-    <tr
-      id={`alarm-${alarm.id}`}
-      class={`${alarmRowClass(alarm)}${selected ? ' checked' : ''}${current ? ' selected' : ''}`}
-      data-alarm={alarm.id}
-      data-state={alarm.state}
-      onFocusIn={onFocus}
-      onClick={(event) => {
-        if ((event.target as Element).closest('input, a') === null) open();
-      }}
-    >
-      <td class="col-check">
-        <input
-          type="checkbox"
-          checked={selected}
-          aria-label={`${words.select}: ${whatOf(messageOf(alarm, language.value))}`}
-          onChange={onToggle}
-        />
-      </td>
-      <td class="col-glyph">
-        <Glyph priority={alarm.priority} lamp={lampOf(alarm)} size={20} />
-      </td>
-      <td class="what">
-        <a href={hrefOf({ page: 'alarms', alarm: alarm.id })}>{whatOf(messageOf(alarm, language.value))}</a>
-        {alarm.latched && <span class="tag">{words.latched}</span>}
-      </td>
-      <td class="where">
-        <span>{place.name}</span>
-        <span class="other">{place.other ?? className(alarm.assetClass ?? 'generic')}</span>
-      </td>
-      <td class="right figure">
-        <b>{value}</b>
-        <span>{limit}</span>
-      </td>
-      <td class="right">
-        {writeAge(now.value - alarm.raisedAt, language.value)}
-        <span title={site.value.zone}>{raisedWord(alarm)}</span>
-      </td>
-      <td class="state">
-        {alarm.state === 'acknowledged' && alarm.holds.length === 0 ? (
-          <>
-            <Icon name="check" size={14} /> {alarm.acknowledgedBy ?? stateWord(alarm)}
-          </>
-        ) : (
-          <b>{stateWord(alarm)}</b>
-        )}
-      </td>
-    </tr>
-  );
 }
 
 /** Floods that go on. Asked for when the feed tells of one, or an alarm was raised in one or left the list; never by the clock. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Committed, DEAD_LETTER_BYTES_MAX } from '../../../gateway/ingest.ts';
+import { DEAD_LETTER_BYTES_MAX } from '../../../gateway/burial.ts';
+import type { Committed } from '../../../gateway/ingest.ts';
 import { type Store, StoreError } from '../../../gateway/store/store.ts';
 import { envelope as batchOf, type IngestRig, openCatalog, openRig } from '../../support/ingest-rig.ts';
 
