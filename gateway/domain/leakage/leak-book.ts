@@ -61,11 +61,13 @@ export const leakEvent = (at: Millis, { kind, since, size, error, score }: Omit<
 
 /** Closes what the drop fits; a leak nobody was told of ends without a word. */
 export function repair({ state }: FlowZone, at: Millis, since: Millis, size: number): FlowEvent[] {
-  state.lastRepairAt = at;
-  state.lastRepairSize = size;
   const all = closeByDrop(state.leaks, size);
   const closed = all.filter(({ isUntold }) => isUntold !== true);
-  return all.length > 0 && closed.length === 0 ? [] : [{ kind: 'repair', since, at, size, closed }];
+  // What a repair left behind is over: no repair of its own, and that one may have left more.
+  if (all.length > 0 && closed.length === 0) return [];
+  state.lastRepairAt = at;
+  state.lastRepairSize = size;
+  return [{ kind: 'repair', since, at, size, closed }];
 }
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FlowZone } from '../../../../../gateway/domain/leakage/flow-zone.ts';
-import { isGrowth, open } from '../../../../../gateway/domain/leakage/leak-book.ts';
+import { isGrowth, open, repair } from '../../../../../gateway/domain/leakage/leak-book.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -20,6 +20,17 @@ describe('a rise while a leak is open', () => {
 
   it('that comes weeks later is another leak', () => {
     expect(isGrowth(zone, 20 * DAY_MS, 6, 3)).toBe(false);
+  });
+});
+
+describe('what a repair left behind', () => {
+  it('is no repair of its own when it goes: more of it may still show', () => {
+    const zone = new FlowZone({ binMs: 900_000, metered: false });
+    open(zone, { kind: 'abrupt', since: 0, at: 1, grownAt: 1, size: 50, found: 50 });
+    expect(repair(zone, DAY_MS, DAY_MS, 51)).toMatchObject([{ kind: 'repair', size: 51 }]);
+    open(zone, { kind: 'slow', since: DAY_MS, at: DAY_MS, grownAt: DAY_MS, size: 2, isUntold: true });
+    expect(repair(zone, 2 * DAY_MS, 2 * DAY_MS, 2.1)).toEqual([]);
+    expect(zone.state).toMatchObject({ leaks: [], lastRepairAt: DAY_MS, lastRepairSize: 51 });
   });
 });
 
