@@ -42,7 +42,12 @@ export async function startLocating(parts: LiveLocatingParts): Promise<() => voi
   let isEnded = false;
   let waiting = 0;
   let last = Promise.resolve();
+  /** The update of each leak that was looked at last: its place is written into the same record, and is no news of it. */
+  const looked = new Map<string, unknown>();
   const run = (alarm: Alarm) => {
+    looked.delete(alarm.id);
+    looked.set(alarm.id, alarm.evidence.updatedAt);
+    if (looked.size > OTHERS_MAX) looked.delete(looked.keys().next().value as string);
     if (waiting >= WAITING_MAX) {
       log.warn({ alarm: alarm.id }, `no place is looked for: ${WAITING_MAX} leaks wait already`);
       return;
@@ -63,7 +68,10 @@ export async function startLocating(parts: LiveLocatingParts): Promise<() => voi
       const alarm = alarms.findLast((one) => one.id === id && one.kind === 'leak');
       if (alarm !== undefined) run(alarm);
     }
-    for (const alarm of alarms) if (alarm.kind === 'leak' && wantsAnotherLook(alarm)) run(alarm);
+    for (const alarm of alarms) {
+      if (alarm.kind !== 'leak' || looked.get(alarm.id) === alarm.evidence.updatedAt) continue;
+      if (wantsAnotherLook(alarm, parts.now())) run(alarm);
+    }
   });
   // What was raised just before the last end never got its place.
   const { items } = await store.alarms({ kind: 'leak', open: true, from: parts.now() - DAY_MS, limit: OTHERS_MAX });
@@ -77,23 +85,28 @@ export async function startLocating(parts: LiveLocatingParts): Promise<() => voi
   };
 }
 
-/** Its place was in doubt, and since then it was brought up to date. */
-function wantsAnotherLook({ active, evidence }: Alarm): boolean {
+/** Its place was in doubt, since then it was brought up to date, and there is more to look at than then. */
+function wantsAnotherLook(alarm: Alarm, now: Millis): boolean {
+  const { active, evidence } = alarm;
   const { updatedAt, located } = evidence as {
     readonly updatedAt?: string;
     readonly located?: { readonly at?: string; readonly doubt?: string; readonly reason?: string };
   };
   if (!active || updatedAt === undefined || located?.at === undefined) return false;
-  return (located.doubt ?? located.reason) !== undefined && Date.parse(updatedAt) > Date.parse(located.at);
+  const at = Date.parse(located.at);
+  const isInDoubt = (located.doubt ?? located.reason) !== undefined;
+  return isInDoubt && Date.parse(updatedAt) > at && tellingUntil(alarm, now) > at;
+}
+
+/** What was recorded until then tells of its place. One that was found in history has told more than when it would have rung. */
+function tellingUntil({ raisedAt, since, returnedAt = Number.POSITIVE_INFINITY }: Alarm, now: Millis): Millis {
+  return Math.max(raisedAt, Math.min(now - UNDER_WAY_MS, since + TELLING_MS, returnedAt));
 }
 
 async function place({ places, store, ingest, now, log }: LiveLocatingParts, alarm: Alarm): Promise<void> {
   const from = alarm.since - HISTORY_DAYS * DAY_MS;
   const { items } = await store.alarms({ kind: 'leak', from, limit: OTHERS_MAX });
-  // One that was found in history has told more of itself than it had when it would have rung.
-  const told = Math.min(now() - UNDER_WAY_MS, alarm.since + TELLING_MS, alarm.returnedAt ?? Number.POSITIVE_INFINITY);
-  const until = Math.max(alarm.raisedAt, told);
-  const found = await places.place(alarm, items, until);
+  const found = await places.place(alarm, items, tellingUntil(alarm, now()));
   if (found === undefined) return;
   await ingest.located({ alarm: alarm.id, at: now(), ...found });
   log.info({ alarm: alarm.id, location: found.location, why: found.why }, 'leak located');

@@ -100,6 +100,28 @@ describe('the place of a leak that is raised', () => {
     end();
   });
 
+  it('is looked for once with each update, although the place is written into the same record', async () => {
+    const { asked, commit, end } = await world(RAISED + 24 * HOUR_MS, unsure, unsure);
+    const updated = { located: unsure.details, updatedAt: '2026-11-29T03:30:00.000Z' };
+    commit(leak(updated));
+    await until('it was looked for', () => asked.length === 1);
+    // What came of it is older than the update, by what may be under way.
+    const found = { ...unsure.details, at: '2026-11-29T03:00:00.000Z' };
+    for (let times = 0; times < 3; times++) commit(leak({ ...updated, located: found }), 'located');
+    await new Promise((turn) => setImmediate(turn));
+    expect(asked).toHaveLength(1);
+    end();
+  });
+
+  it('is looked for no more once two days of it were looked at, whatever is updated', async () => {
+    const { asked, commit, end } = await world(RAISED + 300 * HOUR_MS, unsure);
+    const located = { ...unsure.details, at: new Date(RAISED + 46 * HOUR_MS).toISOString() };
+    commit(leak({ located, updatedAt: new Date(RAISED + 290 * HOUR_MS).toISOString() }));
+    await new Promise((turn) => setImmediate(turn));
+    expect(asked).toEqual([]);
+    end();
+  });
+
   it('is looked for, too, when it was over before anybody read of it in history, with what it showed until its end', async () => {
     const { asked, located, commit, end } = await world(RAISED + 300 * HOUR_MS, sure);
     commit({ ...leak(), active: false, raisedLate: true, returnedAt: RAISED + 20 * HOUR_MS }, 'raise-late');
