@@ -58,7 +58,14 @@ export function startTeaching(parts: TeachingParts): { stop(): Promise<void> } {
     const isQuiet = performance.now() - lastLateMs >= QUIET_MS;
     isLearning = parts.isLearning();
     if (running !== undefined || !isLearning) return;
+    const known = wanted;
     wanted = wantedOf(parts);
+    if (wanted.some((mark, id) => mark === 1 && known[id] !== 1)) {
+      // They came up with readings that were not looked at: maybe the first of a backlog, which is to be read when it is whole.
+      isDue = true;
+      lastLateMs = performance.now();
+      return;
+    }
     if (!isDue || !isQuiet) return;
     isDue = false;
     running = teach(parts, () => stopped)

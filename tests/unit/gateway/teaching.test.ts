@@ -9,7 +9,8 @@ const DAY_MS = 86_400_000;
 const NOW = 400 * DAY_MS + 5 * 3_600_000 + 1_700_000_000_000 - (1_700_000_000_000 % DAY_MS);
 
 /** A store with two days of one point, a detector that notes what it hears, and an ingest that notes what it is taught. */
-function rig({ failures = 0 }: { failures?: number } = {}) {
+function rig({ failures = 0, isEmpty = false }: { failures?: number; isEmpty?: boolean } = {}) {
+  let hasPoints = !isEmpty;
   const heard: string[] = [];
   const lessons: Lesson[] = [];
   let listener: Parameters<TeachingParts['ingest']['onCommitted']>[0] | undefined;
@@ -34,6 +35,7 @@ function rig({ failures = 0 }: { failures?: number } = {}) {
     log: { info: () => {}, warn: () => {} },
     registry: {
       *points() {
+        if (!hasPoints) return;
         yield { id: 3, device: 'fm-01', measurement: 'flow', maxSilenceMs: 1, reportingDelayMs: 0 };
         yield { id: 4, device: 'fm-01', measurement: 'total', maxSilenceMs: 1, reportingDelayMs: 0 };
       },
@@ -68,7 +70,10 @@ function rig({ failures = 0 }: { failures?: number } = {}) {
   const learned = () => {
     learning = false;
   };
-  return { heard, lessons, commit, teaching, queries: () => queries, learned };
+  const comeUp = () => {
+    hasPoints = true;
+  };
+  return { heard, lessons, commit, teaching, queries: () => queries, learned, comeUp };
 }
 
 describe('detectors that learn', () => {
@@ -97,6 +102,20 @@ describe('detectors that learn', () => {
     expect(lessons).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(20_000);
     expect(lessons).toHaveLength(2);
+  });
+
+  it('wait for the whole of a backlog that began before its points were known', async () => {
+    const { lessons, commit, comeUp } = rig({ isEmpty: true });
+    await vi.advanceTimersByTimeAsync(3000);
+    comeUp();
+    // What comes now is of points that nobody has marked yet.
+    for (let second = 3; second < 40; second++) {
+      commit(3, NOW - (60 - second) * DAY_MS);
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(lessons).toHaveLength(0);
+    }
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(lessons).toHaveLength(1);
   });
 
   it('ask a busy store again', async () => {
