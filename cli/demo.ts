@@ -178,6 +178,7 @@ function gatewayFile({
   const config = parse(readFileSync(shipped, 'utf8')) as Record<string, unknown> & {
     devices?: string[];
     classes?: string[];
+    map?: string;
     leakage?: { readonly model?: { readonly file: string } };
   };
   const secretFile = join(dataDir, 'webhook-secret');
@@ -193,6 +194,7 @@ function gatewayFile({
       ...(model === undefined
         ? {}
         : { leakage: { ...config.leakage, model: { ...model, file: resolve(examples, model.file) } } }),
+      ...(config.map === undefined ? {} : { map: resolve(examples, config.map) }),
       ...(config.classes === undefined ? {} : { classes: absolute(config.classes) }),
       notify: {
         allowHosts: [new URL(webhook).hostname],

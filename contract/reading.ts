@@ -52,10 +52,10 @@ export function reasonCode(reason: string | undefined): number {
   return reason === undefined ? 0 : (REASON_CODES.get(reason) ?? 1);
 }
 
-/** Ids of devices, measurements, edges, lanes, assets: 1-64 of `A-Z a-z 0-9 . _ -`. */
 /** A reading stamped further ahead of its receipt than this comes from a clock that is wrong: it is taken as of its receipt. */
 export const AHEAD_MAX_MS = 5 * 60_000;
 
+/** Ids of devices, measurements, edges, lanes, assets: 1-64 of `A-Z a-z 0-9 . _ -`. */
 export const ID_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
 export const idSchema = z.string().regex(ID_PATTERN, '1-64 of A-Z a-z 0-9 . _ -');
 

@@ -206,7 +206,9 @@ function gatewayFile() {
   const devicesFile = join(folder, 'devices.yaml');
   writeFileSync(devicesFile, stringify(devices, { aliasDuplicateObjects: false }));
   const path = join(folder, 'gateway.yaml');
-  writeFileSync(path, stringify({ ...file, devices: [devicesFile] }));
+  // Without the background of the map, which lies beside the demo's own file.
+  const { map: _, ...rest } = file;
+  writeFileSync(path, stringify({ ...rest, devices: [devicesFile] }));
   return path;
 }
 
