@@ -1,5 +1,5 @@
 import type { RefObject } from 'preact';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 /**
  * A menu below a button, by keyboard: the first or chosen entry has the focus when it opens, arrows move, Escape closes
@@ -21,7 +21,8 @@ export function useMenu(open: boolean, close: () => void): RefObject<HTMLDivElem
         place.querySelector<HTMLElement>('[aria-haspopup]')?.focus();
     };
   }, [open]);
-  useEffect(() => {
+  // With the focus at once: a key pressed before the next picture is the menu's, too.
+  useLayoutEffect(() => {
     const { current: place } = ref;
     if (!open || place === null) return;
     const onPress = (event: Event) => {
