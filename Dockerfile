@@ -7,19 +7,18 @@ COPY . .
 RUN npm run build && npm prune --omit=dev
 
 FROM node:24-bookworm-slim
-# Commits, a checkpoint, sealing and two queries each hold a thread of the pool while the database works: more than Node's four.
-ENV NODE_ENV=production UV_THREADPOOL_SIZE=8
+ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
-COPY --from=build /app/cli/hanfeng.mjs /app/cli/bootstrap.mjs cli/
+COPY --from=build /app/cli/hanfeng.cjs /app/cli/hanfeng.mjs /app/cli/bootstrap.mjs cli/
 COPY --from=build /app/edge/devices edge/devices
 COPY --from=build /app/gateway/classes gateway/classes
 COPY --from=build /app/simulators/plants simulators/plants
 COPY --from=build /app/simulators/scenarios simulators/scenarios
 COPY --from=build /app/examples examples
-RUN mkdir /data && chown node:node /data && ln -s /app/cli/hanfeng.mjs /usr/local/bin/hanfeng
+RUN mkdir /data && chown node:node /data && ln -s /app/cli/hanfeng.cjs /usr/local/bin/hanfeng
 USER node
 VOLUME /data
 ENV HANFENG_DATA_DIR=/data

@@ -129,9 +129,10 @@ export interface RunningGateway {
 }
 
 export async function startGateway(task: GatewayTask): Promise<RunningGateway> {
-  // As every gateway of ours is started.
+  // As cli/hanfeng.cjs starts it.
   const env = { ...process.env, UV_THREADPOOL_SIZE: '8' };
-  const child = fork(new URL('./district-gateway.js', import.meta.url), { stdio: 'inherit', env });
+  const execArgv = ['--v8-pool-size=1'];
+  const child = fork(new URL('./district-gateway.js', import.meta.url), { stdio: 'inherit', env, execArgv });
   child.send(task);
   const ready = await answer<GatewayReady>(child);
   return {

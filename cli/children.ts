@@ -33,10 +33,13 @@ export interface ChildOptions {
   readonly onLine: (line: LogLine) => void;
 }
 
+/** Threads that help V8 to collect. */
+const ONE_HELPER = '--v8-pool-size=1';
+
 /** Starts `hanfeng <args>` as a process of its own group: a Ctrl-C of the terminal reaches only us. */
 export function startChild({ name, root, args, env, onLine }: ChildOptions): Child {
-  const child: ChildProcess = spawn(process.execPath, [join(root, 'dist', 'cli', 'hanfeng.js'), ...args], {
-    // The store alone may hold five: commits, a checkpoint, sealing and two queries. It can only be said before a start.
+  const child: ChildProcess = spawn(process.execPath, [ONE_HELPER, join(root, 'dist', 'cli', 'hanfeng.js'), ...args], {
+    // Both as cli/hanfeng.cjs has them; they can only be said before a start.
     env: { UV_THREADPOOL_SIZE: '8', ...env, HANFENG_END_WITH_STDIN: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
