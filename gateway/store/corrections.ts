@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Millis } from '../../contract/time.ts';
 import { int } from './columns.ts';
+import type { Ask } from './database.ts';
 import { QUARTER_MS } from './quarters.ts';
 import { filesReadings, type Sources, segmentsOf } from './relation.ts';
 import { LATE, type Segment } from './segments.ts';
@@ -52,7 +53,7 @@ export async function correctedBy(
  * not sealed yet, and the piece of a quarter at its end.
  */
 export async function quartersToRead(
-  connection: DuckDBConnection,
+  ask: Ask,
   sources: Sources,
   { points, from, to }: Pick<SeriesQuery, 'points' | 'from' | 'to'>,
 ): Promise<readonly Millis[]> {
@@ -66,9 +67,8 @@ export async function quartersToRead(
         `SELECT (ts // ${QUARTER_MS}) * ${QUARTER_MS} AS quarter FROM ${table}
            WHERE ts >= ${int(from)} AND ts < ${int(Math.min(to, sealedTo + 1))} AND point IN (${points.map(int).join(', ')})`,
     );
-    const rows = await connection.runAndReadAll(
-      `SELECT DISTINCT quarter::DOUBLE FROM (${late.join(' UNION ALL ')}) LIMIT ${HOT_QUARTERS_MAX + 1}`,
-    );
+    const sql = `SELECT DISTINCT quarter::DOUBLE FROM (${late.join(' UNION ALL ')}) LIMIT ${HOT_QUARTERS_MAX + 1}`;
+    const rows = await ask((connection) => connection.runAndReadAll(sql));
     if (rows.currentRowCount <= HOT_QUARTERS_MAX) for (const [ts] of rows.getRows()) quarters.add(ts as Millis);
   }
   return [...quarters].sort((a, b) => a - b);

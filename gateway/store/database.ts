@@ -25,6 +25,9 @@ const CHECKPOINT_FREE_BYTES = 128 * 1024 * 1024;
 /** Files this process has open: the lock of the operating system does not tell two openers of one process apart. */
 const openFiles = new Set<string>();
 
+/** Asks one question on a connection that is borrowed for it. */
+export type Ask = <T>(question: (connection: DuckDBConnection) => Promise<T>) => Promise<T>;
+
 /** What became of a checkpoint. */
 export type CheckpointOutcome = 'done' | 'not-due' | 'prepared' | 'no-space' | 'busy';
 
@@ -118,10 +121,8 @@ export class Database {
       expired = true;
       connection.interrupt();
     }, READ_TIMEOUT_MS);
-    const reading = run(connection);
-    this.active.add(reading);
     try {
-      return await reading;
+      return await this.hold(() => run(connection));
     } catch (error) {
       if (expired) {
         this.cutOff++;
@@ -137,8 +138,18 @@ export class Database {
       throw error;
     } finally {
       clearTimeout(timer);
-      this.active.delete(reading);
       this.release(connection);
+    }
+  }
+
+  /** Keeps the files that are there now until `work` is done, which reads them by itself and asks the database at times. */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    const reading = work();
+    this.active.add(reading);
+    try {
+      return await reading;
+    } finally {
+      this.active.delete(reading);
     }
   }
 

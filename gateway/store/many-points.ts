@@ -1,9 +1,8 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
 import { QUALITIES, type Quality } from '../../contract/reading.ts';
 import type { Millis } from '../../contract/time.ts';
 import { int, takeColumns } from './columns.ts';
 import { quartersToRead } from './corrections.ts';
-import { READ_TIMEOUT_MS } from './database.ts';
+import { type Ask, READ_TIMEOUT_MS } from './database.ts';
 import { Pace } from './pace.ts';
 import { QUARTER_MS } from './quarters.ts';
 import { RECENT_POINTS_MAX, type RecentPart, recentPartOf } from './recent-part.ts';
@@ -41,12 +40,14 @@ const PARTS: Readonly<Record<SeriesQuery['aggregate'], { readonly raw: string; r
 
 /**
  * Plain aggregates of valued readings per slot from `from` on; `mean` counts readings alike.
+ * Most of it is done without the database: its few connections are borrowed for a question each, so that others need not
+ * wait for a sum over hundreds of points.
  * Steps of whole quarters of an hour that begin on a quarter are answered from sums, everything else from raw readings.
  *
  * @throws StoreError `query-too-large` with a hint, before anything is read
  * @throws ByPointError when a copy of sums turns out damaged: ask again without it
  */
-export async function seriesOf(connection: DuckDBConnection, sources: Sources, query: SeriesQuery): Promise<Series[]> {
+export async function seriesOf(ask: Ask, sources: Sources, query: SeriesQuery): Promise<Series[]> {
   const { points, from, to, stepMs, across } = query;
   if (points.length === 0 || to <= from) return [];
   const slots = Math.ceil((to - from) / stepMs);
@@ -69,7 +70,7 @@ export async function seriesOf(connection: DuckDBConnection, sources: Sources, q
   for (let at = 0; at < ascending.length; at += pointsAtOnce) {
     const piece = { ...query, points: ascending.slice(at, at + pointsAtOnce) };
     const sums = new SlotSums(piece.points, piece);
-    await fill(sums, connection, sources, piece);
+    await fill(sums, ask, sources, piece);
     for (const [index, point] of piece.points.entries()) {
       await pace.breathe();
       if (one !== undefined) {
@@ -88,33 +89,35 @@ export async function seriesOf(connection: DuckDBConnection, sources: Sources, q
 }
 
 /** Adds what is stored of a question's points, wherever it lies. */
-async function fill(sums: SlotSums, connection: DuckDBConnection, sources: Sources, query: SeriesQuery): Promise<void> {
+async function fill(sums: SlotSums, ask: Ask, sources: Sources, query: SeriesQuery): Promise<void> {
   const outside = outsideMemory(sources);
   const recent = await recentPartOf(sources, outside, query, sums);
   const rest = recent === undefined ? sources : outside;
   const sql = isSummed(rest, query)
-    ? await fillFromSums(sums, connection, rest, query, recent)
+    ? await fillFromSums(sums, ask, rest, query, recent)
     : slotsOfReadings(rest, query, recent);
   if (sql === undefined) return;
   const indexOf = new Map(query.points.map((point, index) => [point, index]));
-  await takeColumns(
-    connection,
-    sql,
-    ['integer', 'integer', 'double', 'double', 'utinyint', 'bigint'],
-    ([point, slot, part, readings, worst, lastTs], rows) => {
-      for (let row = 0; row < rows; row++) {
-        const [at, index] = [slot?.[row] as number, indexOf.get(point?.[row] as number)];
-        if (index === undefined || at < 0 || at >= sums.slots) continue;
-        sums.addPart(
-          index,
-          at,
-          part?.[row] as number,
-          readings?.[row] as number,
-          worst?.[row] as number,
-          lastTs?.[row] as number,
-        );
-      }
-    },
+  await ask((connection) =>
+    takeColumns(
+      connection,
+      sql,
+      ['integer', 'integer', 'double', 'double', 'utinyint', 'bigint'],
+      ([point, slot, part, readings, worst, lastTs], rows) => {
+        for (let row = 0; row < rows; row++) {
+          const [at, index] = [slot?.[row] as number, indexOf.get(point?.[row] as number)];
+          if (index === undefined || at < 0 || at >= sums.slots) continue;
+          sums.addPart(
+            index,
+            at,
+            part?.[row] as number,
+            readings?.[row] as number,
+            worst?.[row] as number,
+            lastTs?.[row] as number,
+          );
+        }
+      },
+    ),
   );
 }
 
@@ -133,13 +136,13 @@ function isMissingSums({ unsummed }: Sources, { from, to }: Range): boolean {
  */
 async function fillFromSums(
   sums: SlotSums,
-  connection: DuckDBConnection,
+  ask: Ask,
   sources: Sources,
   query: SeriesQuery,
   recent: RecentPart | undefined,
 ): Promise<string | undefined> {
   const { from, stepMs, aggregate } = query;
-  const quarters = await quartersToRead(connection, sources, query);
+  const quarters = await quartersToRead(ask, sources, query);
   const late = recent?.rows === undefined ? undefined : recent;
   const toRead: ToRead = { quarters, late };
   const files = filesOfSums(sources, query, toRead);

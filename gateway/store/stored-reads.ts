@@ -63,7 +63,9 @@ export class StoredReads {
   }
 
   query(query: SeriesQuery) {
-    return this.readStored(query, (connection, sources) => seriesOf(connection, sources, query));
+    return this.planned(query, (plan) =>
+      this.database.hold(() => seriesOf((question) => this.database.read(question), plan(), query)),
+    );
   }
 
   async latest(points: readonly number[], tell: TellReading): Promise<void> {
@@ -117,17 +119,22 @@ export class StoredReads {
     return answers;
   }
 
-  /** A read of stored readings: planned again when a hot table was sealed meanwhile, and without files that turn out damaged. */
-  private async readStored<T>(
-    range: Range,
-    run: (connection: DuckDBConnection, sources: Sources) => Promise<T>,
-  ): Promise<T> {
+  private readStored<T>(range: Range, run: (connection: DuckDBConnection, sources: Sources) => Promise<T>): Promise<T> {
+    return this.planned(range, (plan) => this.database.read((connection) => run(connection, plan())));
+  }
+
+  /**
+   * A read of stored readings: planned again when a hot table was sealed meanwhile, and without files that turn out damaged.
+   *
+   * @param run - told how to ask where readings lie, once it is sure that the files stay until it is done
+   */
+  private async planned<T>(range: Range, run: (plan: () => Sources) => Promise<T>): Promise<T> {
     for (let plan = 1; ; plan++) {
       let used = this.sources();
       try {
-        return await this.database.read((connection) => {
+        return await run(() => {
           used = this.sources();
-          return run(connection, used);
+          return used;
         });
       } catch (error) {
         if (error instanceof ByPointError) {
