@@ -212,8 +212,8 @@ export class DuckDbStore implements Store {
         return;
       }
       if (await this.hot.rotateIfDue(connection, commit.number)) {
-        this.lane.tableCompleted();
-        this.upkeep.soon();
+        // Sealing it at the same time would take the rest of a small machine.
+        void this.lane.tableCompleted().then(() => this.upkeep.soon());
       }
       await writeCommit(connection, this.hot.written, commit);
       this.lastCommit = commit.number;

@@ -40,6 +40,7 @@ export class Upkeep {
 
   /** What fails is tried again at the next call. */
   soon(): void {
+    if (this.closing) return;
     this.under ??= this.tidy(this.parts.now())
       .then(
         () => {

@@ -10,6 +10,9 @@ import { StoreError } from './store.ts';
  */
 const ROTATED_WAL_BYTES = 32 * 1024 * 1024;
 
+/** So long a complete table waits for its checkpoint, which needs two more commits, before it is sealed without. */
+const CHECKPOINT_WAIT_MS = 2000;
+
 /** Commits, snapshots and what else writes, one after another, with checkpoints beside them. */
 export class WriteLane {
   private readonly database: Database;
@@ -18,6 +21,7 @@ export class WriteLane {
   private folding: Promise<void> | undefined;
   /** A table of readings is complete since the last look at the log. */
   private hasCompleteTable = false;
+  private tellFolded: (() => void) | undefined;
   /** After an error nobody knows whether the commit went through. */
   private doubtful = false;
   private error: Error | undefined;
@@ -53,9 +57,17 @@ export class WriteLane {
     return result;
   }
 
-  /** A table of readings is complete: its log is worth a checkpoint. */
-  tableCompleted(): void {
+  /** A table of readings is complete: its log is worth a checkpoint. Resolves when that is over, or is not to be expected. */
+  tableCompleted(): Promise<void> {
     this.hasCompleteTable = true;
+    this.tellFolded?.();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, CHECKPOINT_WAIT_MS).unref();
+      this.tellFolded = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Whether a commit whose answer got lost in an error is there already. */
@@ -86,6 +98,7 @@ export class WriteLane {
         outcome = await this.database.checkpointIfDue(atBytes);
       if (outcome === 'prepared' || outcome === 'busy') return;
       this.hasCompleteTable = false;
+      this.tellFolded?.();
       this.error = outcome === 'no-space' ? new Error('no room for a checkpoint') : undefined;
     } catch (error) {
       this.error = error as Error;
