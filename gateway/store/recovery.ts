@@ -89,7 +89,9 @@ interface ReplayPiece {
 }
 
 /**
- * Streams what was committed after a snapshot, in commit order. While one piece is judged the database reads the next.
+ * Streams what was committed after a snapshot, in commit order. While one piece is judged the database reads the next, and
+ * the first one is asked for at once. Numbers of commits follow each other, so nobody has to look for the next ones: the
+ * database would sort the inputs of all for it.
  * The connection must be used for nothing else meanwhile.
  */
 export async function* replay(
@@ -97,13 +99,15 @@ export async function* replay(
   hotTables: readonly Pick<HotTable, 'name' | 'firstCommit'>[],
   after: number,
 ): ReturnType<Store['replay']> {
-  let next = readPiece(connection, hotTables, after);
+  let first = after + 1;
+  const newest = connection.runAndReadAll('SELECT coalesce(max(number), 0)::DOUBLE FROM commits');
+  let next: Promise<ReplayPiece> | undefined = readPiece(connection, hotTables, first);
   try {
-    for (;;) {
-      const { commits, readings } = await next;
-      const last = commits.at(-1)?.[0];
-      if (last === undefined) return;
-      next = readPiece(connection, hotTables, last);
+    const last = (await newest).getRows()[0]?.[0] as number;
+    while (next !== undefined) {
+      const { commits, readings }: ReplayPiece = await next;
+      first += REPLAY_COMMITS;
+      next = first <= last ? readPiece(connection, hotTables, first) : undefined;
       let held = readings.next();
       for (const [number, at, inputs] of commits) {
         while (held.done !== true && held.value.number < number) held = readings.next();
@@ -113,33 +117,33 @@ export async function* replay(
     }
   } finally {
     // Who stops early must not find the connection at work.
-    await next.catch(() => {});
+    await Promise.allSettled([newest, next]);
   }
 }
 
+/** All is asked at once, in whatever order the connection answers: the loop may be busy in between. */
 async function readPiece(
   connection: DuckDBConnection,
   hotTables: readonly Pick<HotTable, 'name' | 'firstCommit'>[],
-  after: number,
+  first: number,
 ): Promise<ReplayPiece> {
-  const commits = (
-    await connection.runAndReadAll(
-      `SELECT number::DOUBLE, moment::DOUBLE, inputs FROM commits WHERE number > ${int(after)} ORDER BY number LIMIT ${REPLAY_COMMITS}`,
-    )
-  ).getRows() as [number: number, at: number, inputs: string][];
-  const [first, last] = [commits[0]?.[0], commits.at(-1)?.[0]];
-  if (first === undefined || last === undefined) return { commits, readings: [].values() };
-  const results: DuckDBMaterializedResult[] = [];
-  for (const [index, { name, firstCommit }] of hotTables.entries()) {
+  const last = first + REPLAY_COMMITS - 1;
+  const touched = hotTables.filter(({ firstCommit }, index) => {
     const endsBefore = hotTables[index + 1]?.firstCommit ?? Number.POSITIVE_INFINITY;
-    if (firstCommit > last || endsBefore <= first) continue;
-    results.push(
-      await connection.run(
+    return firstCommit <= last && endsBefore > first;
+  });
+  const [found, ...results] = await Promise.all([
+    connection.run(
+      `SELECT number::DOUBLE, moment::DOUBLE, inputs FROM commits WHERE number BETWEEN ${int(first)} AND ${int(last)}`,
+    ),
+    ...touched.map(({ name }) =>
+      connection.run(
         `SELECT commit, point, ts, value, quality, reason FROM ${name} WHERE commit BETWEEN ${int(first)} AND ${int(last)}`,
       ),
-    );
-  }
-  return { commits, readings: readingsByCommit(results) };
+    ),
+  ]);
+  const commits = (await found.getRows()) as [number: number, at: number, inputs: string][];
+  return { commits: commits.sort(([a], [b]) => a - b), readings: readingsByCommit(results) };
 }
 
 /** The readings of each commit that has some, in commit order: a table's rows lie in the order they were appended. */

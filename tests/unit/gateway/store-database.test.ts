@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Database } from '../../../gateway/store/database.ts';
+import { WriteLane } from '../../../gateway/store/write-lane.ts';
+
+describe('Database.hold', () => {
+  let dataDir: string;
+  let database: Database;
+  beforeEach(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'hf-database-'));
+    database = await Database.open({ dataDir, threads: 1, memoryLimitMb: 100 });
+  });
+  afterEach(async () => {
+    await database.close();
+    rmSync(dataDir, { recursive: true });
+  });
+
+  it('keeps no connection from others: a dozen long sums, and questions are answered', async () => {
+    const ends: (() => void)[] = [];
+    const held = Array.from({ length: 12 }, () =>
+      database.hold(() => new Promise<void>((resolve) => ends.push(resolve))),
+    );
+    const answer = await database.read((connection) => connection.runAndReadAll('SELECT 42'));
+    expect(answer.getRows()).toEqual([[42]]);
+    for (const end of ends) end();
+    await Promise.all(held);
+  });
+
+  it('keeps the files: who removes them waits until it is over, also when it fails', async () => {
+    let fail: (error: Error) => void = () => {};
+    const held = database.hold(() => new Promise<void>((_, reject) => (fail = reject)));
+    let isOver = false;
+    const over = database.readsOver().then(() => {
+      isOver = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isOver).toBe(false);
+    fail(new Error('damaged'));
+    await expect(held).rejects.toThrow('damaged');
+    await over;
+    expect(isOver).toBe(true);
+  });
+});
+
+describe('WriteLane.tableCompleted', () => {
+  const laneOf = (outcomes: string[]) => {
+    const database = { writer: {}, checkpointIfDue: async () => outcomes.shift() ?? 'not-due' };
+    return new WriteLane(database as never, { giveUp: async () => false } as never);
+  };
+
+  it('resolves when the checkpoint of the table is over, two commits later', async () => {
+    const lane = laneOf(['prepared', 'done']);
+    let isOver = false;
+    const over = lane.tableCompleted().then(() => {
+      isOver = true;
+    });
+    await lane.write(async () => {}, true);
+    await lane.end();
+    expect(isOver).toBe(false);
+    await lane.write(async () => {}, true);
+    await over;
+    expect(isOver).toBe(true);
+  });
+
+  it('resolves without one when no further commit comes', async () => {
+    const begunAt = performance.now();
+    await laneOf([]).tableCompleted();
+    expect(performance.now() - begunAt).toBeGreaterThan(1900);
+  });
+
+  it('resolves when the next table is complete before', async () => {
+    const lane = laneOf(['prepared']);
+    const first = lane.tableCompleted();
+    const second = lane.tableCompleted();
+    await first;
+    await lane.write(async () => {}, true);
+    await second;
+  });
+});
