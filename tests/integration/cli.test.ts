@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -24,6 +24,31 @@ function file(name: string, text: string): string {
   writeFileSync(path, text);
   return path;
 }
+
+describe('the command as it is installed', () => {
+  const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: { hanfeng: string } };
+  const begun = (env: Record<string, string>) => {
+    const told = `process.on('exit', () => process._rawDebug(JSON.stringify({
+      flags: process.execArgv, said: process.env.UV_THREADPOOL_SIZE, threads: fs.readdirSync('/proc/self/task').length })))`;
+    const preload = file('tell.cjs', `const fs = require('node:fs'); ${told}`);
+    const { UV_THREADPOOL_SIZE: _, ...rest } = process.env;
+    const { status, stdout, stderr } = spawnSync(join(root, bin.hanfeng), ['--version'], {
+      encoding: 'utf8',
+      timeout: 120_000,
+      env: { ...rest, ...env, NODE_OPTIONS: `--require ${preload}` },
+    });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+    return JSON.parse(stderr.trim().split('\n').at(-1) as string);
+  };
+
+  it('begins with one helper for V8 and a thread for each piece of work of the database', () => {
+    const usual = begun({});
+    expect(usual).toMatchObject({ flags: ['--v8-pool-size=1'], said: '8' });
+    // Node starts the threads to read its first module: five fewer of them, five fewer threads.
+    const fewer = begun({ UV_THREADPOOL_SIZE: '3' });
+    expect(fewer).toMatchObject({ said: '3', threads: usual.threads - 5 });
+  });
+});
 
 describe('the hanfeng command', () => {
   it.each([
