@@ -64,7 +64,7 @@ export class StoredReads {
 
   query(query: SeriesQuery) {
     return this.planned(query, (plan) =>
-      this.database.hold(() => seriesOf((question) => this.database.read(question), plan(), query)),
+      this.database.sum(() => seriesOf((question) => this.database.read(question), plan(), query)),
     );
   }
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Database } from '../../../gateway/store/database.ts';
 import { WriteLane } from '../../../gateway/store/write-lane.ts';
 
-describe('Database.hold', () => {
+describe('Database.sum', () => {
   let dataDir: string;
   let database: Database;
   beforeEach(async () => {
@@ -17,20 +17,38 @@ describe('Database.hold', () => {
     rmSync(dataDir, { recursive: true });
   });
 
-  it('keeps no connection from others: a dozen long sums, and questions are answered', async () => {
+  it('keeps no connection from others, and of many two go on at once', async () => {
     const ends: (() => void)[] = [];
-    const held = Array.from({ length: 12 }, () =>
-      database.hold(() => new Promise<void>((resolve) => ends.push(resolve))),
+    const sums = Array.from({ length: 12 }, () =>
+      database.sum(() => new Promise<void>((resolve) => ends.push(resolve))),
     );
     const answer = await database.read((connection) => connection.runAndReadAll('SELECT 42'));
     expect(answer.getRows()).toEqual([[42]]);
-    for (const end of ends) end();
-    await Promise.all(held);
+    expect(database.reads).toMatchObject({ active: 2, waiting: 10 });
+    for (let ended = 0; ended < 12; ended++) {
+      expect(ends.length).toBe(Math.min(12, ended + 2));
+      ends[ended]?.();
+      await sums[ended];
+    }
+    expect(database.reads).toEqual({ active: 0, waiting: 0, cutOff: 0, refused: 0 });
+  });
+
+  it('refuses more than can wait, as something to be tried again', async () => {
+    const ends: (() => void)[] = [];
+    const sums = Array.from({ length: 258 }, () =>
+      database.sum(() => new Promise<void>((resolve) => ends.push(resolve))),
+    );
+    await expect(database.sum(async () => {})).rejects.toMatchObject({ code: 'query-timeout', retryable: true });
+    expect(database.reads.refused).toBe(1);
+    for (let ended = 0; ended < sums.length; ended++) {
+      ends[ended]?.();
+      await sums[ended];
+    }
   });
 
   it('keeps the files: who removes them waits until it is over, also when it fails', async () => {
     let fail: (error: Error) => void = () => {};
-    const held = database.hold(() => new Promise<void>((_, reject) => (fail = reject)));
+    const summed = database.sum(() => new Promise<void>((_, reject) => (fail = reject)));
     let isOver = false;
     const over = database.readsOver().then(() => {
       isOver = true;
@@ -38,7 +56,7 @@ describe('Database.hold', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(isOver).toBe(false);
     fail(new Error('damaged'));
-    await expect(held).rejects.toThrow('damaged');
+    await expect(summed).rejects.toThrow('damaged');
     await over;
     expect(isOver).toBe(true);
   });
@@ -71,7 +89,7 @@ describe('WriteLane.tableCompleted', () => {
   });
 
   it('resolves when the next table is complete before', async () => {
-    const lane = laneOf(['prepared']);
+    const lane = laneOf(['done']);
     const first = lane.tableCompleted();
     const second = lane.tableCompleted();
     await first;
