@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { ONE_HELPER } from '../gateway/heap.ts';
 
 /** One line of a child's log, parsed, or the bare text when it was not JSON. */
 export interface LogLine {
@@ -32,9 +33,6 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly onLine: (line: LogLine) => void;
 }
-
-/** Threads that help V8 to collect. */
-const ONE_HELPER = '--v8-pool-size=1';
 
 /** Starts `hanfeng <args>` as a process of its own group: a Ctrl-C of the terminal reaches only us. */
 export function startChild({ name, root, args, env, onLine }: ChildOptions): Child {

@@ -22,6 +22,9 @@ export class WriteLane {
   /** A table of readings is complete since the last look at the log. */
   private hasCompleteTable = false;
   private tellFolded: (() => void) | undefined;
+  /** Commits that were begun, and how many of them when the read was open that lets commits go on beside a checkpoint. */
+  private begun = 0;
+  private preparedAt = 0;
   /** After an error nobody knows whether the commit went through. */
   private doubtful = false;
   private error: Error | undefined;
@@ -42,7 +45,9 @@ export class WriteLane {
    * @param maintain - a checkpoint may be due afterwards
    */
   write<T>(work: (connection: DuckDBConnection) => Promise<T>, maintain = false): Promise<T> {
+    let number = 0;
     const run = async (): Promise<T> => {
+      if (maintain) number = ++this.begun;
       try {
         return await work(this.database.writer);
       } catch (error) {
@@ -53,7 +58,7 @@ export class WriteLane {
     const result = this.writing.then(run, run);
     this.writing = result.catch(() => {});
     // Acknowledged first, maintained afterwards, beside the next commits.
-    if (maintain) result.then(() => this.maintain()).catch(() => {});
+    if (maintain) result.then(() => this.maintain(number)).catch(() => {});
     return result;
   }
 
@@ -83,7 +88,12 @@ export class WriteLane {
     await this.folding;
   }
 
-  private maintain(): Promise<void> {
+  /**
+   * @param number - of the commit that is over. One that was begun before the read was open may be older than the read,
+   * and a checkpoint that finds nothing newer holds everything up, the event loop too, where rows are appended
+   */
+  private maintain(number: number): Promise<void> | undefined {
+    if (number <= this.preparedAt) return undefined;
     this.folding ??= this.foldLog().finally(() => {
       this.folding = undefined;
     });
@@ -96,6 +106,7 @@ export class WriteLane {
       let outcome = await this.database.checkpointIfDue(atBytes);
       if (outcome === 'no-space' && (await this.ballast.giveUp()))
         outcome = await this.database.checkpointIfDue(atBytes);
+      if (outcome === 'prepared') this.preparedAt = this.begun;
       if (outcome === 'prepared' || outcome === 'busy') return;
       this.hasCompleteTable = false;
       this.tellFolded?.();

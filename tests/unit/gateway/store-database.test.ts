@@ -82,6 +82,38 @@ describe('WriteLane.tableCompleted', () => {
     expect(isOver).toBe(true);
   });
 
+  it('begins no checkpoint after a commit that was under way when the read for it was opened', async () => {
+    const asked: string[] = [];
+    let open: () => void = () => {};
+    const isOpen = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const database = {
+      writer: {},
+      checkpointIfDue: async () => {
+        asked.push(asked.length === 0 ? 'prepare' : 'checkpoint');
+        if (asked.length > 1) return 'done';
+        await isOpen;
+        return 'prepared';
+      },
+    };
+    const lane = new WriteLane(database as never, { giveUp: async () => false } as never);
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    await lane.write(async () => {}, true);
+    let end: () => void = () => {};
+    const underWay = lane.write(() => new Promise<void>((resolve) => (end = resolve)), true);
+    await turn();
+    open();
+    await turn();
+    end();
+    await underWay;
+    await turn();
+    expect(asked).toEqual(['prepare']);
+    await lane.write(async () => {}, true);
+    await turn();
+    expect(asked).toEqual(['prepare', 'checkpoint']);
+  });
+
   it('resolves without one when no further commit comes', async () => {
     const begunAt = performance.now();
     await laneOf([]).tableCompleted();
