@@ -90,6 +90,7 @@ export class PlantGrowth {
       const source = this.registry.source(id);
       if (source !== undefined) this.judge.addSource(source);
     }
+    this.judge.reserve(this.registry.pointCount);
     let entry: DeviceEntry | undefined;
     for (const point of this.registry.points()) {
       if (entry?.device.id !== point.device) entry = this.registry.entry(point.device) as DeviceEntry;

@@ -105,8 +105,8 @@ export function restoreState(parts: JudgeParts, text: string): JudgeClock {
     detectors,
   } = parts;
   const state = parseState(text);
-  raising.wall = state.wall;
   points.restore(state.points);
+  raising.wall = state.wall;
   table.restoreBuiltIn(state.builtIn as unknown as { rule: Rule; point: number }[]);
   health.restore(state.devices);
   health.silence.intervals.restore(state.intervals);

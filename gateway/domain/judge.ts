@@ -23,6 +23,8 @@ export interface Verdict {
  * Within a commit the readings of a batch come before its `up-to`.
  */
 export interface Judge {
+  /** So many points are about to be added: their room is made at once. */
+  reserve(points: number): void;
   /** A point that came into being, with its rules; told again with the same id, its rules are replaced. */
   addPoint(point: PointInfo, source: number, rules: readonly Rule[] | RuleSheet): void;
   addSource(source: SourceInfo): void;

@@ -104,6 +104,10 @@ export class LiveJudge implements Judge {
     });
   }
 
+  reserve(points: number): void {
+    this.points.reserve(points);
+  }
+
   addPoint(info: PointInfo, sourceId: number, rules: readonly Rule[] | RuleSheet): void {
     const { id } = info;
     const source = this.sources.get(sourceId);

@@ -1,3 +1,11 @@
+import { bytesOf, type Column, columnsAsJson, doublesOf } from './column-text.ts';
+
+/** The columns of a snapshot. */
+export type PointColumns = Readonly<
+  Record<'newest' | 'value' | 'heard' | 'floor' | 'quality' | 'reason' | 'busy', Column> &
+    Partial<Record<'heardFrom' | 'patienceMs' | 'fresh', Column>>
+>;
+
 /** Doubles per point in {@link PointStates.hot}: one cache line holds two points. */
 export const STRIDE = 4;
 /** Source time of the newest live reading; -Infinity before the first. */
@@ -38,9 +46,17 @@ export class PointStates {
 
   resize(points: number): void {
     this.count = Math.max(this.count, points);
+    if (points > this.heard.length) this.widen(Math.max(points, this.heard.length * 2, 64));
+  }
+
+  /** Room for so many points, and for some that come up later. */
+  reserve(points: number): void {
+    const capacity = points + Math.ceil(points / SPARE_PART);
+    if (capacity > this.heard.length) this.widen(capacity);
+  }
+
+  private widen(capacity: number): void {
     const old = this.heard.length;
-    if (points <= old) return;
-    const capacity = Math.max(points, old * 2, 64);
     const widen = <T extends Float64Array | Uint8Array | Int32Array>(from: T, to: T, fill: number): T => {
       to.fill(fill);
       to.set(from);
@@ -86,18 +102,18 @@ export class PointStates {
     this.hot[point * STRIDE + CALM_HIGH] = calm ? this.restHigh[point]! : Number.NEGATIVE_INFINITY;
   }
 
-  /** The columns as of now, copied at once and written as JSON piece by piece. */
+  /** The columns as of now, copied at once and written as text piece by piece. */
   freeze(): () => Iterable<string> {
     const { count } = this;
-    const hot = this.hot.slice(0, count * STRIDE);
-    const at = (offset: number) => (point: number) => hot[point * STRIDE + offset]!;
-    const copyOf = (column: Float64Array | Uint8Array) => {
-      const copy = column.slice(0, count);
-      return (point: number) => copy[point]!;
+    const copyOf = (column: Float64Array | Uint8Array) => column.slice(0, count);
+    const ofHot = (offset: number) => {
+      const column = new Float64Array(count);
+      for (let point = 0; point < count; point++) column[point] = this.hot[point * STRIDE + offset]!;
+      return column;
     };
-    const columns: Readonly<Record<string, (point: number) => number>> = {
-      newest: at(NEWEST),
-      value: at(VALUE),
+    const columns = {
+      newest: ofHot(NEWEST),
+      value: ofHot(VALUE),
       heard: copyOf(this.heard),
       floor: copyOf(this.floor),
       // A plant of which everything is declared has none of these.
@@ -108,51 +124,44 @@ export class PointStates {
       reason: copyOf(this.reason),
       busy: copyOf(this.busy),
     };
-    return () => columnsAsJson(columns, count);
+    return () => columnsAsJson(columns);
   }
 
-  restore(state: unknown): void {
-    const saved = state as Record<
-      'newest' | 'value' | 'heard' | 'floor' | 'quality' | 'reason' | 'busy',
-      (number | null)[]
-    > &
-      Partial<Record<'heardFrom' | 'patienceMs' | 'fresh', (number | null)[]>>;
-    this.resize(saved.newest.length);
-    for (let point = 0; point < saved.newest.length; point++) {
-      this.hot[point * STRIDE + NEWEST] = saved.newest[point] ?? Number.NEGATIVE_INFINITY;
-      this.hot[point * STRIDE + VALUE] = saved.value[point] ?? Number.NaN;
-      this.heard[point] = saved.heard[point] ?? 0;
-      this.floor[point] = saved.floor[point] ?? Number.NaN;
-      this.heardFrom[point] = saved.heardFrom?.[point] ?? Number.NaN;
-      this.patienceMs[point] = saved.patienceMs?.[point] ?? this.patienceMs[point]!;
-      this.fresh[point] = saved.fresh?.[point] ?? 0;
-      this.quality[point] = saved.quality[point] ?? 0;
-      this.reason[point] = saved.reason[point] ?? 0;
+  /** @throws Error, with nothing changed, for columns it can't use */
+  restore(state: PointColumns): void {
+    const newest = doublesOf(state.newest);
+    const value = doublesOf(state.value);
+    const heard = doublesOf(state.heard);
+    const floor = doublesOf(state.floor);
+    const heardFrom = state.heardFrom === undefined ? undefined : doublesOf(state.heardFrom);
+    const patienceMs = state.patienceMs === undefined ? undefined : doublesOf(state.patienceMs);
+    const fresh = state.fresh === undefined ? undefined : bytesOf(state.fresh);
+    const quality = bytesOf(state.quality);
+    const reason = bytesOf(state.reason);
+    const busy = bytesOf(state.busy);
+    this.resize(newest.length);
+    for (let point = 0; point < newest.length; point++) {
+      this.hot[point * STRIDE + NEWEST] = orElse(newest[point], Number.NEGATIVE_INFINITY);
+      this.hot[point * STRIDE + VALUE] = orElse(value[point], Number.NaN);
+      this.heard[point] = orElse(heard[point], 0);
+      this.floor[point] = orElse(floor[point], Number.NaN);
+      this.heardFrom[point] = orElse(heardFrom?.[point], Number.NaN);
+      this.patienceMs[point] = orElse(patienceMs?.[point], this.patienceMs[point]!);
+      this.fresh[point] = fresh?.[point] ?? 0;
+      this.quality[point] = quality[point] ?? 0;
+      this.reason[point] = reason[point] ?? 0;
       // Which points need every reading is said by the rules of today.
-      this.busy[point] = ((saved.busy[point] ?? 0) & ~BUSY_EVALUATOR) | (this.busy[point]! & BUSY_EVALUATOR);
+      this.busy[point] = ((busy[point] ?? 0) & ~BUSY_EVALUATOR) | (this.busy[point]! & BUSY_EVALUATOR);
     }
   }
 }
 
-/** Numbers of one piece of text: a millisecond or two of work. */
-const PIECE_POINTS = 8192;
+/** What a column of doubles says, unless it says nothing. */
+const orElse = (value: number | undefined, otherwise: number): number =>
+  value !== undefined && Number.isFinite(value) ? value : otherwise;
 
-function* columnsAsJson(
-  columns: Readonly<Record<string, (point: number) => number>>,
-  count: number,
-): Generator<string, void> {
-  let separator = '{';
-  for (const [name, column] of Object.entries(columns)) {
-    yield `${separator}"${name}":[`;
-    separator = '],';
-    for (let from = 0; from < count; from += PIECE_POINTS) {
-      const piece: (number | null)[] = [];
-      for (let point = from; point < Math.min(count, from + PIECE_POINTS); point++) piece.push(finite(column(point)));
-      yield `${from === 0 ? '' : ','}${JSON.stringify(piece).slice(1, -1)}`;
-    }
-  }
-  yield ']}';
-}
+/** One spare point to so many. */
+const SPARE_PART = 32;
 
 /** The point is stale, its newest reading is bad, its device is silent, or an evaluator wants every reading. */
 export const BUSY_STALE = 1;
@@ -163,5 +172,3 @@ export const BUSY_EVALUATOR = 8;
 export const BUSY_COMMUNICATION = 16;
 /** It learns how often it reports, and has been silent for a while: its next reading says for how long. */
 export const BUSY_QUIET = 32;
-
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Column } from './column-text.ts';
 
 /** Raised when what stands in a snapshot changes its meaning; a snapshot of another format is not used. */
 export const STATE_FORMAT = 3;
@@ -21,7 +22,7 @@ const occurrenceSchema = z.looseObject({
   raisedAt: z.number(),
 });
 /** Not looked into: 329,000 numbers each. */
-const column = z.custom<(number | null)[]>((value) => Array.isArray(value), 'not a column');
+const column = z.custom<Column>((value) => typeof value === 'string' || Array.isArray(value), 'not a column');
 
 /** Shape of a snapshot, as far as a wrong one would break the judge. Long columns are only checked to be columns. */
 const stateSchema = z.looseObject({

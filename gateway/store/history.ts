@@ -5,7 +5,7 @@ import type { Millis } from '../../contract/time.ts';
 import { int } from './columns.ts';
 import { correctedBy } from './corrections.ts';
 import type { Database } from './database.ts';
-import type { HotTable } from './hot-tables.ts';
+import type { HotTable, Sealable } from './hot-tables.ts';
 import type { RecentView } from './recent.ts';
 import { type Sources, segmentReadings, segmentsOf } from './relation.ts';
 import { planRetention, type RetentionPolicy } from './retention.ts';
@@ -33,6 +33,9 @@ import { tidyDue } from './tidy-plan.ts';
 const THINNED = 'thinned before:';
 /** Key of `meta`: days before this one went whole. */
 const DROPPED = 'dropped before';
+
+/** More than a table has rows: with the few that are sealed together a place stays below 2^36. */
+const PLACES_A_TABLE = 2 ** 32;
 
 /** A file that can't be served; moved aside, its name kept. */
 export interface Quarantined extends Pick<Segment, 'kind' | 'day' | 'file'> {
@@ -99,18 +102,25 @@ export class History {
     }
   }
 
-  /** Seals a table that nobody writes any more: files first, then one transaction with the manifest. */
-  async seal(table: HotTable, lastCommit: number, onSealed: () => void): Promise<void> {
-    const { name, n, firstCommit } = table;
-    const relation = `SELECT point, ts, value, quality, reason, commit, rowid AS place FROM ${name}`;
+  /** Seals tables that nobody writes any more: files first, then one transaction with the manifest. */
+  async seal({ tables, lastCommit, isOnce }: Sealable, onSealed: () => void): Promise<void> {
+    const firstCommit = Math.min(...tables.map((table) => table.firstCommit));
+    const relation = tables
+      .map(
+        ({ name }, index) =>
+          `SELECT point, ts, value, quality, reason, commit, rowid + ${index * PLACES_A_TABLE} AS place FROM ${name}`,
+      )
+      .join(' UNION ALL ');
     const origin = { ...this.origin(0), firstCommit, lastCommit };
-    const written = await this.database.background((worker) => writeDays(worker, relation, origin));
+    const written = await this.database.background((worker) => writeDays(worker, { relation, isOnce }, origin));
     const corrected = await this.correctedBy(written);
     await this.write(async (connection) => {
       await transaction(connection, async () => {
         await insertSegments(connection, written);
         await this.keepCorrected(connection, corrected);
-        await connection.run(`UPDATE hot_tables SET sealed = 1 WHERE n = ${n}`);
+        await connection.run(
+          `UPDATE hot_tables SET sealed = 1 WHERE n IN (${tables.map(({ n }) => int(n)).join(', ')})`,
+        );
       });
       this.segmentList = [...this.segmentList, ...written];
       this.corrected = new Set([...this.corrected, ...corrected]);
@@ -303,7 +313,9 @@ export class History {
     );
     const { dataDir } = this.database;
     await this.exchange([late, ...sums], async (lend) => {
-      const written = await lend((worker) => writeDays(worker, segmentReadings(dataDir, late), origin));
+      const written = await lend((worker) =>
+        writeDays(worker, { relation: segmentReadings(dataDir, late), isOnce: false }, origin),
+      );
       const corrected = await this.correctedBy(written);
       // Known a moment before its files are: then these quarters are read for nothing, which is right as well.
       await this.write((connection) => this.keepCorrected(connection, corrected));

@@ -11,6 +11,14 @@ import { Recent } from './recent.ts';
 export const SEAL_READINGS = 2_000_000;
 /** Age of a hot table before the next one is begun. */
 export const SEAL_AFTER_MS = 3_600_000;
+/**
+ * Tables that are sealed together, so that each need not be as long: a seal sums every point and writes a file per shard
+ * however few readings there are.
+ */
+export const SEAL_TABLES = 2;
+/** A full table waits so long for the next one; at full load that takes seconds. */
+export const SEAL_WAIT_MS = 60_000;
+
 /** A table of readings in arrival order. */
 export interface HotTable {
   readonly n: number;
@@ -18,6 +26,17 @@ export interface HotTable {
   readonly firstCommit: number;
   /** Its readings are in sealed files; kept only until no start replays them any more. */
   readonly sealed: boolean;
+  /** Since when nobody writes it any more; absent: from before this start, or still written. */
+  readonly fullAt?: Millis;
+}
+
+/** Tables that nobody writes any more, one after another. */
+export interface Sealable {
+  readonly tables: readonly HotTable[];
+  /** Of the last of them. */
+  readonly lastCommit: number;
+  /** No moment of a point stands there twice. */
+  readonly isOnce: boolean;
 }
 
 /** The tables that readings are committed to, one after another. */
@@ -77,11 +96,20 @@ export class HotTables {
     return this.list.at(-1)?.name as string;
   }
 
-  /** The oldest table that is not sealed and that nobody writes any more. */
-  sealable(): { readonly table: HotTable; readonly lastCommit: number } | undefined {
-    const index = this.list.findIndex(({ sealed }) => !sealed);
-    const [table, next] = [this.list[index], this.list[index + 1]];
-    return table === undefined || next === undefined ? undefined : { table, lastCommit: next.firstCommit - 1 };
+  /**
+   * The oldest tables that are not sealed and that nobody writes any more.
+   *
+   * @param evenFew - also those that would wait for others
+   */
+  sealable(evenFew = false): Sealable | undefined {
+    const first = this.list.findIndex(({ sealed }) => !sealed);
+    const tables = first < 0 ? [] : this.list.slice(first, -1).slice(0, SEAL_TABLES);
+    const next = this.list[first + tables.length];
+    if (tables.length === 0 || next === undefined) return undefined;
+    const isWaiting = ({ fullAt }: HotTable) => fullAt !== undefined && this.now() - fullAt < SEAL_WAIT_MS;
+    if (tables.length < SEAL_TABLES && tables.every(isWaiting) && !evenFew) return undefined;
+    const isOnce = tables.every(({ name }) => this.recent.isAscending(name));
+    return { tables, lastCommit: next.firstCommit - 1, isOnce };
   }
 
   /** The oldest table, when it is sealed and a snapshot covers all of it: a start replays from there on. */
@@ -96,9 +124,10 @@ export class HotTables {
     return this.list.slice(1).filter(({ firstCommit }) => firstCommit - 1 > snapshotCommit).length;
   }
 
-  sealed(table: HotTable): void {
-    this.list = this.list.map((each) => (each.n === table.n ? { ...each, sealed: true } : each));
-    this.recent.drop(table.name);
+  sealed(tables: readonly HotTable[]): void {
+    const names = new Set(tables.map(({ name }) => name));
+    this.list = this.list.map((each) => (names.has(each.name) ? { ...each, sealed: true } : each));
+    for (const name of names) this.recent.drop(name);
   }
 
   /** The oldest table is gone. */
@@ -129,7 +158,8 @@ export class HotTables {
       await connection.run('ROLLBACK').catch(() => {});
       throw error;
     }
-    this.list = [...this.list, table];
+    const fullAt = this.now();
+    this.list = [...this.list.map((each) => (each.name === this.written ? { ...each, fullAt } : each)), table];
     this.recent.begin(table.name);
     this.readings = 0;
     this.since = this.now();

@@ -3,10 +3,10 @@ import type { Readings } from '../domain/readings.ts';
 import type { Range } from './store.ts';
 
 /**
- * Rows kept in memory, 22 bytes each: three full tables, as many as wait at full load while one is sealed. Of tables
+ * Rows kept in memory, 22 bytes each: four full tables, as many as there are at full load while two are sealed. Of tables
  * beyond, the database is asked.
  */
-export const RECENT_ROWS_MAX = 6_500_000;
+export const RECENT_ROWS_MAX = 8_500_000;
 /** Rows of one piece of a table's columns, 1.4 MB: a small table must not take the room of a full one. */
 const CHUNK_BITS = 16;
 const CHUNK_ROWS = 1 << CHUNK_BITS;
@@ -80,6 +80,7 @@ export class Recent {
       if (!(ts <= known)) this.newest[id] = ts;
       const qualityByte = (quality[row] as number) | (isLate ? LATE_BIT : 0);
       table?.add(id, ts, value[row] as number, qualityByte, reason[row] as number);
+      if (isLate && table !== undefined) table.late++;
     }
     // The oldest goes first: what is in memory must be newer than what is not.
     while (this.rows > this.rowsMax) this.tables = this.tables.slice(1);
@@ -88,6 +89,11 @@ export class Recent {
   /** A table's rows are elsewhere now. */
   drop(name: string): void {
     this.tables = this.tables.filter((table) => table.name !== name);
+  }
+
+  /** No row of this table is of a moment that came before: known of tables of which all rows are here. */
+  isAscending(name: string): boolean {
+    return this.tables.find((table) => table.name === name)?.late === 0;
   }
 
   /** Nobody knows any more whether all rows are here. */
@@ -135,6 +141,8 @@ interface Collected {
 class RecentTable {
   readonly name: string;
   length = 0;
+  /** Rows that are not newer than all others of their point. */
+  late = 0;
   private readonly chunks: Chunk[] = [];
   /** Last row of each point, -1 = none. */
   private last = new Int32Array(1024).fill(-1);

@@ -48,6 +48,13 @@ interface Origin {
   readonly lastCommit: number;
 }
 
+/** Rows `point, ts, value, quality, reason, commit, place`, the place growing with the commit. */
+export interface Rows {
+  readonly relation: string;
+  /** No moment of a point stands there twice: nobody has to look, or to decide between rows. */
+  readonly isOnce: boolean;
+}
+
 /** What a file will hold: points and days are those of the rows that are looked through, not more. */
 interface Part {
   readonly day: number;
@@ -57,13 +64,16 @@ interface Part {
 }
 
 /**
- * Writes the rows of a relation `point, ts, value, quality, reason, commit, place` (the place growing with the commit)
- * as segments, one per day and shard of points; days beyond the {@link SEAL_DAYS_MAX} fullest go into one late segment.
- * Nothing is deleted.
+ * Writes rows as segments, one per day and shard of points; days beyond the {@link SEAL_DAYS_MAX} fullest go into one late
+ * segment. Nothing is deleted.
  *
  * @returns the new segments, raw and rollups, durable on disk but in no manifest yet
  */
-export async function writeDays(connection: DuckDBConnection, relation: string, origin: Origin): Promise<Segment[]> {
+export async function writeDays(
+  connection: DuckDBConnection,
+  { relation, isOnce }: Rows,
+  origin: Origin,
+): Promise<Segment[]> {
   const parts = await countParts(connection, relation);
   const days = fullestFirst(parts);
   const segments: Segment[] = [];
@@ -74,7 +84,7 @@ export async function writeDays(connection: DuckDBConnection, relation: string, 
         : `SELECT * FROM (${relation}) WHERE ts >= ${int(day * DAY_MS)} AND ts < ${int((day + 1) * DAY_MS)}`;
     const raw: Segment[] = [];
     for (const part of parts.filter((each) => each.day === day))
-      raw.push(...(await writePart(connection, ofDay, part, 'place', origin)));
+      raw.push(...(await writePart(connection, ofDay, part, isOnce ? 'none' : 'place', origin)));
     segments.push(...raw, ...(await writeQuarters(connection, raw, day, { ...origin, level: 0 })));
   }
   const late = days.slice(SEAL_DAYS_MAX);
@@ -155,23 +165,30 @@ async function piecesOf(connection: DuckDBConnection, relation: string, part: Pa
 /**
  * One file of readings, sorted by point and time, each moment once.
  *
- * @param rank - what decides between rows of one moment, below 2^36; undefined = `commit, place`, which sorts at a third of the speed
+ * @param rank - what decides between rows of one moment, below 2^36; `none`: there are no two; undefined = `commit, place`,
+ *   which sorts at a third of the speed
  */
 async function writePart(
   connection: DuckDBConnection,
   relation: string,
   { day, minPoint, maxPoint }: Part,
-  rank: 'place' | 'commit' | undefined,
+  rank: 'place' | 'commit' | 'none' | undefined,
   origin: Origin,
 ): Promise<Segment[]> {
-  const order = rank === undefined ? 'ts, commit, place' : `((ts - ${int(day * DAY_MS)}) << ${RANK_BITS}) | ${rank}`;
+  const order =
+    rank === undefined
+      ? 'ts, commit, place'
+      : rank === 'none'
+        ? 'ts'
+        : `((ts - ${int(day * DAY_MS)}) << ${RANK_BITS}) | ${rank}`;
   const segment = await writeFile(
     connection,
     `SELECT point, ts, value, quality, reason FROM (${relation}) WHERE point BETWEEN ${int(minPoint)} AND ${int(maxPoint)}
        ORDER BY point, ${order}`,
     { kind: 'readings', day, ...origin },
   );
-  if (segment.readings > 0 && segment.repeats === 0) return [segment];
+  const repeats = rank === 'none' ? 0 : await repeatsOf(connection, origin.dataDir, segment);
+  if (segment.readings > 0 && repeats === 0) return [segment];
   // Rarely: a value was corrected. Looking first and writing twice costs less than a window over every row.
   const once = `SELECT point, ts, value, quality, reason FROM (${segmentReadings(origin.dataDir, segment)})
     QUALIFY coalesce(lead(ts) OVER (PARTITION BY point ORDER BY ts, place), -1) <> ts ORDER BY point, ts`;
@@ -180,27 +197,28 @@ async function writePart(
   return again;
 }
 
-/** Writes a query's rows and looks at what they are. */
+/** How many rows of a sorted file have the moment of the one before them. */
+async function repeatsOf(connection: DuckDBConnection, dataDir: string, segment: Segment): Promise<number> {
+  const counted = await connection.runAndReadAll(
+    `SELECT count(*) FILTER (point = before AND ts = earlier)::DOUBLE FROM
+       (SELECT point, ts, lag(point) OVER () AS before, lag(ts) OVER () AS earlier FROM ${files(dataDir, [segment])})`,
+  );
+  return counted.getRows()[0]?.[0] as number;
+}
+
+/** Writes a query's rows as a file that is in no manifest yet. */
 async function writeFile(
   connection: DuckDBConnection,
   sql: string,
   { dataDir, nextId, kind, day, level, firstCommit, lastCommit }: Origin & Pick<Segment, 'kind' | 'day'>,
-): Promise<Segment & { readonly repeats: number }> {
+): Promise<Segment> {
   const id = nextId();
   const file = segmentFile(kind, day, id);
   const shape = level === 0 ? FRESH : kind !== 'readings' ? SUMS : level === 1 ? MERGED_ONCE : LASTING;
-  const bytes = await writeParquet(connection, sql, join(dataDir, file), shape);
-  const rows = await connection.runAndReadAll(
-    `SELECT count(*)::DOUBLE AS readings, coalesce(min(point), 0)::INTEGER AS "minPoint", coalesce(max(point), 0)::INTEGER AS "maxPoint",
-       coalesce(min(ts), 0)::DOUBLE AS "minTs", coalesce(max(ts), 0)::DOUBLE AS "maxTs",
-       count(*) FILTER (point = before AND ts = earlier)::DOUBLE AS repeats
-     FROM (SELECT point, ts, lag(point) OVER () AS before, lag(ts) OVER () AS earlier FROM ${files(dataDir, [{ file }])})`,
-  );
-  const found = rows.getRowObjects()[0] as unknown as Pick<
-    Segment,
-    'readings' | 'minPoint' | 'maxPoint' | 'minTs' | 'maxTs'
-  > & { readonly repeats: number };
-  return { id, kind, day, level, file, bytes, byPointBytes: 0, firstCommit, lastCommit, ...found };
+  const { rows, bytes, range } = await writeParquet(connection, sql, join(dataDir, file), shape);
+  const [[minPoint, maxPoint], [minTs, maxTs]] = [range('point'), range('ts')];
+  const what = { readings: rows, minPoint, maxPoint, minTs, maxTs };
+  return { id, kind, day, level, file, bytes, byPointBytes: 0, firstCommit, lastCommit, ...what };
 }
 
 /** Sums of valued readings per point and quarter of an hour; of all points in one file. */

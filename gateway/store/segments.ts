@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBResultReader } from '@duckdb/node-api';
 import { formatTime, type Millis } from '../../contract/time.ts';
 import { int } from './columns.ts';
 
@@ -109,29 +109,46 @@ export const MERGED_ONCE: FileShape = { rowGroupRows: 30_720, compressionLevel: 
 /** Of sums, of which a copy by point is asked instead: a sixth smaller. */
 export const SUMS: FileShape = { rowGroupRows: 245_760, compressionLevel: 6 };
 
+/** What a file holds, as its writer counted it. */
+export interface Written {
+  readonly rows: number;
+  readonly bytes: number;
+  /** Smallest and largest of a column of whole numbers; 0 of a file without rows. */
+  range(column: string): readonly [min: number, max: number];
+}
+
 /**
  * Writes a query's rows into a Parquet file that is either whole and durable or not there:
  * COPY beside it, fsync, rename, fsync of the folder.
- *
- * @returns size in bytes
  */
 export async function writeParquet(
   connection: DuckDBConnection,
   sql: string,
   path: string,
   { rowGroupRows, compressionLevel } = LASTING,
-): Promise<number> {
+): Promise<Written> {
   await mkdir(dirname(path), { recursive: true, mode: 0o750 });
   const unfinished = `${path}.tmp`;
-  await connection.run(
-    `COPY (${sql}) TO '${quote(unfinished)}'
-       (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL ${compressionLevel}, PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows})`,
+  const copied = await connection.runAndReadAll(
+    `COPY (${sql}) TO '${quote(unfinished)}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL ${compressionLevel},
+       PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows}, RETURN_STATS)`,
   );
   await sync(unfinished);
   const { size } = await stat(unfinished);
   await rename(unfinished, path);
   await syncFolder(path);
-  return size;
+  return { bytes: size, ...statisticsOf(copied) };
+}
+
+/** What COPY tells with RETURN_STATS: rows, and of each column `"name"` texts by name, among them `min` and `max`. */
+function statisticsOf(copied: DuckDBResultReader): Omit<Written, 'bytes'> {
+  type Statistics = readonly { readonly key: string; readonly value: readonly { key: string; value: string }[] }[];
+  const [told] = copied.getRowObjectsJson() as { count: string; column_statistics: Statistics | null }[];
+  const texts = new Map(
+    told?.column_statistics?.map(({ key, value }) => [key, new Map(value.map((each) => [each.key, each.value]))]),
+  );
+  const number = (column: string, name: string) => Number(texts.get(`"${column}"`)?.get(name) ?? 0);
+  return { rows: Number(told?.count ?? 0), range: (column) => [number(column, 'min'), number(column, 'max')] };
 }
 
 /** Makes a new name of a file durable. */

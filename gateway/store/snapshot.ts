@@ -1,8 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { int } from './columns.ts';
 
-/** Characters of one part: a few milliseconds to bind and to write, so that commits come between. */
-const PART_CHARACTERS = 512 * 1024;
+/** Characters of one part: a few milliseconds to bind and to write, and each waits for a commit at full load. */
+const PART_CHARACTERS = 2 * 1024 * 1024;
 
 interface Turns {
   /** Runs a piece of work when the writer is free. */

@@ -147,7 +147,7 @@ export class Spool implements CopyFeed {
       return rows.getRows()[0]?.[0] as number;
     });
     const file = `commits-${after + 1}-${lastCommit}-${readings}.parquet`;
-    const bytes = await this.parts.database.background((worker) =>
+    const { bytes } = await this.parts.database.background((worker) =>
       writeParquet(
         worker,
         `SELECT commit, point, ts, value, quality, reason FROM ${name} WHERE ${where} ORDER BY commit, rowid`,

@@ -57,7 +57,7 @@ export class Upkeep {
 
   /** All of it, until nothing is left to do. */
   settle(now: Millis): Promise<void> {
-    return this.without(() => this.tidy(now));
+    return this.without(() => this.tidy(now, true));
   }
 
   /** While `work` runs, no table is sealed and no file merged away. */
@@ -75,15 +75,18 @@ export class Upkeep {
     }
   }
 
-  /** Full tables become files, and go. */
-  async sealAll(): Promise<void> {
+  /**
+   * Full tables become files, and go.
+   *
+   * @param evenFew - also those that would wait for others
+   */
+  async sealAll(evenFew = false): Promise<void> {
     const { hot, history } = this.parts;
     for (;;) {
       await this.dropCovered();
-      const due = hot.sealable();
+      const due = hot.sealable(evenFew);
       if (due === undefined || this.closing) return;
-      const { table, lastCommit } = due;
-      await history.seal(table, lastCommit, () => hot.sealed(table));
+      await history.seal(due, () => hot.sealed(due.tables));
     }
   }
 
@@ -92,10 +95,10 @@ export class Upkeep {
     await this.under;
   }
 
-  private async tidy(now: Millis): Promise<void> {
+  private async tidy(now: Millis, evenFew = false): Promise<void> {
     const { history, ballast, retention } = this.parts;
-    await this.sealAll();
-    while (!this.closing && (await history.tidy(now))) await this.sealAll();
+    await this.sealAll(evenFew);
+    while (!this.closing && (await history.tidy(now))) await this.sealAll(evenFew);
     const policy = retention();
     while (!this.closing && (await history.forget(policy, now)));
     await ballast.takeOn();

@@ -22,6 +22,8 @@ export class FakeJudge implements Judge {
   private inputs = 0;
   private clock = 0;
 
+  reserve(): void {}
+
   addPoint(point: PointInfo, source: number, rules: readonly Rule[]): void {
     this.points.set(point.id, { point, source, rules });
   }

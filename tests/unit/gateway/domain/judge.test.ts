@@ -488,9 +488,26 @@ describe('a snapshot that cannot be used', () => {
       points: { newest: [] },
       conditions: [],
     });
-    for (const text of ['', 'no json', 'null', '[]', '{}', older, before.replace('"ledger":{', '"ledgers":{')])
+    const cutOff = before.replace(/"newest":"../, '"newest":"');
+    const noColumn = before.replace(/"floor":"[^"]*"/, '"floor":1');
+    const otherLedger = before.replace('"ledger":{', '"ledgers":{');
+    for (const text of ['', 'no json', 'null', '[]', '{}', older, cutOff, noColumn, otherLedger])
       expect(() => line.judge.restore(text)).toThrow(Error);
     expect(line.judge.snapshot()).toBe(before);
+  });
+
+  it('is not one of an earlier version, whose columns were lists of numbers', () => {
+    const line = new Timeline({ points, hasUpTo: true }).tick(0).heard(0).at(0, 90).at(0, 5, 1).bad(70, 'sensor-fault', 1);
+    const saved = JSON.parse(line.judge.snapshot()) as { points: Record<string, string | unknown[]> };
+    for (const [name, text] of Object.entries(saved.points)) {
+      const bytes = new Uint8Array(Buffer.from(text as string, 'base64'));
+      const isBytes = ['fresh', 'quality', 'reason', 'busy'].includes(name);
+      saved.points[name] = [...(isBytes ? bytes : new Float64Array(bytes.buffer))];
+    }
+    const next = new Timeline({ points });
+    // What is no number stands there as null.
+    next.judge.restore(JSON.stringify(saved));
+    expect(next.judge.snapshot()).toBe(line.judge.snapshot());
   });
 
   it('is replaced by the alarms that are open by their records: not raised again, ended when they end', () => {
