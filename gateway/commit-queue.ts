@@ -43,8 +43,11 @@ export type PlanNotifications = (
 
 export interface CommitQueueOptions {
   readonly store: Pick<Store, 'commit' | 'saveSnapshot' | 'wantsSnapshot'>;
-  /** The judge's state as of the call, as pieces of text. */
-  readonly freeze: () => Iterable<string>;
+  /**
+   * Holds the judge's state fast as of the call. What it gives back is called once everything judged until then is on disk,
+   * and gives the whole snapshot as pieces of text.
+   */
+  readonly freeze: () => () => Iterable<string>;
   readonly planNotifications: PlanNotifications;
   /** After the commit, before anybody who waits for it hears of it. */
   readonly onCommitted: (bundle: Bundle, commit: Commit) => void;
@@ -278,7 +281,7 @@ export class CommitQueue {
     this.storing = undefined;
     // The next commit goes on its way meanwhile.
     this.telling = this.tell(waiters);
-    if (state !== undefined) this.snapshotting = this.saveSnapshot(number, state);
+    if (state !== undefined) this.snapshotting = this.saveSnapshot(number, state());
   }
 
   /** What a bundle on its way to disk makes due, some lines a turn. */
@@ -390,7 +393,7 @@ export class CommitQueue {
     await this.snapshotting;
     this.problem = 'closed';
     if (this.broken === undefined && this.snapshotNumber < this.lastNumber)
-      await this.saveSnapshot(this.lastNumber, this.options.freeze());
+      await this.saveSnapshot(this.lastNumber, this.options.freeze()());
   }
 }
 

@@ -17,6 +17,7 @@ import { countDuplicates, countReadings, newLane, placeBatch } from './lanes.ts'
 import { type PlantCatalog, PlantGrowth, UNNAMED_LINE } from './plant-growth.ts';
 import { recoverPlant } from './recovery.ts';
 import type { PlantRegistry } from './registry.ts';
+import { writeSnapshot } from './snapshot-text.ts';
 import type {
   AuditEntry,
   Commit,
@@ -143,7 +144,10 @@ export class IngestPath implements Ingest {
     const { store, registry, judge, catalog, planNotifications, now, log, onBroken } = options;
     this.queue = new CommitQueue({
       store,
-      freeze: () => judge.freeze(),
+      freeze: () => {
+        const judged = judge.freeze();
+        return () => writeSnapshot(judged, registry.freezeLast());
+      },
       planNotifications,
       onCommitted: (bundle, commit) => this.announce(bundle, commit),
       now,

@@ -5,6 +5,7 @@ import type { Judge, Verdict } from './domain/judge.ts';
 import type { DeviceInfo, PointInfo } from './domain/plant.ts';
 import type { PlantGrowth } from './plant-growth.ts';
 import type { PlantRegistry } from './registry.ts';
+import { readSnapshot } from './snapshot-text.ts';
 import type { Store } from './store/store.ts';
 
 export interface RecoveryParts {
@@ -31,16 +32,14 @@ export async function recoverPlant({ store, judge, registry, growth, log }: Reco
   for (const source of recovered.sources) registry.putSource(source);
   for (const edge of recovered.edges) registry.putEdge(edge);
   for (const mark of recovered.marks) registry.putMark(mark);
-  const ids = [...registry.points()].map(({ id }) => id);
-  await store.latest(ids, (point, ts, value, quality, reason) =>
-    registry.putLastReading(point, ts, value, quality, reason),
-  );
+  const saved = recovered.snapshot === undefined ? undefined : readSnapshot(recovered.snapshot.state);
+  if (!restoreLast(registry, saved?.last, log)) await findLast(store, registry);
   // The database reads while the plant is made.
   const commits = begun(store.replay(snapshotCommit));
   growth.reconcile();
   growth.introduceAll();
-  if (recovered.snapshot !== undefined) restoreJudge(judge, recovered.snapshot.state, recovered.openAlarms, log);
-  const forgotten = await replay(commits, store, judge, log);
+  if (saved !== undefined) restoreJudge(judge, saved.judge, recovered.openAlarms, log);
+  const forgotten = await replay(commits, { store, registry, judge, log });
   judge.reconcile(recovered.openAlarms, forgotten);
   return { lastCommit: recovered.lastCommit, snapshotCommit, forgotten };
 }
@@ -82,6 +81,26 @@ function begun<T>(items: AsyncIterable<T>): AsyncIterable<T> {
   return { [Symbol.asyncIterator]: () => ({ next }) };
 }
 
+/** @returns whether the newest values are those of the snapshot now; what came after it is told by the replay */
+function restoreLast(registry: PlantRegistry, text: string | undefined, log: RecoveryParts['log']): boolean {
+  if (text === undefined) return false;
+  try {
+    registry.restoreLast(text);
+    return true;
+  } catch (error) {
+    log.warn({ err: error }, 'the newest values of the snapshot could not be read; they are looked for in the history');
+    return false;
+  }
+}
+
+/** When they came is not known any more. */
+async function findLast(store: Store, registry: PlantRegistry): Promise<void> {
+  const ids = [...registry.points()].map(({ id }) => id);
+  await store.latest(ids, (point, ts, value, quality, reason) =>
+    registry.putLastReading(point, ts, value, quality, reason),
+  );
+}
+
 /** A gateway must start after an upgrade whatever the snapshot holds: then at least the open alarms are known. */
 function restoreJudge(judge: Judge, state: string, open: readonly Alarm[], log: RecoveryParts['log']): void {
   try {
@@ -96,18 +115,17 @@ function restoreJudge(judge: Judge, state: string, open: readonly Alarm[], log: 
 }
 
 /**
- * Tells the judge again what it was told since its snapshot. What it concludes is on disk already, with one exception:
- * rules that came into the configuration since; their alarms are returned.
+ * Tells judge and registry again what they were told since the snapshot. What the judge concludes is on disk already, with one
+ * exception: rules that came into the configuration since; their alarms are returned.
  */
 async function replay(
   commits: ReturnType<Store['replay']>,
-  store: Store,
-  judge: Judge,
-  log: RecoveryParts['log'],
+  { store, registry, judge, log }: Omit<RecoveryParts, 'growth'>,
 ): Promise<Verdict> {
   const verdict: Verdict = { alarms: [], journal: [] };
   for await (const { inputs, readings } of commits)
     for (const input of inputs) {
+      if (input.kind === 'readings') registry.putLast(readings, input.from, input.to, input.receivedAt);
       try {
         judge.apply(input, readings, verdict);
       } catch (error) {

@@ -1,5 +1,6 @@
 import { AHEAD_MAX_MS, QUALITIES, type Quality, type QualityCode, REASONS, type Reason } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
+import { bytesOf, columnsAsJson, doublesOf } from './domain/column-text.ts';
 import type { DeviceInfo, PointInfo, SourceInfo } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
 import type { EdgeRecord, LaneMark } from './store/store.ts';
@@ -225,6 +226,38 @@ export class PlantRegistry implements Registry {
     this.lastValue[point] = value;
     this.lastQuality[point] = quality;
     this.lastReason[point] = reason;
+  }
+
+  /** @internal The newest values as of now, as pieces of one JSON text. */
+  freezeLast(): Iterable<string> {
+    const copyOf = (column: Float64Array | Uint8Array) => column.slice(0, this.pointList.length);
+    return columnsAsJson({
+      ts: copyOf(this.lastTs),
+      receivedAt: copyOf(this.lastReceivedAt),
+      value: copyOf(this.lastValue),
+      quality: copyOf(this.lastQuality),
+      reason: copyOf(this.lastReason),
+    });
+  }
+
+  /**
+   * @internal Newest values of a recovery, of all points that are known or of the first of them.
+   * @throws Error, with nothing changed, for a text it can't use
+   */
+  restoreLast(text: string): void {
+    const saved = JSON.parse(text) as Record<'ts' | 'receivedAt' | 'value' | 'quality' | 'reason', string>;
+    const [ts, receivedAt, value] = [doublesOf(saved.ts), doublesOf(saved.receivedAt), doublesOf(saved.value)];
+    const [quality, reason] = [bytesOf(saved.quality), bytesOf(saved.reason)];
+    if (
+      ts.length > this.pointList.length ||
+      [receivedAt, value, quality, reason].some(({ length }) => length !== ts.length)
+    )
+      throw new Error('the columns of the newest values are not of the same points');
+    this.lastTs.set(ts);
+    this.lastReceivedAt.set(receivedAt);
+    this.lastValue.set(value);
+    this.lastQuality.set(quality);
+    this.lastReason.set(reason);
   }
 
   private growLast(needed: number): void {

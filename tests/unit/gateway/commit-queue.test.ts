@@ -11,7 +11,7 @@ function queueOverStore() {
       commit: async ({ readings }) => void sizes.push(readings.length),
       saveSnapshot: async () => {},
     },
-    freeze: () => [],
+    freeze: () => () => [],
     planNotifications: () => [],
     onCommitted: () => {},
     now: () => 0,

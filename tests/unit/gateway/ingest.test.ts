@@ -441,6 +441,35 @@ describe('ingest', () => {
     });
   });
 
+  it('knows after a stop and after a crash what was newest and when it came', async () => {
+    rig = await openRig();
+    const newest = () => [rig.registry.last(0), rig.registry.last(1)];
+    await rig.ingest.batch('e1', envelope(1, [flow(T0, 1), flow(T0 + 5, 2, 'fm-2')]), T0 + 700);
+    const stopped = newest();
+    await rig.restart();
+    expect(newest()).toEqual(stopped);
+    expect(stopped).toMatchObject([{ ts: T0, receivedAt: T0 + 700 }, { value: 2 }]);
+
+    await rig.ingest.batch('e1', envelope(2, [flow(T0 + 9, 3), flow(T0 - 9, 4)]), T0 + 1700);
+    const crashed = newest();
+    await rig.crash();
+    expect(newest()).toEqual(crashed);
+    expect(crashed).toMatchObject([{ ts: T0 + 9, receivedAt: T0 + 1700, value: 3 }, { receivedAt: T0 + 700 }]);
+  });
+
+  it('looks for the newest values in the history where the snapshot does not tell them', async () => {
+    for (const last of ['', '\n', '\n{"ts":"AA"}']) {
+      rig = await openRig();
+      await rig.ingest.batch('e1', envelope(1, [flow(T0, 1)]), T0 + 700);
+      const { commits, judge, store } = { commits: rig.ingest.commits.done, judge: rig.judge, store: rig.store };
+      await store.saveSnapshot(commits, [`${judge.snapshot()}${last}`]);
+      await rig.crash();
+      expect(rig.registry.last(0)).toEqual({ ts: T0, receivedAt: T0, value: 1, quality: 'good' });
+      expect(rig.errors).toHaveLength(last === '' ? 0 : 1);
+      await rig.close();
+    }
+  });
+
   it('tells the judge of a gap in what an edge sent, and when it is filled', async () => {
     rig = await openRig();
     await rig.ingest.batch('e1', envelope(2, [flow(T0, 1)], { made: 4 }), T0);

@@ -45,6 +45,39 @@ describe('the registry', () => {
     expect(registry.last(7)).toEqual({ ts: 1000, receivedAt: 2500, quality: 'bad', reason: 'timeout' });
   });
 
+  it('gives its newest values to a later start as they were at that moment', () => {
+    const filled = (points: number) => {
+      const registry = new PlantRegistry();
+      registry.putDevice(device('a'));
+      for (let index = 0; index < points; index++) registry.addPoint(description('a', `m${index}`));
+      return registry;
+    };
+    const registry = filled(3);
+    const readings = new ReadingBuffer();
+    readings.push(2, 2000, 0.1 + 0.2, GOOD, 0);
+    readings.push(1, 1000, Number.NaN, BAD, 2);
+    readings.push(2, 3000, 7, GOOD, 0);
+    registry.putLast(readings, 0, 2, 2500);
+    const frozen = registry.freezeLast();
+    registry.putLast(readings, 2, 3, 3500);
+    const text = [...frozen].join('');
+
+    // A point that came up after it has none.
+    const next = filled(4);
+    next.restoreLast(text);
+    expect([0, 1, 2, 3].map((point) => next.last(point))).toEqual([
+      undefined,
+      { ts: 1000, receivedAt: 2500, quality: 'bad', reason: 'timeout' },
+      { ts: 2000, receivedAt: 2500, value: 0.1 + 0.2, quality: 'good' },
+      undefined,
+    ]);
+    const shorter = JSON.stringify({ ...JSON.parse(text), quality: '' });
+    for (const wrong of ['', '{}', shorter, text.replace('"ts":"', '"ts":"AA')])
+      expect(() => next.restoreLast(wrong)).toThrow();
+    expect(() => filled(2).restoreLast(text)).toThrow(/same points/);
+    expect(next.last(2)?.ts).toBe(2000);
+  });
+
   it('shows what a clock that is ahead told no longer than until the next reading whose time can be', () => {
     const HOUR_MS = 3_600_000;
     const registry = new PlantRegistry();

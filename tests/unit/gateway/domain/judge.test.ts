@@ -497,7 +497,12 @@ describe('a snapshot that cannot be used', () => {
   });
 
   it('is not one of an earlier version, whose columns were lists of numbers', () => {
-    const line = new Timeline({ points, hasUpTo: true }).tick(0).heard(0).at(0, 90).at(0, 5, 1).bad(70, 'sensor-fault', 1);
+    const line = new Timeline({ points, hasUpTo: true })
+      .tick(0)
+      .heard(0)
+      .at(0, 90)
+      .at(0, 5, 1)
+      .bad(70, 'sensor-fault', 1);
     const saved = JSON.parse(line.judge.snapshot()) as { points: Record<string, string | unknown[]> };
     for (const [name, text] of Object.entries(saved.points)) {
       const bytes = new Uint8Array(Buffer.from(text as string, 'base64'));
