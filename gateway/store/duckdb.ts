@@ -22,6 +22,7 @@ import {
   notificationPage,
   recordById,
 } from './pages.ts';
+import { NO_RECORDS, PlantImage, type PlantRecords } from './plant-image.ts';
 import { recover, replay } from './recovery.ts';
 import type { RetentionPolicy } from './retention.ts';
 import { bytesOf } from './segments.ts';
@@ -75,9 +76,19 @@ export class DuckDbStore implements Store {
   private snapshotCommit = 0;
   private readonly lane: WriteLane;
   private readonly upkeep: Upkeep;
+  private readonly image: PlantImage;
+  /** On their way until a start asks for them. */
+  private plantRecords: Promise<PlantRecords> | undefined;
 
-  private constructor(database: Database, id: string, options: DuckDbStoreOptions) {
+  private constructor(
+    database: Database,
+    id: string,
+    { image, plantRecords }: { readonly image: PlantImage; readonly plantRecords: Promise<PlantRecords> },
+    options: DuckDbStoreOptions,
+  ) {
     this.database = database;
+    this.image = image;
+    this.plantRecords = plantRecords;
     this.storeId = id;
     const now = options.now ?? Date.now;
     this.hot = new HotTables(now, options.sealReadings);
@@ -111,6 +122,7 @@ export class DuckDbStore implements Store {
       hot: this.hot,
       history: this.history,
       spool: this.spool,
+      renewImage: () => image.renew((work) => database.background(work)),
       ballast,
       retention: () => options.retention?.() ?? {},
       lastCommit: () => this.lastCommit,
@@ -122,6 +134,9 @@ export class DuckDbStore implements Store {
 
   /** @throws StoreError `store-broken` when another gateway has the folder or the file can't be used */
   static async open(options: DuckDbStoreOptions): Promise<DuckDbStore> {
+    const image = new PlantImage(options.dataDir);
+    // While the database replays its log.
+    const plantRecords = image.read();
     const database = await Database.open({
       dataDir: options.dataDir,
       threads: options.threads ?? 1,
@@ -129,7 +144,7 @@ export class DuckDbStore implements Store {
     });
     try {
       const id = await folderId(database.writer, database.file, options.newId);
-      const store = new DuckDbStore(database, id, options);
+      const store = new DuckDbStore(database, id, { image, plantRecords }, options);
       await store.load();
       return store;
     } catch (error) {
@@ -189,8 +204,14 @@ export class DuckDbStore implements Store {
     this.storeId = id;
   }
 
-  recover() {
-    return this.database.background((other) => recover(this.database.writer, other));
+  async recover() {
+    const known = await this.plantRecords;
+    this.plantRecords = undefined;
+    const { isKnown, ...recovered } = await this.database.background((other) =>
+      recover(this.database.writer, other, known ?? NO_RECORDS),
+    );
+    if (!isKnown) this.image.changed();
+    return recovered;
   }
 
   async *replay(after: number): ReturnType<Store['replay']> {
@@ -216,6 +237,8 @@ export class DuckDbStore implements Store {
         void this.lane.tableCompleted().then(() => this.upkeep.soon());
       }
       await writeCommit(connection, this.hot.written, commit);
+      if ([commit.devices, commit.points].some((records) => records !== undefined && records.length > 0))
+        this.image.changed();
       this.lastCommit = commit.number;
       this.hot.took(commit.readings);
     }, true);

@@ -4,20 +4,30 @@ import type { DeviceInfo, JudgeInput, PointInfo, SourceInfo } from '../domain/pl
 import { ReadingBuffer, type Readings } from '../domain/readings.ts';
 import { int, resultColumns } from './columns.ts';
 import type { HotTable } from './hot-tables.ts';
+import { hashesOfPoints, hashOfDevices, PAGE_RECORDS, type PlantRecords } from './plant-image.ts';
 import { loadSnapshot } from './snapshot.ts';
 import type { EdgeRecord, LaneMark, Recovered, Store } from './store.ts';
 
 /**
  * Everything a start needs before the replay. Points are read on a connection of their own, beside the rest: while the
  * texts of some are parsed the database makes the next.
+ *
+ * @param known - records that are not read again where the database says that they are the same
  */
-export async function recover(connection: DuckDBConnection, other: DuckDBConnection): Promise<Recovered> {
-  const [rest, points] = await Promise.all([recoverRest(connection), pointRecords(other)]);
-  return { ...rest, points };
+export async function recover(
+  connection: DuckDBConnection,
+  other: DuckDBConnection,
+  known: PlantRecords,
+): Promise<Recovered & { readonly isKnown: boolean }> {
+  const [rest, points] = await Promise.all([recoverRest(connection, known), pointRecords(other, known)]);
+  return { ...rest, points: points.all, isKnown: points.isKnown && rest.devices === known.devices.records };
 }
 
-async function recoverRest(connection: DuckDBConnection): Promise<Omit<Recovered, 'points'>> {
-  const devices = await records<DeviceInfo>(connection, 'SELECT id AS key, record FROM devices');
+async function recoverRest(connection: DuckDBConnection, known: PlantRecords): Promise<Omit<Recovered, 'points'>> {
+  const isSame = (await hashOfDevices(connection)) === known.devices.hash;
+  const devices = isSame
+    ? known.devices.records
+    : await records<DeviceInfo>(connection, 'SELECT id AS key, record FROM devices');
   const last = (await connection.runAndReadAll(`SELECT coalesce(max(number), 0)::DOUBLE FROM commits`)).getRows();
   const snapshot = await loadSnapshot(connection);
   return {
@@ -35,9 +45,6 @@ async function recoverRest(connection: DuckDBConnection): Promise<Omit<Recovered
   };
 }
 
-/** Records that come as one text: half a megabyte, a few milliseconds to parse. */
-const RECORDS_A_TEXT = 4096;
-
 /**
  * Records by their key. The database puts many into one text: a value of its own, and a text to parse, for each of
  * 329,000 points took 2 s of a start.
@@ -48,7 +55,7 @@ async function records<T>(connection: DuckDBConnection, relation: string): Promi
   const texts = await connection.stream(
     `SELECT '[' || string_agg(record, ',' ORDER BY n) || ']' FROM
        (SELECT record, row_number() OVER (ORDER BY key) AS n FROM (${relation}))
-     GROUP BY n // ${RECORDS_A_TEXT} ORDER BY min(n)`,
+     GROUP BY n // ${PAGE_RECORDS} ORDER BY min(n)`,
   );
   const all: T[] = [];
   for (;;) {
@@ -59,24 +66,38 @@ async function records<T>(connection: DuckDBConnection, relation: string): Promi
   }
 }
 
-/** The same for points, whose ids are 0, 1, 2 …: piece by piece, the next one on its way while one is parsed. */
-async function pointRecords(connection: DuckDBConnection): Promise<PointInfo[]> {
-  const counted = await connection.runAndReadAll('SELECT coalesce(max(id) + 1, 0)::INTEGER FROM points');
-  const points = counted.getRows()[0]?.[0] as number;
-  const textFrom = async (id: number): Promise<string> => {
+/** The same for points, whose ids are 0, 1, 2 …: page by page, the next one on its way while one is parsed. */
+async function pointRecords(
+  connection: DuckDBConnection,
+  known: PlantRecords,
+): Promise<{ readonly all: readonly PointInfo[]; readonly isKnown: boolean }> {
+  const pages = [...(await hashesOfPoints(connection))].map(([number, hash]) => {
+    const page = known.points.get(number);
+    return { number, records: page?.hash === hash ? page.records : undefined };
+  });
+  const textOf = async (number: number): Promise<string> => {
     const read = await connection.runAndReadAll(
-      `SELECT '[' || string_agg(record, ',' ORDER BY id) || ']' FROM points WHERE id >= ${int(id)} AND id < ${int(id + RECORDS_A_TEXT)}`,
+      `SELECT '[' || string_agg(record, ',' ORDER BY id) || ']' FROM points
+       WHERE id >= ${int(number * PAGE_RECORDS)} AND id < ${int((number + 1) * PAGE_RECORDS)}`,
     );
-    return (read.getRows()[0]?.[0] as string | null) ?? '[]';
+    return read.getRows()[0]?.[0] as string;
   };
+  const unknown = pages.filter(({ records }) => records === undefined);
   const all: PointInfo[] = [];
-  let next = textFrom(0);
-  for (let id = 0; id < points; id += RECORDS_A_TEXT) {
-    const text = await next;
-    next = id + RECORDS_A_TEXT < points ? textFrom(id + RECORDS_A_TEXT) : next;
+  let asked = 0;
+  const askNext = () =>
+    asked < unknown.length ? textOf((unknown[asked++] as (typeof pages)[number]).number) : undefined;
+  let next = askNext();
+  for (const { records } of pages) {
+    if (records !== undefined) {
+      for (const record of records) all.push(record);
+      continue;
+    }
+    const text = (await next) as string;
+    next = askNext();
     for (const record of JSON.parse(text) as PointInfo[]) all.push(record);
   }
-  return all;
+  return { all, isKnown: unknown.length === 0 };
 }
 
 /** Commits that are read at once: at full load 400,000 readings, 14 MB, and 1 MB of inputs. */

@@ -9,6 +9,8 @@ export interface UpkeepParts {
   readonly hot: HotTables;
   readonly history: History;
   readonly spool: Spool | undefined;
+  /** Writes records down once more for the next start, when they changed. */
+  readonly renewImage: () => Promise<void>;
   readonly ballast: Ballast;
   readonly retention: () => RetentionPolicy;
   readonly lastCommit: () => number;
@@ -81,8 +83,9 @@ export class Upkeep {
    * @param evenFew - also those that would wait for others
    */
   async sealAll(evenFew = false): Promise<void> {
-    const { hot, history } = this.parts;
+    const { hot, history, renewImage } = this.parts;
     for (;;) {
+      await renewImage();
       await this.dropCovered();
       const due = hot.sealable(evenFew);
       if (due === undefined || this.closing) return;
