@@ -199,7 +199,7 @@ export class IngestPath implements Ingest {
       log: options.log,
     });
     for (const mark of registry.marks()) path.lanes.set(`${mark.edge}/${mark.lane}`, mark);
-    for (const { id } of registry.points()) path.admission.noteTime(id, registry.last(id)?.ts ?? 0);
+    for (let point = 0; point < registry.pointCount; point++) path.admission.noteTime(point, registry.lastTime(point));
     if (forgotten.alarms.length > 0) {
       path.filling.verdict.alarms.push(...forgotten.alarms);
       path.filling.verdict.journal.push(...forgotten.journal);

@@ -1,6 +1,6 @@
 import { AHEAD_MAX_MS, QUALITIES, type Quality, type QualityCode, REASONS, type Reason } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
-import { bytesOf, columnsAsJson, doublesOf } from './domain/column-text.ts';
+import { bytesOf, type Column, columnsAsJson, doublesOf } from './domain/column-text.ts';
 import type { DeviceInfo, PointInfo, SourceInfo } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
 import type { EdgeRecord, LaneMark } from './store/store.ts';
@@ -101,6 +101,11 @@ export class PlantRegistry implements Registry {
       : { ts, receivedAt, value, quality };
     if (reason !== 0) last.reason = REASONS[reason] as Reason;
     return last;
+  }
+
+  /** @internal Source time of a point's newest value; 0 = none. */
+  lastTime(point: number): Millis {
+    return this.lastTs[point] ?? 0;
   }
 
   edges(): Iterable<EdgeRecord> {
@@ -245,7 +250,7 @@ export class PlantRegistry implements Registry {
    * @throws Error, with nothing changed, for a text it can't use
    */
   restoreLast(text: string): void {
-    const saved = JSON.parse(text) as Record<'ts' | 'receivedAt' | 'value' | 'quality' | 'reason', string>;
+    const saved = JSON.parse(text) as Record<'ts' | 'receivedAt' | 'value' | 'quality' | 'reason', Column>;
     const [ts, receivedAt, value] = [doublesOf(saved.ts), doublesOf(saved.receivedAt), doublesOf(saved.value)];
     const [quality, reason] = [bytesOf(saved.quality), bytesOf(saved.reason)];
     if (

@@ -1,35 +1,105 @@
 /**
- * A column of numbers in a JSON text: base64 of its bytes, little-endian doubles or bytes, or as earlier versions wrote it,
- * a list with null for what is no number. 329,000 numbers as digits take 30 ms to write and as long to read.
+ * A column of numbers in a JSON text, in the shortest way that gives every bit back: 329,000 numbers as digits take 30 ms
+ * to write and as long to read.
+ *
+ * - one number for all rows (null: none), and how many rows there are
+ * - whole numbers close to each other, such as moments of a day: base64 of little-endian 32-bit differences from the first
+ * - otherwise base64 of the bytes of the doubles or of the column of bytes
+ * - as earlier versions wrote it, a list with null for what is no number
  */
-export type Column = string | readonly (number | null)[];
+export type Column =
+  | { readonly all: number | null; readonly rows: number }
+  | { readonly from: number; readonly int32: string }
+  | string
+  | readonly (number | null)[];
 
+/** Of the differences from the first this one stands for no number. */
+const NONE = -(2 ** 31);
+const DIFFERENCE_MAX = 2 ** 31 - 1;
 /** Bytes of one piece of text, a multiple of three so that the pieces are one base64 text: a millisecond of work. */
 const PIECE_BYTES = 393_216;
 
 /** The columns as one JSON object, piece by piece; they must not change meanwhile. */
 export function* columnsAsJson(columns: Readonly<Record<string, Float64Array | Uint8Array>>): Generator<string, void> {
   let separator = '{';
-  for (const [name, { buffer, byteOffset, byteLength }] of Object.entries(columns)) {
-    yield `${separator}"${name}":"`;
-    separator = '",';
-    for (let from = 0; from < byteLength; from += PIECE_BYTES) {
-      const bytes = Math.min(PIECE_BYTES, byteLength - from);
-      yield Buffer.from(buffer, byteOffset + from, bytes).toString('base64');
-    }
+  for (const [name, column] of Object.entries(columns)) {
+    yield `${separator}"${name}":`;
+    separator = ',';
+    yield* columnAsJson(column);
   }
-  yield separator === '{' ? '{}' : '"}';
+  yield separator === '{' ? '{}' : '}';
 }
 
-/** @throws Error for a text that is no column of doubles */
+function* columnAsJson(column: Float64Array | Uint8Array): Generator<string, void> {
+  const first = column[0] ?? Number.NaN;
+  if (!Object.is(first, -0) && column.every((value) => Object.is(value, first))) {
+    // Of what is no number nobody needs to know which one it is.
+    yield JSON.stringify({ all: Number.isFinite(first) ? first : null, rows: column.length });
+    return;
+  }
+  const differences = column instanceof Float64Array ? differencesOf(column) : undefined;
+  if (differences === undefined) {
+    yield '"';
+    yield* base64Of(column);
+    yield '"';
+    return;
+  }
+  yield `{"from":${differences.from},"int32":"`;
+  yield* base64Of(differences.int32);
+  yield '"}';
+}
+
+function differencesOf(column: Float64Array): { readonly from: number; readonly int32: Int32Array } | undefined {
+  const from = column.find((value) => Number.isFinite(value));
+  if (from === undefined || !Number.isSafeInteger(from)) return undefined;
+  const int32 = new Int32Array(column.length);
+  for (let row = 0; row < column.length; row++) {
+    const value = column[row]!;
+    const difference = value - from;
+    if (!Number.isFinite(value)) int32[row] = NONE;
+    else if (Math.abs(difference) <= DIFFERENCE_MAX && Object.is(from + Math.trunc(difference), value))
+      int32[row] = difference;
+    else return undefined;
+  }
+  return { from, int32 };
+}
+
+function* base64Of({ buffer, byteOffset, byteLength }: ArrayBufferView): Generator<string, void> {
+  for (let from = 0; from < byteLength; from += PIECE_BYTES)
+    yield Buffer.from(buffer as ArrayBuffer, byteOffset + from, Math.min(PIECE_BYTES, byteLength - from)).toString(
+      'base64',
+    );
+}
+
+/**
+ * What is no number comes back as NaN or as it was.
+ *
+ * @throws Error for what is no column of doubles
+ */
 export function doublesOf(column: Column): Float64Array {
-  if (typeof column !== 'string') return Float64Array.from(column, (value) => value ?? Number.NaN);
-  const bytes = Buffer.from(column, 'base64');
-  if (bytes.length % Float64Array.BYTES_PER_ELEMENT !== 0) throw new Error('a column of doubles is cut off');
-  // A buffer of Node's may begin anywhere; doubles begin at a multiple of eight.
-  return new Float64Array(new Uint8Array(bytes).buffer);
+  if (typeof column === 'string') return new Float64Array(bufferOf(column, Float64Array.BYTES_PER_ELEMENT));
+  if ('all' in column) return new Float64Array(column.rows).fill(column.all ?? Number.NaN);
+  if (!('int32' in column)) return Float64Array.from(column, (value) => value ?? Number.NaN);
+  const differences = new Int32Array(bufferOf(column.int32, Int32Array.BYTES_PER_ELEMENT));
+  const doubles = new Float64Array(differences.length);
+  for (let row = 0; row < doubles.length; row++)
+    doubles[row] = differences[row] === NONE ? Number.NaN : column.from + differences[row]!;
+  return doubles;
 }
 
+/** @throws Error for what is no column of bytes */
 export function bytesOf(column: Column): Uint8Array {
-  return typeof column === 'string' ? Buffer.from(column, 'base64') : Uint8Array.from(column, (value) => value ?? 0);
+  if (typeof column === 'string') return new Uint8Array(bufferOf(column, 1));
+  if ('all' in column) return new Uint8Array(column.rows).fill(column.all ?? 0);
+  if ('int32' in column) throw new Error('a column of bytes has differences');
+  return Uint8Array.from(column, (value) => value ?? 0);
+}
+
+/** Bytes of their own, which begin where any kind of number may. */
+function bufferOf(base64: string, bytesEach: number): ArrayBuffer {
+  const bytes = Buffer.byteLength(base64, 'base64');
+  const buffer = new ArrayBuffer(bytes);
+  const written = Buffer.from(buffer).write(base64, 'base64');
+  if (written !== bytes || bytes % bytesEach !== 0) throw new Error('a column is cut off');
+  return buffer;
 }

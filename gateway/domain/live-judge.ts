@@ -32,6 +32,11 @@ export const TICK_GAP_MAX_MS = 10_000;
 /** New points of a source are looked at for silence this much of its time later, together. */
 const LOOK_AT_NEW_MS = 1000;
 
+/** One spare point to so many, for what comes up later. */
+const SPARE_PART = 32;
+/** As many as most points have; of more rules there is room as they come. */
+const RULES_A_POINT = 2;
+
 /** Judges in place over typed arrays: takes each input to what decides on it, and moves the time of the sources. */
 export class LiveJudge implements Judge {
   private readonly points = new PointStates();
@@ -105,7 +110,10 @@ export class LiveJudge implements Judge {
   }
 
   reserve(points: number): void {
-    this.points.reserve(points);
+    const withSpare = points + Math.ceil(points / SPARE_PART);
+    this.points.reserve(withSpare);
+    this.table.reserve(RULES_A_POINT * withSpare);
+    this.conditions.resize(RULES_A_POINT * withSpare);
   }
 
   addPoint(info: PointInfo, sourceId: number, rules: readonly Rule[] | RuleSheet): void {

@@ -49,10 +49,9 @@ export class PointStates {
     if (points > this.heard.length) this.widen(Math.max(points, this.heard.length * 2, 64));
   }
 
-  /** Room for so many points, and for some that come up later. */
+  /** Room for so many points. */
   reserve(points: number): void {
-    const capacity = points + Math.ceil(points / SPARE_PART);
-    if (capacity > this.heard.length) this.widen(capacity);
+    if (points > this.heard.length) this.widen(points);
   }
 
   private widen(capacity: number): void {
@@ -159,9 +158,6 @@ export class PointStates {
 /** What a column of doubles says, unless it says nothing. */
 const orElse = (value: number | undefined, otherwise: number): number =>
   value !== undefined && Number.isFinite(value) ? value : otherwise;
-
-/** One spare point to so many. */
-const SPARE_PART = 32;
 
 /** The point is stale, its newest reading is bad, its device is silent, or an evaluator wants every reading. */
 export const BUSY_STALE = 1;

@@ -173,12 +173,16 @@ export class RuleTable {
     if (first !== undefined && first >= 0 && this.point[first] === point) this.rule(first);
   }
 
-  private widen(): void {
+  /** Room for so many rows. */
+  reserve(rows: number): void {
+    if (rows > this.point.length) this.widen(rows);
+  }
+
+  private widen(capacity = 2 * this.point.length): void {
     const widen = <T extends Int32Array | Int8Array | Uint16Array>(from: T, to: T): T => {
       to.set(from);
       return to;
     };
-    const capacity = 2 * this.point.length;
     this.point = widen(this.point, new Int32Array(capacity));
     this.side = widen(this.side, new Int8Array(capacity));
     this.sheet = widen(this.sheet, new Int32Array(capacity));

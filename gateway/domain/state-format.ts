@@ -22,7 +22,10 @@ const occurrenceSchema = z.looseObject({
   raisedAt: z.number(),
 });
 /** Not looked into: 329,000 numbers each. */
-const column = z.custom<Column>((value) => typeof value === 'string' || Array.isArray(value), 'not a column');
+const column = z.custom<Column>(
+  (value) => typeof value === 'string' || (typeof value === 'object' && value !== null),
+  'not a column',
+);
 
 /** Shape of a snapshot, as far as a wrong one would break the judge. Long columns are only checked to be columns. */
 const stateSchema = z.looseObject({

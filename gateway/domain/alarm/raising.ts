@@ -180,10 +180,12 @@ export class Raising implements LateSink {
     this.hung = { device, line };
     if (isNewPoint && this.lineOf.has(device) && this.lineOf.get(device) === line) return;
     this.lineOf.set(device, line);
+    let level = this.parents(device);
+    if (level.length === 0) return;
     const seen = new Set([device]);
-    let level: readonly string[] = [device];
     for (let depth = 0; level.length > 0 && depth < HANG_DEPTH_MAX; depth++) {
-      level = level.flatMap((below) => this.parents(below)).filter((above) => !seen.has(above));
+      if (depth > 0) level = level.flatMap((below) => this.parents(below));
+      level = level.filter((above) => !seen.has(above));
       for (const above of level) {
         seen.add(above);
         const on = this.downstream.get(above) ?? new Set<string>();

@@ -72,8 +72,8 @@ describe('the registry', () => {
       undefined,
     ]);
     const shorter = JSON.stringify({ ...JSON.parse(text), quality: '' });
-    for (const wrong of ['', '{}', shorter, text.replace('"ts":"', '"ts":"AA')])
-      expect(() => next.restoreLast(wrong)).toThrow();
+    const cutOff = JSON.stringify({ ...JSON.parse(text), ts: 'AAAA' });
+    for (const wrong of ['', '{}', shorter, cutOff]) expect(() => next.restoreLast(wrong)).toThrow();
     expect(() => filled(2).restoreLast(text)).toThrow(/same points/);
     expect(next.last(2)?.ts).toBe(2000);
   });

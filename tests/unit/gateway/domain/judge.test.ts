@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { pageFor } from '../../../../gateway/domain/alarm/paging.ts';
+import { bytesOf, type Column, doublesOf } from '../../../../gateway/domain/column-text.ts';
 import { ReadingBuffer } from '../../../../gateway/domain/readings.ts';
 import { flowPoint, highRule, START, Timeline } from './timeline.ts';
 
@@ -488,8 +489,12 @@ describe('a snapshot that cannot be used', () => {
       points: { newest: [] },
       conditions: [],
     });
-    const cutOff = before.replace(/"newest":"../, '"newest":"');
-    const noColumn = before.replace(/"floor":"[^"]*"/, '"floor":1');
+    const withFloor = (column: unknown) => {
+      const state = JSON.parse(before) as { points: Record<string, unknown> };
+      return JSON.stringify({ ...state, points: { ...state.points, floor: column } });
+    };
+    const [cutOff, noColumn] = [withFloor('AAAA'), withFloor(1)];
+    expect(withFloor({ all: null, rows: 1 })).toBe(before);
     const otherLedger = before.replace('"ledger":{', '"ledgers":{');
     for (const text of ['', 'no json', 'null', '[]', '{}', older, cutOff, noColumn, otherLedger])
       expect(() => line.judge.restore(text)).toThrow(Error);
@@ -503,11 +508,10 @@ describe('a snapshot that cannot be used', () => {
       .at(0, 90)
       .at(0, 5, 1)
       .bad(70, 'sensor-fault', 1);
-    const saved = JSON.parse(line.judge.snapshot()) as { points: Record<string, string | unknown[]> };
-    for (const [name, text] of Object.entries(saved.points)) {
-      const bytes = new Uint8Array(Buffer.from(text as string, 'base64'));
+    const saved = JSON.parse(line.judge.snapshot()) as { points: Record<string, Column> };
+    for (const [name, column] of Object.entries(saved.points)) {
       const isBytes = ['fresh', 'quality', 'reason', 'busy'].includes(name);
-      saved.points[name] = [...(isBytes ? bytes : new Float64Array(bytes.buffer))];
+      saved.points[name] = [...(isBytes ? bytesOf(column) : doublesOf(column))];
     }
     const next = new Timeline({ points });
     // What is no number stands there as null.
