@@ -146,7 +146,7 @@ export class IngestPath implements Ingest {
       store,
       freeze: () => {
         const judged = judge.freeze();
-        return () => writeSnapshot(judged, registry.freezeLast());
+        return () => writeSnapshot(judged, registry.lastAsText());
       },
       planNotifications,
       onCommitted: (bundle, commit) => this.announce(bundle, commit),

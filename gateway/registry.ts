@@ -1,6 +1,6 @@
 import { AHEAD_MAX_MS, QUALITIES, type Quality, type QualityCode, REASONS, type Reason } from '../contract/reading.ts';
 import type { Millis } from '../contract/time.ts';
-import { bytesOf, type Column, columnsAsJson, doublesOf } from './domain/column-text.ts';
+import { bytesOf, type Column, ColumnWriter, doublesOf } from './domain/column-text.ts';
 import type { DeviceInfo, PointInfo, SourceInfo } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
 import type { EdgeRecord, LaneMark } from './store/store.ts';
@@ -58,6 +58,7 @@ export class PlantRegistry implements Registry {
   private lastValue = new Float64Array(0);
   private lastQuality = new Uint8Array(0);
   private lastReason = new Uint8Array(0);
+  private readonly writer = new ColumnWriter();
 
   device(id: string): DeviceInfo | undefined {
     return this.entries.get(id)?.device;
@@ -233,15 +234,19 @@ export class PlantRegistry implements Registry {
     this.lastReason[point] = reason;
   }
 
-  /** @internal The newest values as of now, as pieces of one JSON text. */
-  freezeLast(): Iterable<string> {
-    const copyOf = (column: Float64Array | Uint8Array) => column.slice(0, this.pointList.length);
-    return columnsAsJson({
-      ts: copyOf(this.lastTs),
-      receivedAt: copyOf(this.lastReceivedAt),
-      value: copyOf(this.lastValue),
-      quality: copyOf(this.lastQuality),
-      reason: copyOf(this.lastReason),
+  /**
+   * @internal The newest values as pieces of one JSON text. They are not held fast: what comes while the text is written may
+   * be in it, of a point even a part. It is on disk, and whoever reads the text is told all commits since its first piece
+   * once more, which brings each of these points to where the last of them left it.
+   */
+  lastAsText(): Iterable<string> {
+    const rows = this.pointList.length;
+    return this.writer.write({
+      ts: () => this.lastTs.subarray(0, rows),
+      receivedAt: () => this.lastReceivedAt.subarray(0, rows),
+      value: () => this.lastValue.subarray(0, rows),
+      quality: () => this.lastQuality.subarray(0, rows),
+      reason: () => this.lastReason.subarray(0, rows),
     });
   }
 

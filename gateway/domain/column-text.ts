@@ -19,49 +19,81 @@ const DIFFERENCE_MAX = 2 ** 31 - 1;
 /** Bytes of one piece of text, a multiple of three so that the pieces are one base64 text: a millisecond of work. */
 const PIECE_BYTES = 393_216;
 
-/** The columns as one JSON object, piece by piece; they must not change meanwhile. */
-export function* columnsAsJson(columns: Readonly<Record<string, Float64Array | Uint8Array>>): Generator<string, void> {
-  let separator = '{';
-  for (const [name, column] of Object.entries(columns)) {
-    yield `${separator}"${name}":`;
-    separator = ',';
-    yield* columnAsJson(column);
+/** Writes columns as text, in room of its own that it keeps: new room for each costs more than what is done in it. */
+export class ColumnWriter {
+  private differences = new Int32Array(0);
+
+  /**
+   * The columns as one JSON object, piece by piece; each of them is asked for when it is its turn. Of one that changes
+   * meanwhile every row is as it was at some moment since then.
+   */
+  *write(columns: Readonly<Record<string, () => Float64Array | Uint8Array>>): Generator<string, void> {
+    let separator = '{';
+    for (const [name, column] of Object.entries(columns)) {
+      yield `${separator}"${name}":`;
+      separator = ',';
+      yield* this.writeOne(column());
+    }
+    yield separator === '{' ? '{}' : '}';
   }
-  yield separator === '{' ? '{}' : '}';
+
+  private *writeOne(column: Float64Array | Uint8Array): Generator<string, void> {
+    const first = column[0] ?? Number.NaN;
+    if (!Object.is(first, -0) && column.every((value) => Object.is(value, first))) {
+      // Of what is no number nobody needs to know which one it is.
+      yield JSON.stringify({ all: Number.isFinite(first) ? first : null, rows: column.length });
+      return;
+    }
+    const from = column instanceof Float64Array ? this.takeDifferences(column) : undefined;
+    if (from === undefined) {
+      yield '"';
+      yield* base64Of(column);
+      yield '"';
+      return;
+    }
+    yield `{"from":${from},"int32":"`;
+    yield* base64Of(this.differences.subarray(0, column.length));
+    yield '"}';
+  }
+
+  /** @returns what they are the differences from; undefined for numbers that are not whole or not close to each other */
+  private takeDifferences(column: Float64Array): number | undefined {
+    const from = column.find((value) => Number.isFinite(value));
+    if (from === undefined || !Number.isSafeInteger(from)) return undefined;
+    if (this.differences.length < column.length) this.differences = new Int32Array(column.length);
+    const { differences } = this;
+    for (let row = 0; row < column.length; row++) {
+      const value = column[row]!;
+      const difference = value - from;
+      if (!Number.isFinite(value)) differences[row] = NONE;
+      else if (Math.abs(difference) <= DIFFERENCE_MAX && Object.is(from + Math.trunc(difference), value))
+        differences[row] = difference;
+      else return undefined;
+    }
+    return from;
+  }
 }
 
-function* columnAsJson(column: Float64Array | Uint8Array): Generator<string, void> {
-  const first = column[0] ?? Number.NaN;
-  if (!Object.is(first, -0) && column.every((value) => Object.is(value, first))) {
-    // Of what is no number nobody needs to know which one it is.
-    yield JSON.stringify({ all: Number.isFinite(first) ? first : null, rows: column.length });
-    return;
-  }
-  const differences = column instanceof Float64Array ? differencesOf(column) : undefined;
-  if (differences === undefined) {
-    yield '"';
-    yield* base64Of(column);
-    yield '"';
-    return;
-  }
-  yield `{"from":${differences.from},"int32":"`;
-  yield* base64Of(differences.int32);
-  yield '"}';
-}
+/** Copies of columns in room that is kept for the next time: new room of 20 MB costs more than copying does. */
+export class Held {
+  private readonly rooms = new Map<string, Float64Array | Uint8Array>();
 
-function differencesOf(column: Float64Array): { readonly from: number; readonly int32: Int32Array } | undefined {
-  const from = column.find((value) => Number.isFinite(value));
-  if (from === undefined || !Number.isSafeInteger(from)) return undefined;
-  const int32 = new Int32Array(column.length);
-  for (let row = 0; row < column.length; row++) {
-    const value = column[row]!;
-    const difference = value - from;
-    if (!Number.isFinite(value)) int32[row] = NONE;
-    else if (Math.abs(difference) <= DIFFERENCE_MAX && Object.is(from + Math.trunc(difference), value))
-      int32[row] = difference;
-    else return undefined;
+  /** The first rows of a column as they are now. */
+  hold(name: string, column: Float64Array | Uint8Array, rows: number): Float64Array | Uint8Array {
+    const room = this.room(name, column, rows);
+    room.set(column.subarray(0, rows));
+    return room;
   }
-  return { from, int32 };
+
+  /** Room for so many rows of the kind of a column, with whatever stood there before. */
+  room(name: string, like: Float64Array | Uint8Array, rows: number): Float64Array | Uint8Array {
+    let room = this.rooms.get(name);
+    if (room === undefined || room.length < rows) {
+      room = like instanceof Float64Array ? new Float64Array(like.length) : new Uint8Array(like.length);
+      this.rooms.set(name, room);
+    }
+    return room.subarray(0, rows);
+  }
 }
 
 function* base64Of({ buffer, byteOffset, byteLength }: ArrayBufferView): Generator<string, void> {

@@ -33,8 +33,8 @@ export interface Judge {
   /** The whole state as JSON text. */
   snapshot(): string;
   /**
-   * The same text in pieces: the state is held fast by the call, and each piece is some milliseconds of work
-   * that can be done between other things.
+   * The same text in pieces: the state is held fast by the call until the next one, and each piece is some milliseconds of
+   * work that can be done between other things.
    */
   freeze(): Iterable<string>;
   /** @throws Error, with nothing changed, for a text it can't use */

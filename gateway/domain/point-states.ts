@@ -1,4 +1,4 @@
-import { bytesOf, type Column, columnsAsJson, doublesOf } from './column-text.ts';
+import { bytesOf, type Column, ColumnWriter, doublesOf, Held } from './column-text.ts';
 
 /** The columns of a snapshot. */
 export type PointColumns = Readonly<
@@ -43,6 +43,8 @@ export class PointStates {
   /** Bits of {@link BUSY_STALE} and so on: why every reading must go the long way. */
   busy = new Uint8Array(0);
   count = 0;
+  private readonly held = new Held();
+  private readonly writer = new ColumnWriter();
 
   resize(points: number): void {
     this.count = Math.max(this.count, points);
@@ -101,29 +103,37 @@ export class PointStates {
     this.hot[point * STRIDE + CALM_HIGH] = calm ? this.restHigh[point]! : Number.NEGATIVE_INFINITY;
   }
 
-  /** The columns as of now, copied at once and written as text piece by piece. */
+  /** The columns as of now, copied at once and written as text piece by piece; until they are held fast again. */
   freeze(): () => Iterable<string> {
-    const { count } = this;
-    const copyOf = (column: Float64Array | Uint8Array) => column.slice(0, count);
-    const ofHot = (offset: number) => {
-      const column = new Float64Array(count);
-      for (let point = 0; point < count; point++) column[point] = this.hot[point * STRIDE + offset]!;
+    const { count, held } = this;
+    const copyOf = (name: string, column: Float64Array | Uint8Array) => {
+      const copy = held.hold(name, column, count);
+      return () => copy;
+    };
+    const hot = held.hold('hot', this.hot, count * STRIDE) as Float64Array;
+    const ofHot = (offset: number) => () => {
+      const column = held.room('column', this.heard, count) as Float64Array;
+      for (let point = 0; point < count; point++) column[point] = hot[point * STRIDE + offset]!;
       return column;
     };
     const columns = {
       newest: ofHot(NEWEST),
       value: ofHot(VALUE),
-      heard: copyOf(this.heard),
-      floor: copyOf(this.floor),
+      heard: copyOf('heard', this.heard),
+      floor: copyOf('floor', this.floor),
       // A plant of which everything is declared has none of these.
       ...(this.heardFrom.some((from) => !Number.isNaN(from))
-        ? { heardFrom: copyOf(this.heardFrom), patienceMs: copyOf(this.patienceMs), fresh: copyOf(this.fresh) }
+        ? {
+            heardFrom: copyOf('heardFrom', this.heardFrom),
+            patienceMs: copyOf('patienceMs', this.patienceMs),
+            fresh: copyOf('fresh', this.fresh),
+          }
         : {}),
-      quality: copyOf(this.quality),
-      reason: copyOf(this.reason),
-      busy: copyOf(this.busy),
+      quality: copyOf('quality', this.quality),
+      reason: copyOf('reason', this.reason),
+      busy: copyOf('busy', this.busy),
     };
-    return () => columnsAsJson(columns);
+    return () => this.writer.write(columns);
   }
 
   /** @throws Error, with nothing changed, for columns it can't use */

@@ -8,14 +8,14 @@ import { Recent } from './recent.ts';
  * Rows of a hot table before the next one is begun: 6 s of full load. A question looks through all rows that are not
  * sealed, and a start reads the log of one table: 0.3 us a row.
  */
-export const SEAL_READINGS = 2_000_000;
+export const SEAL_READINGS = 1_000_000;
 /** Age of a hot table before the next one is begun. */
 export const SEAL_AFTER_MS = 3_600_000;
 /**
  * Tables that are sealed together, so that each need not be as long: a seal sums every point and writes a file per shard
  * however few readings there are.
  */
-export const SEAL_TABLES = 2;
+export const SEAL_TABLES = 4;
 /** A full table waits so long for the next one; at full load that takes seconds. */
 export const SEAL_WAIT_MS = 60_000;
 
