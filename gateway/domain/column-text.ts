@@ -18,6 +18,8 @@ const NONE = -(2 ** 31);
 const DIFFERENCE_MAX = 2 ** 31 - 1;
 /** Bytes of one piece of text, a multiple of three so that the pieces are one base64 text: a millisecond of work. */
 const PIECE_BYTES = 393_216;
+/** Rows looked at in one piece of work. */
+const PIECE_ROWS = 65_536;
 
 /** Writes columns as text, in room of its own that it keeps: new room for each costs more than what is done in it. */
 export class ColumnWriter {
@@ -39,12 +41,12 @@ export class ColumnWriter {
 
   private *writeOne(column: Float64Array | Uint8Array): Generator<string, void> {
     const first = column[0] ?? Number.NaN;
-    if (!Object.is(first, -0) && column.every((value) => Object.is(value, first))) {
+    if (areAll(column, first) && !Object.is(first, -0)) {
       // Of what is no number nobody needs to know which one it is.
       yield JSON.stringify({ all: Number.isFinite(first) ? first : null, rows: column.length });
       return;
     }
-    const from = column instanceof Float64Array ? this.takeDifferences(column) : undefined;
+    const from = column instanceof Float64Array ? yield* this.takeDifferences(column) : undefined;
     if (from === undefined) {
       yield '"';
       yield* base64Of(column);
@@ -56,22 +58,45 @@ export class ColumnWriter {
     yield '"}';
   }
 
-  /** @returns what they are the differences from; undefined for numbers that are not whole or not close to each other */
-  private takeDifferences(column: Float64Array): number | undefined {
-    const from = column.find((value) => Number.isFinite(value));
+  /**
+   * Empty pieces: work, and no text yet.
+   *
+   * @returns what they are the differences from; undefined for numbers that are not whole or not close to each other
+   */
+  private *takeDifferences(column: Float64Array): Generator<string, number | undefined> {
+    const from = firstNumber(column);
     if (from === undefined || !Number.isSafeInteger(from)) return undefined;
     if (this.differences.length < column.length) this.differences = new Int32Array(column.length);
-    const { differences } = this;
-    for (let row = 0; row < column.length; row++) {
-      const value = column[row]!;
-      const difference = value - from;
-      if (!Number.isFinite(value)) differences[row] = NONE;
-      else if (Math.abs(difference) <= DIFFERENCE_MAX && Object.is(from + Math.trunc(difference), value))
-        differences[row] = difference;
-      else return undefined;
+    for (let row = 0; row < column.length; row += PIECE_ROWS) {
+      if (!takeDifferences(column.subarray(row, row + PIECE_ROWS), from, this.differences, row)) return undefined;
+      yield '';
     }
     return from;
   }
+}
+
+// Plain loops: the first snapshot of a process runs them before they are compiled.
+
+function areAll(column: Float64Array | Uint8Array, value: number): boolean {
+  for (let row = 0; row < column.length; row++) if (!Object.is(column[row], value)) return false;
+  return true;
+}
+
+function firstNumber(column: Float64Array): number | undefined {
+  for (let row = 0; row < column.length; row++) if (Number.isFinite(column[row])) return column[row];
+  return undefined;
+}
+
+function takeDifferences(column: Float64Array, from: number, into: Int32Array, at: number): boolean {
+  for (let row = 0; row < column.length; row++) {
+    const value = column[row]!;
+    const difference = value - from;
+    if (!Number.isFinite(value)) into[at + row] = NONE;
+    else if (Math.abs(difference) <= DIFFERENCE_MAX && Object.is(from + Math.trunc(difference), value))
+      into[at + row] = difference;
+    else return false;
+  }
+  return true;
 }
 
 /** Copies of columns in room that is kept for the next time: new room of 20 MB costs more than copying does. */
