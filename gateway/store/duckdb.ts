@@ -61,7 +61,7 @@ export interface DuckDbStoreOptions {
   readonly copiedUpTo?: () => number;
 }
 
-/** Full tables that may wait for a snapshot, at full load 6 s each: what a start replays, and what takes memory. */
+/** Full tables that may wait for a snapshot, at full load 3 s each: what a start replays, and what takes memory. */
 const TABLES_WAIT_MAX = 2;
 
 /** The gateway's memory below one data folder: an embedded DuckDB file, and sealed history as Parquet files. */

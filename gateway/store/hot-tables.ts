@@ -5,8 +5,8 @@ import { int } from './columns.ts';
 import { Recent } from './recent.ts';
 
 /**
- * Rows of a hot table before the next one is begun: 6 s of full load. A question looks through all rows that are not
- * sealed, and a start reads the log of one table: 0.3 us a row.
+ * Rows of a hot table before the next one is begun: 3 s of full load. A start reads the log of one table and of what came
+ * while it was folded: 0.3 us a row.
  */
 export const SEAL_READINGS = 1_000_000;
 /** Age of a hot table before the next one is begun. */

@@ -3,7 +3,7 @@ import type { Readings } from '../domain/readings.ts';
 import type { Range } from './store.ts';
 
 /**
- * Rows kept in memory, 22 bytes each: four full tables, as many as there are at full load while two are sealed. Of tables
+ * Rows kept in memory, 22 bytes each: eight full tables, as many as there are at full load while four are sealed. Of tables
  * beyond, the database is asked.
  */
 export const RECENT_ROWS_MAX = 8_500_000;

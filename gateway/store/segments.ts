@@ -9,7 +9,7 @@ export const DAY_MS = 86_400_000;
 export const LATE = -1;
 /**
  * Points with neighbouring ids share a file: the fewer, the less is read for one point; the more, the fewer files.
- * At full load 20 shards, and a sealed table of 2 million readings gives files of 100,000.
+ * At full load 20 shards, and four sealed tables of a million readings give files of 200,000.
  */
 export const SHARD_POINTS = 16_384;
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GOOD } from '../../contract/reading.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
-import { SEAL_TABLES } from '../../gateway/store/hot-tables.ts';
+import { HotTables, SEAL_TABLES, SEAL_WAIT_MS } from '../../gateway/store/hot-tables.ts';
 import { removeFolder } from '../support/folders.ts';
 
 const T0 = Date.UTC(2026, 10, 20, 8);
@@ -40,7 +40,7 @@ describe('a table that readings were committed to', () => {
   });
 
   it('is gone before the next ones are sealed: those that are sealed never pile up', async () => {
-    for (let table = 0; table < 6; table++) {
+    for (let table = 0; table < 3 * SEAL_TABLES; table++) {
       await put();
       await store.rotate();
     }
@@ -60,11 +60,70 @@ describe('a table that readings were committed to', () => {
       await turn();
     }
     await settled;
-    expect(begun).toBe(7);
-    expect([...kept.keys()]).toEqual(expect.arrayContaining([2, 4]));
+    expect(begun).toBe(3 * SEAL_TABLES + 1);
+    expect([...kept.keys()]).toEqual(expect.arrayContaining([SEAL_TABLES, 2 * SEAL_TABLES]));
     expect(Math.max(...kept.values())).toBe(SEAL_TABLES);
-    expect(store.sizes).toMatchObject({ hotTables: 1, sealedReadings: 6 * ROWS });
+    expect(store.sizes).toMatchObject({ hotTables: 1, sealedReadings: 3 * SEAL_TABLES * ROWS });
     await expectAll();
+  });
+
+  it('is sealed with others: of a moment that several of them hold the last value stays, once', async () => {
+    const at = async (...rows: readonly (readonly [seconds: number, value: number])[]) => {
+      const readings = new ReadingBuffer();
+      for (const [seconds, value] of rows) readings.push(1, T0 + seconds * 1000, value, GOOD, 0);
+      await store.commit({ number: ++commit, at: T0, inputs: [], readings });
+    };
+    const expectLast = async () =>
+      expect(
+        (await store.readings(1, { from: T0, to: T0 + 60_000 }, 100)).map(({ ts, value }) => [ts - T0, value]),
+      ).toEqual([
+        [0, 5],
+        [1000, 2],
+        [2000, 4],
+        [3000, 6],
+      ]);
+    // Ascending, a correction of a table before, and one within the table: the rows of the later table count.
+    await at([0, 1], [1, 2]);
+    await store.rotate();
+    await at([2, 3], [0, 5]);
+    await store.rotate();
+    await at([2, 9], [2, 4], [3, 6]);
+    await store.rotate();
+    await at([3, 6]);
+    await expectLast();
+    await store.saveSnapshot(commit, '');
+    await store.settle(T0);
+    expect(store.sizes).toMatchObject({ hotTables: 1, sealedFiles: 1, sealedReadings: 4 });
+    await expectLast();
+  });
+
+  it('waits for others to be sealed with, and for no more than a minute', () => {
+    let clock = T0;
+    const hot = new HotTables(() => clock);
+    const table = (n: number, more: object = {}) => ({
+      n,
+      name: `hot_${n}`,
+      firstCommit: 10 * n,
+      sealed: false,
+      ...more,
+    });
+    const full = (n: number) => table(n, { fullAt: T0 + n });
+    const names = (evenFew = false) => hot.sealable(evenFew)?.tables.map(({ n }) => n);
+
+    hot.list = [table(1, { sealed: true }), full(2), full(3), table(4)];
+    expect(names()).toBeUndefined();
+    expect(names(true)).toEqual([2, 3]);
+    clock = T0 + 2 + SEAL_WAIT_MS;
+    expect(names()).toEqual([2, 3]);
+    clock = T0;
+    hot.list = [1, 2, 3, 4, 5].map(full).concat(table(6));
+    expect(hot.sealable()).toMatchObject({ lastCommit: 49, isOnce: false });
+    expect(names()).toEqual([1, 2, 3, 4]);
+    // From before a start: nothing is known of when it was full.
+    hot.list = [table(1), table(2)];
+    expect(names()).toEqual([1]);
+    hot.list = [table(1, { sealed: true }), table(2)];
+    expect(names(true)).toBeUndefined();
   });
 
   it('stays while a start would replay from it, and goes when a snapshot covers all of it', async () => {
