@@ -34,6 +34,10 @@ const THINNED = 'thinned before:';
 /** Key of `meta`: days before this one went whole. */
 const DROPPED = 'dropped before';
 
+/** Files looked at before a start is over, and in one piece of work afterwards: a year of days may be 15,000. */
+export const FILES_CHECKED = 256;
+const FILES_AT_ONCE = 8;
+
 /** More than a table has rows: with the few that are sealed together a place stays below 2^36. */
 const PLACES_A_TABLE = 2 ** 32;
 
@@ -53,6 +57,8 @@ export class History {
   private readonly write: WriteStep;
   private readonly between: () => Promise<void>;
   private segmentList: readonly Segment[] = [];
+  /** Oldest first. */
+  private unchecked: Segment[] = [];
   private nextId = 1;
   private quarantinedList: Quarantined[] = [];
   /** Days of which a file of sums was set aside. */
@@ -81,7 +87,7 @@ export class History {
     return this.quarantinedList;
   }
 
-  /** Reads the manifest, removes what a crash left behind and moves damaged files aside. */
+  /** Reads the manifest, removes what a crash left behind and moves damaged files aside, of the newest ones at once. */
   async load(): Promise<void> {
     const { writer, dataDir } = this.database;
     this.segmentList = await readManifest(writer);
@@ -96,10 +102,28 @@ export class History {
     );
     this.quarantinedList = old.getRowObjects() as unknown as Quarantined[];
     for (const { kind, day } of this.quarantinedList) if (kind !== 'readings') this.unsummed.add(day);
-    for (const segment of this.segmentList) {
-      const problem = await fileProblem(join(dataDir, segment.file), segment.bytes);
-      if (problem !== undefined) await this.quarantine(segment, problem);
-    }
+    this.unchecked = [...this.segmentList];
+    await this.checkFiles();
+  }
+
+  /**
+   * Looks at files that no look was taken at since the start, the newest first, and moves damaged ones aside.
+   *
+   * @returns whether there were some
+   */
+  async checkFiles(): Promise<boolean> {
+    const { dataDir } = this.database;
+    const some = this.unchecked.splice(-FILES_CHECKED);
+    for (let from = 0; from < some.length; from += FILES_AT_ONCE)
+      await Promise.all(
+        some.slice(from, from + FILES_AT_ONCE).map(async (segment) => {
+          const problem = await fileProblem(join(dataDir, segment.file), segment.bytes);
+          // One that was merged away meanwhile is not missed.
+          if (problem !== undefined && this.segmentList.some(({ id }) => id === segment.id))
+            await this.quarantine(segment, problem);
+        }),
+      );
+    return some.length > 0;
   }
 
   /** Seals tables that nobody writes any more: files first, then one transaction with the manifest. */

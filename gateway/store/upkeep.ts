@@ -101,6 +101,7 @@ export class Upkeep {
   private async tidy(now: Millis, evenFew = false): Promise<void> {
     const { history, ballast, retention } = this.parts;
     await this.sealAll(evenFew);
+    while (!this.closing && (await history.checkFiles())) await this.sealAll(evenFew);
     while (!this.closing && (await history.tidy(now))) await this.sealAll(evenFew);
     const policy = retention();
     while (!this.closing && (await history.forget(policy, now)));

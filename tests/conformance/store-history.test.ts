@@ -1,6 +1,8 @@
 import {
   closeSync,
   existsSync,
+  linkSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -19,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GOOD } from '../../contract/reading.ts';
 import { ReadingBuffer } from '../../gateway/domain/readings.ts';
 import { DuckDbStore } from '../../gateway/store/duckdb.ts';
+import { FILES_CHECKED } from '../../gateway/store/history.ts';
 import type { RetentionPolicy } from '../../gateway/store/retention.ts';
 import { SHARD_POINTS } from '../../gateway/store/segments.ts';
 import type { Range } from '../../gateway/store/store.ts';
@@ -595,6 +598,37 @@ describe('sealed history', () => {
     await store.close();
     store = await start();
     expect(store.problems).toHaveLength(1);
+  });
+
+  it('starts without a look at all of thousands of files, and names a torn one soon after', async () => {
+    await put([
+      [0, T0, 1],
+      [0, T0 + DAY, 2],
+    ]);
+    await seal();
+    const [first] = files();
+    await store.close();
+    truncateSync(join(dataDir, 'history', first!), 100);
+    // A year or so of days that were closed, each with a file that stands for the others.
+    const instance = await DuckDBInstance.create(join(dataDir, 'hanfeng.duckdb'));
+    const connection = await instance.connect();
+    const [summed] = (
+      await connection.runAndReadAll(`SELECT file, bytes FROM segments WHERE kind = 'quarters'`)
+    ).getRows();
+    await connection.run(
+      `INSERT INTO segments SELECT 1000 + i, 'days', 10000 + i, 9, 'rollups/date=2020-01-01/days-' || (1000 + i) || '.parquet',
+         1, ${summed?.[1]}, 0, 0, 10, 10, 'live', 0, 0, 0 FROM range(${FILES_CHECKED + 40}) days(i)`,
+    );
+    connection.closeSync();
+    instance.closeSync();
+    mkdirSync(join(dataDir, 'rollups', 'date=2020-01-01'), { recursive: true });
+    for (let id = 1000; id < 1000 + FILES_CHECKED + 40; id++)
+      linkSync(join(dataDir, summed?.[0] as string), join(dataDir, 'rollups', 'date=2020-01-01', `days-${id}.parquet`));
+    store = await start();
+    expect(store.problems).toEqual([]);
+    await store.settle(now);
+    expect(store.problems).toEqual([expect.stringContaining('is quarantined: 100 bytes')]);
+    expect(await values(0)).toEqual([[DAY, 2]]);
   });
 
   it('names and sets aside a file that turns out corrupted while it is read', async () => {
