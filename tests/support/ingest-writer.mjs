@@ -14,6 +14,7 @@ const ingest = await IngestPath.open({
   store,
   registry,
   judge: {
+    reserve() {},
     addPoint() {},
     addSource() {},
     reconcile() {},
