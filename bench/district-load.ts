@@ -20,6 +20,8 @@ export interface DistrictTask {
    * not how fast numbers become text. Absent: each round has its own.
    */
   readonly roundsMade?: number;
+  /** Source times of the rounds instead of when they are sent: from so long before now, so far apart. */
+  readonly past?: { readonly fromMs: number; readonly stepMs: number };
 }
 
 export interface DistrictReport {
@@ -66,6 +68,8 @@ interface Sender {
   /** Next message of the current round, and its round. */
   next: number;
   round: number;
+  /** When the last round began: its source time as fast as it goes, so that no moment comes twice. */
+  roundAt: number;
   seq: number;
   messageId: number;
 }
@@ -86,6 +90,7 @@ async function run(task: DistrictTask): Promise<DistrictReport> {
         inFlight: new Map(),
         next: 0,
         round: 0,
+        roundAt: 0,
         seq: 0,
         messageId: 0,
       };
@@ -179,20 +184,18 @@ function deviceValues(device: number, from: number, to: number, round: number): 
 /** Sends the sender's next message. @returns readings in it */
 function publish(sender: Sender, task: DistrictTask, messages: number): number {
   const now = Date.now();
-  const { readingsPerMessage, everyMs } = task;
+  const { readingsPerMessage, everyMs, past } = task;
   const from = sender.next * readingsPerMessage;
   const to = Math.min(sender.points, from + readingsPerMessage);
   sender.seq++;
   sender.messageId = (sender.messageId % 65_535) + 1;
   sender.inFlight.set(sender.messageId, performance.now());
-  // As fast as it goes, source times still move by a second a round, so that no moment comes twice.
-  const ts = everyMs === 0 ? now - 3_600_000 + sender.round * 1000 : now;
+  if (sender.next === 0) sender.roundAt = Math.max(now, sender.roundAt + 1);
+  const sampledAt = everyMs === 0 ? sender.roundAt : now;
+  const ts = past === undefined ? sampledAt : now - past.fromMs + sender.round * past.stepMs;
   const [topic, payload] =
     readingsPerMessage === 1
-      ? [
-          `hf/v1/device/${sender.id}/readings`,
-          `{"ts":${ts + sender.next},"values":{"m${from % 50}":${value(from, sender.round)}}}`,
-        ]
+      ? [`hf/v1/device/${sender.id}/readings`, `{"ts":${ts},"values":{"m${from % 50}":${value(from, sender.round)}}}`]
       : [`hf/v1/edge/${sender.id}/batch`, batch(sender, from, to, ts, now)];
   sender.socket.write(
     generate({ cmd: 'publish', topic, payload, qos: 1, messageId: sender.messageId, dup: false, retain: false }),

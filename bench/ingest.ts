@@ -56,6 +56,18 @@ export async function runIngestBench({ args }: BenchOptions): Promise<number> {
       { points, everyMs: 0, seconds: ceilingSeconds, readingsPerMessage: 100, roundsMade: ROUNDS_MADE },
     ],
     [
+      'late by an hour, batches of 100',
+      edges,
+      {
+        points,
+        everyMs: 0,
+        seconds: ceilingSeconds,
+        readingsPerMessage: 100,
+        roundsMade: ROUNDS_MADE,
+        past: { fromMs: 3_600_000, stepMs: 1000 },
+      },
+    ],
+    [
       'ceiling, messages of one reading',
       devices,
       { points: 50 * DEVICES, everyMs: 0, seconds: ceilingSeconds, readingsPerMessage: 1 },

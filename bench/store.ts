@@ -72,6 +72,7 @@ async function ourRow(dataDir: string, points: number, rounds: number): Promise<
     seconds: 600,
     rounds,
     readingsPerMessage: 100,
+    past: { fromMs: PAST_MS, stepMs: 1000 },
   };
   const from = Date.now() - PAST_MS;
   const before = cpuTime(gateway.pid);
