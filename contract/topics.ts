@@ -39,8 +39,22 @@ export function buildTopic(topic: Topic): string {
   }
 }
 
-/** Takes a topic apart; undefined when it is none of ours or an id in it is malformed. */
+/** Topics remembered taken apart: those of all edges and devices of a large gateway. With more it begins anew. */
+const KNOWN_MAX = 16_384;
+const known = new Map<string, Topic>();
+
+/** Takes a topic apart; undefined when it is none of ours or an id in it is malformed. The same object for the same text. */
 export function parseTopic(text: string): Topic | undefined {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const topic = takeApart(text);
+  if (topic === undefined) return undefined;
+  if (known.size >= KNOWN_MAX) known.clear();
+  known.set(text, topic);
+  return topic;
+}
+
+function takeApart(text: string): Topic | undefined {
   const [hf, version, group, id, leaf, name, end, ...more] = text.split('/');
   if (`${hf}/${version}` !== ROOT || id === undefined || !ID_PATTERN.test(id) || more.length > 0) return undefined;
   if (group === 'device')

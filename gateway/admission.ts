@@ -147,7 +147,7 @@ export class Admission implements ReadingSink {
     const entry = this.entry;
     if (entry === undefined)
       return this.rejected('unknown-device', `device ${device} is not declared`, one(device, measurement, ts, value));
-    const point = entry.pointIds.get(measurement) ?? this.unknownPoint(entry, measurement);
+    const point = entry.pointIds.getNext(measurement) ?? this.unknownPoint(entry, measurement);
     if (point === undefined)
       return this.rejected(
         'unknown-point',
@@ -187,7 +187,7 @@ export class Admission implements ReadingSink {
 
   private turnTo(device: string): void {
     this.deviceId = device;
-    this.entry = this.registry.entry(device);
+    this.entry = this.registry.entryAfter(this.entry, device);
     const { edge } = this.rules;
     if (this.entry === undefined) {
       if (!this.discovers) return;

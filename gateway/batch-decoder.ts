@@ -47,11 +47,15 @@ export class BatchDecoder {
   private measurements: string[] = [];
   private values: number[] = [];
   private odd: Map<number, unknown> | undefined;
+  /** Numbers of the last names of a device, in this message, and of a measurement; negative = none. */
+  private device = -1;
+  private measurement = -1;
 
   /** @returns undefined when it is for `decodeBatch` to say what this is; never throws */
   decode(bytes: Buffer): BatchEnvelope | undefined {
     if (bytes.length > BATCH_BYTES_MAX) return undefined;
-    this.names.beginMessage();
+    if (this.names.beginMessage()) this.measurement = -1;
+    this.device = -1;
     this.bytes = bytes;
     this.at = 0;
     this.devices = [];
@@ -115,8 +119,9 @@ export class BatchDecoder {
     do {
       if (this.word(DEVICE)) {
         if (device !== undefined || !this.take(COLON)) return false;
-        const name = this.name();
+        const name = this.name(this.device);
         if (name < 0) return false;
+        this.device = name;
         device = this.names.texts[name];
       } else if (this.word(TS)) {
         if (timeMs !== undefined || !this.take(COLON)) return false;
@@ -144,7 +149,8 @@ export class BatchDecoder {
     const { bytes, names, measurements, values } = this;
     names.beginObject();
     do {
-      const name = this.name();
+      const name = this.name(this.measurement);
+      this.measurement = name;
       // A field twice: the general parser knows which one counts.
       if (name < 0 || !names.isFirst(name)) return false;
       if (bytes[this.at] === COLON) this.at++;
@@ -209,11 +215,21 @@ export class BatchDecoder {
     return isNegative ? -value : value;
   }
 
-  /** A text as the number of its name; negative when it is no plain id. */
-  private name(): number {
+  /**
+   * A text as the number of its name; negative when it is no plain id. Messages have the same names in the same order again
+   * and again: the one that followed the last is tried first.
+   *
+   * @param after - the name before it, negative = none
+   */
+  private name(after: number): number {
     if (!this.take(QUOTE)) return -1;
-    const { bytes } = this;
+    const { bytes, names } = this;
     const start = this.at;
+    const end = after < 0 ? -1 : names.endOfFollower(after, bytes, start);
+    if (end >= 0) {
+      this.at = end;
+      return names.followers[after] as number;
+    }
     let at = start;
     let hash = 0x811c9dc5 | 0;
     for (;;) {
@@ -225,7 +241,9 @@ export class BatchDecoder {
       at++;
     }
     this.at = at + 1;
-    return this.names.find(bytes, start, at, hash);
+    const name = names.find(bytes, start, at, hash);
+    if (after >= 0) names.followers[after] = name;
+    return name;
   }
 
   /** Any value, without a look at what it means; texts without escapes only. */
@@ -296,14 +314,34 @@ class NameTable {
   private starts = new Int32Array(1025);
   private hashes = new Int32Array(1024);
   private seenIn = new Float64Array(1024);
+  /** Of each name the one that stood after it last, negative = none. */
+  followers = new Int32Array(1024).fill(-1);
   private letters = new Uint8Array(16_384);
   private object = 0;
 
-  beginMessage(): void {
-    if (this.texts.length < NAMES_MAX) return;
+  /** @returns whether all names are forgotten, and their numbers with them */
+  beginMessage(): boolean {
+    if (this.texts.length < NAMES_MAX) return false;
     this.texts = [];
     this.places.fill(0);
     this.seenIn.fill(0);
+    this.followers.fill(-1);
+    return true;
+  }
+
+  /** Where the text from here on ends, its quote included, when it is the name that stood after this one last; else -1. */
+  endOfFollower(after: number, bytes: Buffer, from: number): number {
+    const name = this.followers[after] as number;
+    if (name < 0) return -1;
+    const { starts, letters } = this;
+    const end = starts[name + 1] as number;
+    let letter = starts[name] as number;
+    let at = from;
+    while (letter < end && bytes[at] === letters[letter]) {
+      letter++;
+      at++;
+    }
+    return letter === end && bytes[at] === QUOTE ? at + 1 : -1;
   }
 
   /** From here on every name is the first of its kind again. */
@@ -350,6 +388,8 @@ class NameTable {
     if (name === this.hashes.length) {
       this.hashes = widened(this.hashes, Int32Array);
       this.seenIn = widened(this.seenIn, Float64Array);
+      const known = this.followers.length;
+      this.followers = widened(this.followers, Int32Array).fill(-1, known);
       const starts = new Int32Array(this.hashes.length + 1);
       starts.set(this.starts);
       this.starts = starts;

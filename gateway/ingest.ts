@@ -323,17 +323,16 @@ export class IngestPath implements Ingest {
     const key = `${edge}/${lane}`;
     const before = this.lanes.get(key) ?? newLane(edge, lane);
     this.edges.heard(edge, receivedAt);
-    const place = placeBatch(before, { seq, made, dropped, at: receivedAt });
+    const place = placeBatch(before, { seq, made, dropped, at: receivedAt, unsent });
     if (place.kind === 'too-far') {
       this.counts.refusedBatches++;
       return before;
     }
-    let after = place.lane;
+    let mark = place.lane;
     if (place.kind === 'duplicate') {
       this.counts.duplicateBatches++;
-      after = countDuplicates(after, countValues(readings));
-    } else after = this.admitBatch(edge, envelope, receivedAt, after);
-    const mark: LaneMark = { ...after, unsent };
+      mark = countDuplicates(mark, countValues(readings));
+    } else mark = this.admitBatch(edge, envelope, receivedAt, mark);
     this.lanes.set(key, mark);
     this.filling.marks.set(key, mark);
     return mark;

@@ -3,6 +3,7 @@ import type { Millis } from '../contract/time.ts';
 import { bytesOf, type Column, ColumnWriter, doublesOf } from './domain/column-text.ts';
 import type { DeviceInfo, PointInfo, SourceInfo } from './domain/plant.ts';
 import type { Readings } from './domain/readings.ts';
+import { PointIds } from './point-ids.ts';
 import type { EdgeRecord, LaneMark } from './store/store.ts';
 
 /** The newest value of a point, as the screens show it. */
@@ -32,8 +33,11 @@ export interface Registry {
 
 /** A device and the dense ids of its points; what the ingest path looks up once per device and message. */
 export interface DeviceEntry {
+  readonly id: string;
   device: DeviceInfo;
-  readonly pointIds: Map<string, number>;
+  readonly pointIds: PointIds;
+  /** The device that stood after it in a message: the next message will most likely have them in the same order. */
+  follower: DeviceEntry | undefined;
   /** Source of event time of readings that come by `sourceEdge` (undefined = by itself), once asked for. */
   source?: number | undefined;
   sourceEdge?: string | undefined;
@@ -82,7 +86,7 @@ export class PlantRegistry implements Registry {
 
   pointsOf(device: string): readonly PointInfo[] {
     const ids = this.entries.get(device)?.pointIds.values() ?? [];
-    return [...ids].map((id) => this.pointList[id] as PointInfo);
+    return ids.map((id) => this.pointList[id] as PointInfo);
   }
 
   source(id: number): SourceInfo | undefined {
@@ -130,7 +134,16 @@ export class PlantRegistry implements Registry {
     return this.laneMarks.get(edge)?.get(lane);
   }
 
-  /** @internal The hot path of ingest: one look-up per device of a message. */
+  /** @internal The hot path of ingest: the device of a message that stands after `before`. */
+  entryAfter(before: DeviceEntry | undefined, device: string): DeviceEntry | undefined {
+    const expected = before?.follower;
+    if (expected?.id === device) return expected;
+    const entry = this.entries.get(device);
+    if (before !== undefined) before.follower = entry;
+    return entry;
+  }
+
+  /** @internal */
   entry(device: string): DeviceEntry | undefined {
     return this.entries.get(device);
   }
@@ -155,7 +168,8 @@ export class PlantRegistry implements Registry {
       entry.source = undefined;
       return entry;
     }
-    const fresh: DeviceEntry = { device, pointIds: new Map() };
+    const { id } = device;
+    const fresh: DeviceEntry = { id, device, pointIds: new PointIds(), follower: undefined };
     this.entries.set(device.id, fresh);
     return fresh;
   }

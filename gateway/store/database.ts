@@ -1,6 +1,7 @@
 import { mkdir, stat, statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { literal } from './columns.ts';
 import { migrate } from './schema.ts';
 import { StoreError } from './store.ts';
 import { Turnstile } from './turnstile.ts';
@@ -296,7 +297,7 @@ export class Database {
       throw new StoreError('store-broken', `${this.file} can't be opened: ${text}`, { retryable: false, cause: error });
     }
     const writer = await instance.connect();
-    await writer.run(`SET allowed_directories = ['${this.dataDir.replaceAll("'", "''")}/']`);
+    await writer.run(`SET allowed_directories = [${literal(`${this.dataDir}/`)}]`);
     await writer.run('SET enable_external_access = false');
     await writer.run('SET GLOBAL parquet_metadata_cache = true');
     await writer.run('SET lock_configuration = true');

@@ -2,9 +2,9 @@ import { copyFile, link, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { QUALITIES, REASONS } from '../../contract/reading.ts';
-import { int } from './columns.ts';
+import { int, literal } from './columns.ts';
 import { type Sources, storedReadings } from './relation.ts';
-import { filesOf, quote, type Segment, writeParquet } from './segments.ts';
+import { filesOf, type Segment, writeParquet } from './segments.ts';
 import type { Range } from './store.ts';
 
 /** A point to export, and its name in the file. */
@@ -39,8 +39,8 @@ export async function exportParquet(
     range,
     points.map(({ id }) => id),
   );
-  const relation = `${sealed} UNION ALL SELECT * FROM read_parquet('${quote(recent)}')`;
-  const names = points.map(({ id, name }) => `(${int(id)}, '${quote(name)}')`).join(', ') || `(-1, '')`;
+  const relation = `${sealed} UNION ALL SELECT * FROM read_parquet(${literal(recent)})`;
+  const names = points.map(({ id, name }) => `(${int(id)}, ${literal(name)})`).join(', ') || `(-1, '')`;
   try {
     await writeParquet(
       connection,
@@ -58,7 +58,7 @@ export async function exportParquet(
 }
 
 function words(list: readonly string[]): string {
-  return `[${list.map((word) => `'${quote(word)}'`).join(', ')}]`;
+  return `[${list.map(literal).join(', ')}]`;
 }
 
 /**
@@ -74,7 +74,7 @@ export async function backupTo(
 ): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o750 });
   const name = (await connection.runAndReadAll('SELECT current_database()')).getRows()[0]?.[0] as string;
-  await connection.run(`ATTACH '${quote(join(folder, 'hanfeng.duckdb'))}' AS backup`);
+  await connection.run(`ATTACH ${literal(join(folder, 'hanfeng.duckdb'))} AS backup`);
   try {
     await connection.run(`COPY FROM DATABASE "${name}" TO backup`);
   } finally {

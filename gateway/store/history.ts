@@ -2,7 +2,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Millis } from '../../contract/time.ts';
-import { int } from './columns.ts';
+import { int, literal } from './columns.ts';
 import { correctedBy } from './corrections.ts';
 import type { Database } from './database.ts';
 import type { HotTable, Sealable } from './hot-tables.ts';
@@ -20,7 +20,6 @@ import {
   filesOf,
   insertSegments,
   LATE,
-  quote,
   readManifest,
   removeStrays,
   type Segment,
@@ -296,7 +295,7 @@ export class History {
       if (problem === undefined) {
         try {
           await this.database.background((worker) =>
-            worker.run(`SELECT bit_xor(hash(page)) FROM read_parquet('${quote(path)}') AS page`),
+            worker.run(`SELECT bit_xor(hash(page)) FROM read_parquet(${literal(path)}) AS page`),
           );
         } catch (error) {
           problem = (error as Error).message;

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { Millis } from '../../contract/time.ts';
-import { int } from './columns.ts';
+import { int, literal } from './columns.ts';
 import { QUARTER_MS, quarterSums } from './quarters.ts';
 import type { RecentView } from './recent.ts';
 import type { RecentPart } from './recent-part.ts';
-import { DAY_LEVEL, DAY_MS, LATE, mayRepeat, quote, type Segment } from './segments.ts';
+import { DAY_LEVEL, DAY_MS, LATE, mayRepeat, type Segment } from './segments.ts';
 import type { Range, SeriesQuery } from './store.ts';
 
 /** Where readings lie right now; a query names one state of it. */
@@ -60,11 +60,11 @@ export function filesReadings(dataDir: string, segments: readonly Segment[]): st
 /** Rows of a segment lie in the order (point, ts, commit), so that their place decides between those of one moment. */
 export function segmentReadings(dataDir: string, { file }: Segment, commit = 0): string {
   return `SELECT point, ts, value, quality, reason, ${int(commit)}::BIGINT AS commit, file_row_number AS place
-    FROM read_parquet('${quote(join(dataDir, file))}', file_row_number = true, hive_partitioning = false)`;
+    FROM read_parquet(${literal(join(dataDir, file))}, file_row_number = true, hive_partitioning = false)`;
 }
 
 export function files(dataDir: string, segments: readonly Pick<Segment, 'file'>[]): string {
-  const paths = segments.map(({ file }) => `'${quote(join(dataDir, file))}'`).join(', ');
+  const paths = segments.map(({ file }) => literal(join(dataDir, file))).join(', ');
   return `read_parquet([${paths}], hive_partitioning = false)`;
 }
 

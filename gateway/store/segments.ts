@@ -2,7 +2,7 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DuckDBConnection, DuckDBResultReader } from '@duckdb/node-api';
 import { formatTime, type Millis } from '../../contract/time.ts';
-import { int } from './columns.ts';
+import { int, literal } from './columns.ts';
 
 export const DAY_MS = 86_400_000;
 /** Day number of a segment that holds scattered late readings of many days. */
@@ -130,7 +130,7 @@ export async function writeParquet(
   await mkdir(dirname(path), { recursive: true, mode: 0o750 });
   const unfinished = `${path}.tmp`;
   const copied = await connection.runAndReadAll(
-    `COPY (${sql}) TO '${quote(unfinished)}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL ${compressionLevel},
+    `COPY (${sql}) TO ${literal(unfinished)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL ${compressionLevel},
        PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows}, RETURN_STATS)`,
   );
   await sync(unfinished);
@@ -163,11 +163,6 @@ async function sync(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** A text inside an SQL literal. */
-export function quote(text: string): string {
-  return text.replaceAll("'", "''");
 }
 
 export async function readManifest(connection: DuckDBConnection): Promise<Segment[]> {

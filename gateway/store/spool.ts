@@ -2,10 +2,10 @@ import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { QualityCode } from '../../contract/reading.ts';
 import { ReadingBuffer, type Readings } from '../domain/readings.ts';
-import { int, takeColumns } from './columns.ts';
+import { int, literal, takeColumns } from './columns.ts';
 import type { Database } from './database.ts';
 import type { HotTable } from './hot-tables.ts';
-import { quote, type Segment, writeParquet } from './segments.ts';
+import { type Segment, writeParquet } from './segments.ts';
 
 /** How far a copy of the readings elsewhere is; kept by whoever makes the copy. */
 export interface CopyPosition {
@@ -170,7 +170,7 @@ export class Spool implements CopyFeed {
     const rows = Math.min(from + PAST_ROWS, file.readings);
     const readings = await this.read(
       `SELECT point, ts, value, quality, reason
-         FROM read_parquet('${quote(join(this.folder, file.name))}', file_row_number = true, hive_partitioning = false)
+         FROM read_parquet(${literal(join(this.folder, file.name))}, file_row_number = true, hive_partitioning = false)
          WHERE file_row_number >= ${int(from)} AND file_row_number < ${int(rows)} ORDER BY file_row_number`,
     );
     return { readings, position: { commit, past: { file: file.name, rows } } };
@@ -195,7 +195,7 @@ export class Spool implements CopyFeed {
     const tables = this.parts.tables();
     return [
       ...this.commits.map(({ name, first, last }) => ({
-        from: `read_parquet('${quote(join(this.folder, name))}', file_row_number = true, hive_partitioning = false)`,
+        from: `read_parquet(${literal(join(this.folder, name))}, file_row_number = true, hive_partitioning = false)`,
         order: 'file_row_number',
         first,
         last,
@@ -268,7 +268,7 @@ export class Spool implements CopyFeed {
   private async countAfter({ name }: CommitsFile, commit: number): Promise<number> {
     const rows = await this.parts.database.read((connection) =>
       connection.runAndReadAll(
-        `SELECT count(*)::DOUBLE FROM read_parquet('${quote(join(this.folder, name))}') WHERE commit > ${int(commit)}`,
+        `SELECT count(*)::DOUBLE FROM read_parquet(${literal(join(this.folder, name))}) WHERE commit > ${int(commit)}`,
       ),
     );
     return rows.getRows()[0]?.[0] as number;
