@@ -2,7 +2,7 @@
  * Work of one turn of the event loop before the others get theirs: 47 edges may all have sent 16 batches since the last.
  * A commit under way waits for a few turns.
  */
-export const TURN_MS = 5;
+export const TURN_MS = 2;
 /** Most bytes read from a connection at once: some 150 messages of one reading, or 3 batches of 100. */
 export const READ_BYTES_MAX = 16 * 1024;
 
