@@ -221,6 +221,19 @@ for (const { name, open } of IMPLEMENTATIONS) {
       expect(numbers).toEqual(Array.from({ length: 29 }, (_, index) => index + 12));
     });
 
+    it('keeps what people wrote in an input, and marks, letter by letter', async () => {
+      const comment = `it's fixed'); DROP TABLE commits; -- \u0000 \\ "二" \ud83d\ude00 \ud800 $1 ?`;
+      const input = { kind: 'operator', command: { action: 'comment', alarm: 'a', at: T0, by: "o'neil", comment } };
+      const mark = { edge: "o'neil", lane: '二', mark: 3, ahead: [5], made: 9, stored: 8, rejected: 1, dropped: 0 };
+      const marks = [{ ...mark, duplicateBatches: 0, duplicateReadings: 0, lastAt: T0 }];
+      await store.commit(bundle(1, [[0, T0, 1]], { inputs: [input as never], marks }));
+      await reopen();
+      const replayed: unknown[] = [];
+      expect((await store.recover()).marks).toEqual(marks);
+      for await (const { inputs } of store.replay(0)) replayed.push(...inputs);
+      expect(replayed).toEqual([input]);
+    });
+
     it('knows the last commit after a snapshot took all of the input log', async () => {
       await store.commit(bundle(1));
       await store.commit(bundle(2));

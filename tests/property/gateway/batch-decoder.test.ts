@@ -117,6 +117,21 @@ describe('a batch read from its bytes', () => {
     for (let at = 0; at < text.length; at++) agree(decoder, text.slice(0, at));
   });
 
+  it('has the names it says, whichever names stood there in messages before', () => {
+    // Names that begin alike, and come in the same order now and then.
+    const few = fc.constantFrom('a', 'ab', 'abc', 'b', 'a.b', 'toString');
+    const reading = fc.record({ device: few, values: fc.dictionary(few, fc.nat(9), { maxKeys: 4 }) });
+    fc.assert(
+      fc.property(fc.array(fc.array(reading, { maxLength: 5 }), { maxLength: 8 }), (messages) => {
+        const decoder = new BatchDecoder();
+        for (const readings of [...messages, ...messages]) {
+          const sent = { outbox: 'a', seq: 1, made: 1, sentAt: EARLIEST_TIME_MS, readings };
+          expect(agree(decoder, JSON.stringify(sent))).toBe(true);
+        }
+      }),
+    );
+  });
+
   it('is left to the general parser when a measurement comes twice in one reading', () => {
     const text = (values: string) =>
       `{"outbox":"a","seq":1,"made":2,"sentAt":1763877600000,"readings":[{"device":"fm-1","values":${values}}]}`;

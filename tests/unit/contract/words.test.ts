@@ -65,6 +65,11 @@ describe('topics', () => {
       }),
     );
   });
+  it('are taken apart rightly, however many there were before', () => {
+    for (let round = 0; round < 2; round++)
+      for (let number = 0; number < 20_000; number++)
+        expect(parseTopic(`hf/v1/edge/e${number}/batch`)).toEqual({ kind: 'edge-batch', edge: `e${number}` });
+  });
   it('that are not ours are refused', () => {
     for (const text of [
       '',

@@ -30,6 +30,17 @@ describe('the registry', () => {
     expect(registry.pointId('a', 'x')).toBe(0);
   });
 
+  it('finds a device after another, whether or not it stood there before', () => {
+    const registry = new PlantRegistry();
+    for (const id of ['a', 'b', 'c']) registry.putDevice(device(id));
+    for (const order of ['abc', 'abc', 'cab', 'axb', 'aab', 'abc'])
+      [...order].reduce<ReturnType<typeof registry.entry>>((before, id) => {
+        const entry = registry.entryAfter(before, id);
+        expect(entry).toBe(registry.entry(id));
+        return entry;
+      }, undefined);
+  });
+
   it('has no last value before the first reading, and keeps the newest by source time', () => {
     const registry = new PlantRegistry();
     registry.putDevice(device('a'));
