@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ONE_HELPER } from '../gateway/heap.ts';
+import { ONE_HELPER, START_ENV } from '../gateway/heap.ts';
 import type { GatewayReady, GatewayReport, GatewayTask } from './district-gateway.ts';
 import type { DistrictReport, DistrictTask } from './district-load.ts';
 import { removeFolder } from './folders.ts';
@@ -143,7 +143,7 @@ export interface RunningGateway {
 
 export async function startGateway(task: GatewayTask): Promise<RunningGateway> {
   // As cli/hanfeng.cjs starts it.
-  const env = { ...process.env, UV_THREADPOOL_SIZE: '8' };
+  const env = { ...process.env, ...START_ENV };
   const execArgv = [ONE_HELPER];
   const child = fork(new URL('./district-gateway.js', import.meta.url), { stdio: 'inherit', env, execArgv });
   child.send(task);

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { ONE_HELPER } from '../gateway/heap.ts';
+import { ONE_HELPER, START_ENV } from '../gateway/heap.ts';
 
 /** One line of a child's log, parsed, or the bare text when it was not JSON. */
 export interface LogLine {
@@ -37,8 +37,8 @@ export interface ChildOptions {
 /** Starts `hanfeng <args>` as a process of its own group: a Ctrl-C of the terminal reaches only us. */
 export function startChild({ name, root, args, env, onLine }: ChildOptions): Child {
   const child: ChildProcess = spawn(process.execPath, [ONE_HELPER, join(root, 'dist', 'cli', 'hanfeng.js'), ...args], {
-    // Both as cli/hanfeng.cjs has them; they can only be said before a start.
-    env: { UV_THREADPOOL_SIZE: '8', ...env, HANFENG_END_WITH_STDIN: '1' },
+    // As cli/hanfeng.cjs has them; they can only be said before a start.
+    env: { ...START_ENV, ...env, HANFENG_END_WITH_STDIN: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   });

@@ -1,11 +1,12 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Millis } from '../../contract/time.ts';
-import { int, literal } from './columns.ts';
+import { int } from './columns.ts';
 import { correctedBy } from './corrections.ts';
 import type { Database } from './database.ts';
 import type { HotTable, Sealable } from './hot-tables.ts';
+import { Quarantine, type Quarantined, type WriteStep } from './quarantine.ts';
 import type { RecentView } from './recent.ts';
 import { type Sources, segmentReadings, segmentsOf } from './relation.ts';
 import { planRetention, type RetentionPolicy } from './retention.ts';
@@ -16,7 +17,6 @@ import {
   DAY_LEVEL,
   DAY_MS,
   deleteSegments,
-  fileProblem,
   filesOf,
   insertSegments,
   LATE,
@@ -40,16 +40,6 @@ const FILES_AT_ONCE = 8;
 /** More than a table has rows: with the few that are sealed together a place stays below 2^36. */
 const PLACES_A_TABLE = 2 ** 32;
 
-/** A file that can't be served; moved aside, its name kept. */
-export interface Quarantined extends Pick<Segment, 'kind' | 'day' | 'file'> {
-  readonly problem: string;
-  readonly minTs: Millis;
-  readonly maxTs: Millis;
-}
-
-/** Runs a step on the writing connection, between commits. */
-export type WriteStep = <T>(work: (connection: DuckDBConnection) => Promise<T>) => Promise<T>;
-
 /** The sealed part of the store: Parquet files and the manifest that says which of them count. */
 export class History {
   private readonly database: Database;
@@ -59,9 +49,7 @@ export class History {
   /** Oldest first. */
   private unchecked: Segment[] = [];
   private nextId = 1;
-  private quarantinedList: Quarantined[] = [];
-  /** Days of which a file of sums was set aside. */
-  private readonly unsummed = new Set<number>();
+  private readonly damaged: Quarantine;
   /** What retention has taken away: days before this one of all points, and of those kept for less. */
   private droppedBefore = 0;
   private thinnedBefore: ReadonlyMap<string, number> = new Map();
@@ -75,6 +63,7 @@ export class History {
     this.database = database;
     this.write = write;
     this.between = between;
+    this.damaged = new Quarantine(database, write);
   }
 
   get segments(): readonly Segment[] {
@@ -83,7 +72,7 @@ export class History {
 
   /** Files that had to be moved aside. */
   get quarantined(): readonly Quarantined[] {
-    return this.quarantinedList;
+    return this.damaged.list;
   }
 
   /** Reads the manifest, removes what a crash left behind and moves damaged files aside, of the newest ones at once. */
@@ -96,11 +85,7 @@ export class History {
     const all = (await writer.runAndReadAll('SELECT coalesce(max(id), 0)::INTEGER FROM segments')).getRows();
     this.nextId = (all[0]?.[0] as number) + 1;
     await removeStrays(dataDir, await everyFile(writer, this.segmentList));
-    const old = await writer.runAndReadAll(
-      `SELECT file, state AS problem, min_ts::DOUBLE AS "minTs", max_ts::DOUBLE AS "maxTs", kind, day FROM segments WHERE state <> 'live'`,
-    );
-    this.quarantinedList = old.getRowObjects() as unknown as Quarantined[];
-    for (const { kind, day } of this.quarantinedList) if (kind !== 'readings') this.unsummed.add(day);
+    await this.damaged.load(writer);
     this.unchecked = [...this.segmentList];
     await this.checkFiles();
   }
@@ -111,12 +96,11 @@ export class History {
    * @returns whether there were some
    */
   async checkFiles(): Promise<boolean> {
-    const { dataDir } = this.database;
     const some = this.unchecked.splice(-FILES_CHECKED);
     for (let from = 0; from < some.length; from += FILES_AT_ONCE)
       await Promise.all(
         some.slice(from, from + FILES_AT_ONCE).map(async (segment) => {
-          const problem = await fileProblem(join(dataDir, segment.file), segment.bytes);
+          const problem = await this.damaged.faultOf(segment);
           // One that was merged away meanwhile is not missed.
           if (problem !== undefined && this.segmentList.some(({ id }) => id === segment.id))
             await this.quarantine(segment, problem);
@@ -176,7 +160,7 @@ export class History {
     }
     for (const { id } of this.segmentList) if (!this.knownSince.has(id)) this.knownSince.set(id, now);
     const waitedMs = ({ id }: Segment) => now - (this.knownSince.get(id) ?? now);
-    const due = tidyDue(this.segmentList, { now, waitedMs, unsummed: this.unsummed });
+    const due = tidyDue(this.segmentList, { now, waitedMs, unsummed: this.damaged.unsummed });
     switch (due?.what) {
       case undefined:
         return this.addByPoint();
@@ -188,7 +172,7 @@ export class History {
         return true;
       case 'sum-day':
         await this.exchange(due.old, (lend) => sumDay(lend, due.readings, due.kept, this.origin(due.level)));
-        if (this.unsummed.has(due.day)) await this.summed(due.day);
+        await this.damaged.summed(due.day);
         if (due.level === DAY_LEVEL) await this.closed(due.day);
         return true;
     }
@@ -250,18 +234,10 @@ export class History {
   }
 
   /** Takes a damaged file out of service; the rest is served on. */
-  async quarantine(segment: Segment, problem: string): Promise<void> {
-    const { dataDir } = this.database;
-    await this.write((connection) =>
-      connection.run(`UPDATE segments SET state = $1 WHERE id = ${segment.id}`, [problem.slice(0, 200) || 'damaged']),
-    );
-    this.segmentList = this.segmentList.filter(({ id }) => id !== segment.id);
-    const { kind, day, file, minTs, maxTs } = segment;
-    this.quarantinedList = [...this.quarantinedList, { kind, day, file, problem, minTs, maxTs }];
-    if (kind !== 'readings') this.unsummed.add(day);
-    await mkdir(join(dataDir, 'quarantine'), { recursive: true, mode: 0o750 });
-    await rename(join(dataDir, file), join(dataDir, 'quarantine', basename(file))).catch(() => {});
-    if (segment.byPointBytes > 0) await rm(join(dataDir, byPointFile(segment)), { force: true });
+  quarantine(segment: Segment, problem: string): Promise<void> {
+    return this.damaged.take(segment, problem, () => {
+      this.segmentList = this.segmentList.filter(({ id }) => id !== segment.id);
+    });
   }
 
   /** A copy of sums that can't be used is made anew; until then the file itself is asked. */
@@ -290,17 +266,7 @@ export class History {
   async findDamaged(sources: readonly Segment[]): Promise<readonly Segment[]> {
     const damaged: Segment[] = [];
     for (const segment of sources) {
-      const path = join(this.database.dataDir, segment.file);
-      let problem = await fileProblem(path, segment.bytes);
-      if (problem === undefined) {
-        try {
-          await this.database.background((worker) =>
-            worker.run(`SELECT bit_xor(hash(page)) FROM read_parquet(${literal(path)}) AS page`),
-          );
-        } catch (error) {
-          problem = (error as Error).message;
-        }
-      }
+      const problem = await this.damaged.faultInside(segment);
       if (problem === undefined) continue;
       damaged.push(segment);
       await this.quarantine(segment, problem);
@@ -323,7 +289,7 @@ export class History {
       hotTables: hotTables.map(({ name }) => name),
       recent,
       segments: this.segmentList,
-      unsummed: this.unsummed,
+      unsummed: this.damaged.unsummed,
       corrected: this.corrected,
     };
   }
@@ -345,15 +311,6 @@ export class History {
       this.corrected = new Set([...this.corrected, ...corrected]);
       return written;
     });
-  }
-
-  /** Sums of a day are whole again: the damaged file is of no interest any more. */
-  private async summed(day: number): Promise<void> {
-    await this.write((connection) =>
-      connection.run(`DELETE FROM segments WHERE state <> 'live' AND kind <> 'readings' AND day = ${int(day)}`),
-    );
-    this.unsummed.delete(day);
-    this.quarantinedList = this.quarantinedList.filter((each) => each.kind === 'readings' || each.day !== day);
   }
 
   /** Of files that are written and not known yet. */

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { ONE_HELPER, START_ENV } from '../../gateway/heap.ts';
 import { removeFolder } from '../support/folders.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -29,7 +30,8 @@ describe('the command as it is installed', () => {
   const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: { hanfeng: string } };
   const begun = (env: Record<string, string>) => {
     const told = `process.on('exit', () => process._rawDebug(JSON.stringify({
-      flags: process.execArgv, said: process.env.UV_THREADPOOL_SIZE, threads: fs.readdirSync('/proc/self/task').length })))`;
+      flags: process.execArgv, said: process.env.UV_THREADPOOL_SIZE,
+      heaps: process.env.MALLOC_ARENA_MAX, alone: process.env.MALLOC_MMAP_THRESHOLD_, threads: fs.readdirSync('/proc/self/task').length })))`;
     const preload = file('tell.cjs', `const fs = require('node:fs'); ${told}`);
     const { UV_THREADPOOL_SIZE: _, ...rest } = process.env;
     const { status, stdout, stderr } = spawnSync(join(root, bin.hanfeng), ['--version'], {
@@ -41,9 +43,10 @@ describe('the command as it is installed', () => {
     return JSON.parse(stderr.trim().split('\n').at(-1) as string);
   };
 
-  it('begins with one helper for V8 and a thread for each piece of work of the database', () => {
+  it('begins with one helper for V8, a thread for each piece of work of the database and two heaps', () => {
     const usual = begun({});
-    expect(usual).toMatchObject({ flags: ['--v8-pool-size=1'], said: '8' });
+    expect(usual).toMatchObject({ flags: [ONE_HELPER], said: START_ENV.UV_THREADPOOL_SIZE });
+    expect(usual).toMatchObject({ heaps: START_ENV.MALLOC_ARENA_MAX, alone: START_ENV.MALLOC_MMAP_THRESHOLD_ });
     // Node starts the threads to read its first module: five fewer of them, five fewer threads.
     const fewer = begun({ UV_THREADPOOL_SIZE: '3' });
     expect(fewer).toMatchObject({ said: '3', threads: usual.threads - 5 });
