@@ -7,14 +7,12 @@ import { setFlagsFromString } from 'node:v8';
 export const ONE_HELPER = '--v8-pool-size=1';
 
 /**
- * The same for the environment, as cli/hanfeng.cjs has it. A thread of the pool for each piece of work of the database; the
- * C library keeps two heaps and gives pieces of 256 KB and more a place of their own (it would have a heap for each thread,
- * and from the first large piece that is freed put those of up to 32 MB into them, with holes that stay).
+ * The same for the environment, as cli/hanfeng.cjs has it. A thread of the pool for each piece of work of the database, and
+ * two heaps of the C library: it would have one for each thread, each with what a merge once needed.
  */
 export const START_ENV = {
   UV_THREADPOOL_SIZE: '8',
   MALLOC_ARENA_MAX: '2',
-  MALLOC_MMAP_THRESHOLD_: '262144',
 } as const;
 
 /** The heap is collected when it has grown by this much since the last time, instead of to some three times its size. */

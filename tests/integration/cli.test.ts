@@ -31,7 +31,7 @@ describe('the command as it is installed', () => {
   const begun = (env: Record<string, string>) => {
     const told = `process.on('exit', () => process._rawDebug(JSON.stringify({
       flags: process.execArgv, said: process.env.UV_THREADPOOL_SIZE,
-      heaps: process.env.MALLOC_ARENA_MAX, alone: process.env.MALLOC_MMAP_THRESHOLD_, threads: fs.readdirSync('/proc/self/task').length })))`;
+      heaps: process.env.MALLOC_ARENA_MAX, threads: fs.readdirSync('/proc/self/task').length })))`;
     const preload = file('tell.cjs', `const fs = require('node:fs'); ${told}`);
     const { UV_THREADPOOL_SIZE: _, ...rest } = process.env;
     const { status, stdout, stderr } = spawnSync(join(root, bin.hanfeng), ['--version'], {
@@ -46,7 +46,7 @@ describe('the command as it is installed', () => {
   it('begins with one helper for V8, a thread for each piece of work of the database and two heaps', () => {
     const usual = begun({});
     expect(usual).toMatchObject({ flags: [ONE_HELPER], said: START_ENV.UV_THREADPOOL_SIZE });
-    expect(usual).toMatchObject({ heaps: START_ENV.MALLOC_ARENA_MAX, alone: START_ENV.MALLOC_MMAP_THRESHOLD_ });
+    expect(usual).toMatchObject({ heaps: START_ENV.MALLOC_ARENA_MAX });
     // Node starts the threads to read its first module: five fewer of them, five fewer threads.
     const fewer = begun({ UV_THREADPOOL_SIZE: '3' });
     expect(fewer).toMatchObject({ said: '3', threads: usual.threads - 5 });
