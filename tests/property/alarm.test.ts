@@ -20,6 +20,15 @@ const RULES = [
   highRule({ key: 'fm-12/pressure#low', kind: 'low', setpoint: 20, point: 1, pointId: 'fm-12/pressure' }),
 ];
 
+const reads = (value: number): Step => ({ do: 'read', value, point: 0, lag: 0 });
+const TWO_DUE: Step[] = [
+  reads(95),
+  { do: 'pass', seconds: 200, say: 'up-to' },
+  reads(0),
+  { do: 'operate', action: 'shelve', oneShot: false },
+  reads(95),
+];
+
 type Step =
   | { readonly do: 'read'; readonly value: number; readonly point: number; readonly lag: number }
   | { readonly do: 'bad'; readonly point: number }
@@ -143,7 +152,8 @@ describe('alarms, whatever happens in whatever order', () => {
           expect(restarted.judge.snapshot()).toBe(straight.judge.snapshot());
         },
       ),
-      { numRuns: 300 },
+      // A shelving and an escalation of two alarms are over in one tick.
+      { numRuns: 300, examples: [[TWO_DUE, [{ do: 'pass', seconds: 200, say: 'both' }], true]] },
     );
   });
 

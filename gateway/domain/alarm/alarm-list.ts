@@ -1,3 +1,4 @@
+import type { Millis } from '../../../contract/time.ts';
 import { listAsJson } from '../json-pieces.ts';
 import { isClosed } from './lifecycle.ts';
 import type { Occurrence } from './occurrence.ts';
@@ -34,9 +35,16 @@ export class AlarmList {
     return this.byRule.values();
   }
 
-  /** Something may be due for these: see the `…At` and `shelvedUntil` of each. */
-  waiting(): Iterable<Occurrence> {
-    return this.timed;
+  /**
+   * Something is due for these: see the `…At` and `shelvedUntil` of each. In the order of time, of one moment in the order of
+   * their ids: the same after a restart, whatever began to wait first.
+   */
+  *due(now: Millis): Generator<Occurrence, void> {
+    const due: Occurrence[] = [];
+    for (const occurrence of this.timed) if (dueAt(occurrence) <= now) due.push(occurrence);
+    due.sort((a, b) => dueAt(a) - dueAt(b) || (a.id < b.id ? -1 : 1));
+    // What is done for one may end the waiting of another.
+    for (const occurrence of due) if (this.timed.has(occurrence)) yield occurrence;
   }
 
   add(occurrence: Occurrence): void {
@@ -75,9 +83,7 @@ export class AlarmList {
   }
 
   private watch(occurrence: Occurrence): void {
-    const { reAlarmAt, escalateAt, life } = occurrence;
-    const isTimed = life.shelvedUntil !== undefined || reAlarmAt !== undefined || escalateAt !== undefined;
-    if (isTimed) this.timed.add(occurrence);
+    if (dueAt(occurrence) < Number.POSITIVE_INFINITY) this.timed.add(occurrence);
     else this.timed.delete(occurrence);
   }
 
@@ -122,4 +128,10 @@ export class AlarmList {
     if (occurrence.life.active) this.countActive(occurrence.rule.asset, 1);
     this.watch(occurrence);
   }
+}
+
+/** The next moment at which something is due for it, on the gateway's clock; infinite = never. */
+function dueAt({ life, reAlarmAt, escalateAt }: Occurrence): Millis {
+  const never = Number.POSITIVE_INFINITY;
+  return Math.min(life.shelvedUntil ?? never, reAlarmAt ?? never, escalateAt ?? never);
 }

@@ -229,7 +229,7 @@ export class AlarmLedger {
 
   /** The gateway's clock moved: shelving ends, forgotten alarms ask again. */
   tick(now: Millis, out: Records): void {
-    for (const occurrence of this.list.waiting()) {
+    for (const occurrence of this.list.due(now)) {
       const { shelvedUntil } = occurrence.life;
       if (shelvedUntil !== undefined && shelvedUntil <= now)
         this.change(occurrence, { kind: 'shelve-expired' }, 'shelve-expired', now, now, { who: 'system' }, out);
